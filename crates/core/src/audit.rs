@@ -1,0 +1,139 @@
+//! What is written down of every security-relevant change, in the transaction that makes it.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::id::{ClientId, SessionId, UserId};
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident = $text:literal)*) => {
+        /// The kinds of audit records.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub enum Event {
+            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Event {
+            /// The stored name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+events! {
+    /// A person registered.
+    UserRegistered = "user.registered"
+    /// An administrator made an account.
+    UserCreated = "user.created"
+    /// An administrator disabled an account.
+    UserDisabled = "user.disabled"
+    /// An administrator enabled an account.
+    UserEnabled = "user.enabled"
+    /// An account was deleted.
+    UserDeleted = "user.deleted"
+    /// A contact was proven by a code.
+    ContactConfirmed = "contact.confirmed"
+    /// A password was set or changed.
+    PasswordChanged = "password.changed"
+    /// A stored password hash was made again at today's cost.
+    PasswordRehashed = "password.rehashed"
+    /// A person signed in.
+    LoginSucceeded = "login.succeeded"
+    /// A sign-in failed.
+    LoginFailed = "login.failed"
+    /// A session ended.
+    SessionEnded = "session.ended"
+    /// A legal document was agreed to.
+    DocumentAccepted = "document.accepted"
+    /// A person allowed a client.
+    ConsentGranted = "consent.granted"
+    /// A person took an allowance back.
+    ConsentWithdrawn = "consent.withdrawn"
+    /// An authorization code was issued.
+    GrantIssued = "grant.issued"
+    /// Tokens were given for a code.
+    GrantRedeemed = "grant.redeemed"
+    /// A grant was ended: by revocation, by replay, by sign-out.
+    GrantEnded = "grant.ended"
+    /// A single access token was revoked.
+    TokenRevoked = "token.revoked"
+    /// A client was registered.
+    ClientCreated = "client.created"
+    /// A client was changed.
+    ClientUpdated = "client.updated"
+    /// A client got a new secret.
+    ClientSecretRotated = "client.secret_rotated"
+    /// A client was deleted.
+    ClientDeleted = "client.deleted"
+    /// A signing key was made.
+    KeyCreated = "key.created"
+    /// Signing keys moved on.
+    KeyRotated = "key.rotated"
+}
+
+/// Who did it and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// `command line`, `person`, `client`, `system`.
+    pub actor: &'static str,
+    /// Network address, empty when there is none.
+    pub ip: String,
+    /// `User-Agent`, shortened; empty when there is none.
+    pub agent: String,
+    /// The request id that log lines and error pages show.
+    pub request: String,
+}
+
+/// One record.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What happened.
+    pub event: Event,
+    /// Whom it concerns.
+    pub user: Option<UserId>,
+    /// Which client it concerns.
+    pub client: Option<ClientId>,
+    /// Which session it concerns.
+    pub session: Option<SessionId>,
+    /// More, without secrets or contacts.
+    pub data: Map<String, Value>,
+}
+
+impl Record {
+    /// A record of an event without particulars.
+    #[must_use]
+    pub fn of(event: Event) -> Self {
+        Self { event, user: None, client: None, session: None, data: Map::new() }
+    }
+
+    /// Names the person.
+    #[must_use]
+    pub fn user(mut self, id: &UserId) -> Self {
+        self.user = Some(id.clone());
+        self
+    }
+
+    /// Names the client.
+    #[must_use]
+    pub fn client(mut self, id: &ClientId) -> Self {
+        self.client = Some(id.clone());
+        self
+    }
+
+    /// Names the session.
+    #[must_use]
+    pub fn session(mut self, id: &SessionId) -> Self {
+        self.session = Some(id.clone());
+        self
+    }
+
+    /// Adds a particular.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.data.insert(name.to_owned(), value.into());
+        self
+    }
+}

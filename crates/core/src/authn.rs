@@ -1,0 +1,90 @@
+//! How a person proved who they are, and the session that keeps it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{FlowId, SessionId, UserId};
+use crate::time::Timestamp;
+
+/// One kind of proof; its name in `amr` (RFC 8176, and `cert` for a qualified-certificate signature).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Factor {
+    /// A password.
+    Pwd,
+    /// A one-time code that was sent (SMS, e-mail).
+    Otp,
+    /// A signature by a certificate.
+    Cert,
+    /// Another provider vouched.
+    Fed,
+    /// A passkey.
+    Hwk,
+}
+
+impl Factor {
+    /// The `amr` value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pwd => "pwd",
+            Self::Otp => "otp",
+            Self::Cert => "cert",
+            Self::Fed => "fed",
+            Self::Hwk => "hwk",
+        }
+    }
+}
+
+/// `acr` of one factor, and of two or a phishing-resistant one.
+pub const ACR: [&str; 2] = ["1", "2"];
+
+/// A sign-in: what was proven, when, and for which sealed request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authentication {
+    /// `auth_time`.
+    pub at: Timestamp,
+    /// Everything that was proven, sorted.
+    pub factors: Vec<Factor>,
+    /// The sealed request that asked for it; how `prompt=login` and `max_age` know that they were met.
+    pub flow: Option<FlowId>,
+}
+
+impl Authentication {
+    /// `acr`: "2" when two factors of different kinds or a signature were proven, else "1".
+    #[must_use]
+    pub fn acr(&self) -> &'static str {
+        let strong = self.factors.iter().any(|f| matches!(f, Factor::Cert | Factor::Hwk));
+        ACR[usize::from(strong || self.factors.len() > 1)]
+    }
+
+    /// `amr`.
+    #[must_use]
+    pub fn amr(&self) -> Vec<&'static str> {
+        self.factors.iter().map(|f| f.as_str()).collect()
+    }
+}
+
+/// One account signed in on one browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its identifier (not the cookie).
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The last proof.
+    pub authentication: Authentication,
+    /// The sealed request for which this account was chosen in the account chooser.
+    pub chosen_for: Option<FlowId>,
+    /// «Не выходить на этом устройстве».
+    pub remembered: bool,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, to within a minute.
+    pub seen_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// The network address it was begun from.
+    pub ip: String,
+    /// The browser it was begun in, as it named itself.
+    pub agent: String,
+}

@@ -1,0 +1,144 @@
+//! Which claims a scope gives (OpenID Connect Core §5.1, §5.4).
+
+use serde_json::{Map, Value, json};
+
+use crate::scope::Scope;
+use crate::user::User;
+
+/// Claims of the scope `profile` that are stored as given; `updated_at` and `preferred_username` are computed.
+const PROFILE: [&str; 13] = [
+    "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender",
+    "birthdate", "zoneinfo", "locale",
+];
+
+/// Every claim that the provider can give, for `claims_supported`.
+pub const SUPPORTED: [&str; 27] = [
+    "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "name", "family_name", "given_name", "middle_name",
+    "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+    "email", "phone_number", "address",
+];
+
+/// What is wrong with claims that someone wants to store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{claim}: {detail}")]
+pub struct BadClaim {
+    /// The claim.
+    pub claim: String,
+    /// What is wrong with it.
+    pub detail: &'static str,
+}
+
+/// Checks a JSON object of OpenID standard claims before it is stored.
+///
+/// # Errors
+/// Names the first claim that is unknown or has the wrong type; contacts are not claims here, they are confirmed.
+pub fn check(claims: &Map<String, Value>) -> Result<(), BadClaim> {
+    for (claim, value) in claims {
+        let bad = |detail| Err(BadClaim { claim: claim.clone(), detail });
+        match claim.as_str() {
+            "address" => {
+                let parts = ["formatted", "street_address", "locality", "region", "postal_code", "country"];
+                let sound = |(k, v): (&String, &Value)| parts.contains(&k.as_str()) && v.is_string();
+                if !value.as_object().is_some_and(|o| o.iter().all(sound)) {
+                    return bad("must be an object of the strings that OpenID Connect Core section 5.1.1 names");
+                }
+            }
+            name if PROFILE.contains(&name) => {
+                if !value.as_str().is_some_and(|text| text.chars().count() <= 1000 && !text.chars().any(char::is_control)) {
+                    return bad("must be a string of at most 1000 characters without control characters");
+                }
+            }
+            "email" | "phone_number" | "email_verified" | "phone_number_verified" => {
+                return bad("is a contact; give it as --phone or --email");
+            }
+            _ => return bad("is not an OpenID standard claim"),
+        }
+    }
+    Ok(())
+}
+
+/// The claims about `user` that `scope` gives, without `sub`. A claim without a value is left out.
+#[must_use]
+pub fn of(user: &User, scope: &Scope) -> Map<String, Value> {
+    let mut out = Map::new();
+    if scope.has("profile") {
+        for name in PROFILE {
+            if let Some(value) = user.claims.get(name).filter(|value| value.as_str() != Some("")) {
+                out.insert(name.to_owned(), value.clone());
+            }
+        }
+        // Stock clients (python-social-auth, 1С) make their user name of it and invent one when it is missing.
+        if !out.contains_key("preferred_username")
+            && let Some(contact) = user.email.as_ref().or(user.phone.as_ref())
+        {
+            out.insert("preferred_username".to_owned(), contact.contact.value().into());
+        }
+        out.insert("updated_at".to_owned(), user.updated_at.0.into());
+    }
+    if scope.has("email")
+        && let Some(email) = &user.email
+    {
+        out.insert("email".to_owned(), email.contact.value().into());
+        out.insert("email_verified".to_owned(), email.verified_at.is_some().into());
+    }
+    if scope.has("phone")
+        && let Some(phone) = &user.phone
+    {
+        out.insert("phone_number".to_owned(), phone.contact.value().into());
+        out.insert("phone_number_verified".to_owned(), phone.verified_at.is_some().into());
+    }
+    if scope.has("address")
+        && let Some(address) = user.claims.get("address")
+    {
+        out.insert("address".to_owned(), json!(address));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contact::{Contact, ContactKind};
+    use crate::id::UserId;
+    use crate::time::Timestamp;
+    use crate::user::ConfirmedContact;
+
+    fn person() -> User {
+        let claims = json!({"name": "Иван Петров", "given_name": "Иван", "nickname": "", "address": {"country": "RU"}});
+        User {
+            id: UserId::from("u"),
+            disabled: false,
+            claims: claims.as_object().unwrap().clone(),
+            phone: None,
+            email: Some(ConfirmedContact {
+                contact: Contact::parse(ContactKind::Email, "ivan@example.test").unwrap(),
+                verified_at: Some(Timestamp(5)),
+            }),
+            role: None,
+            created_at: Timestamp(1),
+            updated_at: Timestamp(7),
+        }
+    }
+
+    #[test]
+    fn each_scope_gives_its_claims_and_openid_alone_gives_none() {
+        let given = |scope: &str| Value::Object(of(&person(), &Scope::parse(scope).unwrap()));
+        assert_eq!(given("openid"), json!({}));
+        assert_eq!(given("openid email"), json!({"email": "ivan@example.test", "email_verified": true}));
+        assert_eq!(given("openid phone"), json!({}));
+        assert_eq!(given("openid address"), json!({"address": {"country": "RU"}}));
+        assert_eq!(
+            given("openid profile"),
+            json!({"name": "Иван Петров", "given_name": "Иван", "preferred_username": "ivan@example.test", "updated_at": 7})
+        );
+    }
+
+    #[test]
+    fn only_standard_claims_of_the_right_type_are_stored() {
+        let check = |value: Value| check(value.as_object().unwrap());
+        assert_eq!(check(json!({"name": "Иван", "address": {"locality": "Калуга"}})), Ok(()));
+        for bad in [json!({"name": 5}), json!({"address": "Калуга"}), json!({"is_admin": true}), json!({"email": "a@b.ru"}), json!({"sub": "x"}), json!({"name": "a\nb"})] {
+            assert!(check(bad.clone()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! Clients: the relying parties that people sign in to and services that call with their own credentials.
+//!
+//! A client is its metadata (RFC 7591 names, one JSON object) plus the hashes of its secrets. The metadata type is the
+//! one schema behind the command line, the files and the admin API: [`ClientMetadata::check`] is the only place that
+//! says what a client may look like.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ClientId;
+use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find, origin_of};
+use crate::scope::Scope;
+use crate::secret::TokenHash;
+use crate::time::Timestamp;
+
+/// What kind of application the client is; sets the defaults of the table in the design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// A server-side web application.
+    Web,
+    /// A browser application without a server.
+    Spa,
+    /// An installed application.
+    Native,
+    /// A service that acts for itself.
+    Machine,
+    /// A device without a browser of its own.
+    Device,
+    /// An unmodified 1С:Enterprise platform.
+    #[serde(rename = "1c")]
+    OneC,
+}
+
+/// Grant types that a client may be registered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum GrantType {
+    /// RFC 6749 §4.1
+    #[serde(rename = "authorization_code")]
+    AuthorizationCode,
+    /// RFC 6749 §6
+    #[serde(rename = "refresh_token")]
+    RefreshToken,
+    /// RFC 6749 §4.4
+    #[serde(rename = "client_credentials")]
+    ClientCredentials,
+    /// RFC 8628
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
+}
+
+impl GrantType {
+    /// The wire name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+        }
+    }
+}
+
+/// How a client proves who it is at the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// A public client.
+    None,
+    /// RFC 6749 §2.3.1, the header.
+    ClientSecretBasic,
+    /// RFC 6749 §2.3.1, the body.
+    ClientSecretPost,
+}
+
+impl AuthMethod {
+    /// The wire name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+}
+
+/// Signature algorithms that the provider signs with (RFC 7518 §3.1, RFC 8037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Alg {
+    /// RSASSA-PKCS1-v1_5 with SHA-256: what every stock client expects.
+    RS256,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+    /// ECDSA with P-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+}
+
+impl Alg {
+    /// Every algorithm, the default one first.
+    pub const ALL: [Self; 4] = [Self::RS256, Self::PS256, Self::ES256, Self::EdDSA];
+
+    /// The `alg` value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::PS256 => "PS256",
+            Self::ES256 => "ES256",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+}
+
+/// The form of the access tokens that a client gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenFormat {
+    /// RFC 9068.
+    Jwt,
+    /// A sealed text that only the provider can read.
+    Opaque,
+}
+
+/// The role that a service account (`kabinet:admin`) or an administrator has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May do everything.
+    Owner,
+    /// Keys, anchors, policies, sessions.
+    Security,
+    /// People, with masked data.
+    Support,
+    /// Own clients only.
+    Developer,
+    /// Reads all, changes nothing.
+    Auditor,
+}
+
+/// What is known of a client: RFC 7591 §2 names, and the provider's own beside them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientMetadata {
+    /// Shown to people.
+    pub client_name: String,
+    /// Sets the defaults.
+    pub profile: Profile,
+    /// Exact strings, compared byte by byte.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
+    /// Exact strings for RP-initiated logout.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// What the token endpoint will do for it.
+    pub grant_types: Vec<GrantType>,
+    /// What the authorization endpoint will do for it.
+    #[serde(default)]
+    pub response_types: Vec<String>,
+    /// What it may ask for.
+    pub scope: Scope,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: AuthMethod,
+    /// Whether a confidential client must send a PKCE challenge; public ones always must.
+    #[serde(default)]
+    pub require_pkce: bool,
+    /// Ours: no consent is asked.
+    #[serde(default)]
+    pub first_party: bool,
+    /// Whose look and texts its pages have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    /// Where the product lives: the way back from an error page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// Signature of its ID tokens.
+    #[serde(default = "rs256")]
+    pub id_token_signed_response_alg: Alg,
+    /// Signature of its JWT access tokens.
+    #[serde(default = "es256")]
+    pub access_token_signed_response_alg: Alg,
+    /// The form of its access tokens.
+    #[serde(default = "jwt")]
+    pub access_token_format: TokenFormat,
+    /// Whether claims of the granted scopes also stand in the ID token.
+    #[serde(default)]
+    pub claims_in_id_token: bool,
+    /// `aud` of access tokens when the request names no resource (RFC 8707).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_resource: Option<String>,
+    /// Resources that it may name.
+    #[serde(default)]
+    pub resources: Vec<String>,
+    /// The role of a service account; makes the scope `kabinet:admin` available to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_role: Option<Role>,
+}
+
+fn rs256() -> Alg {
+    Alg::RS256
+}
+
+fn es256() -> Alg {
+    Alg::ES256
+}
+
+fn jwt() -> TokenFormat {
+    TokenFormat::Jwt
+}
+
+/// What is wrong with a client's metadata.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {detail}")]
+pub struct BadClient {
+    /// The metadata name.
+    pub field: &'static str,
+    /// What is wrong with it, for the developer.
+    pub detail: String,
+}
+
+impl ClientMetadata {
+    /// The defaults of a profile.
+    #[must_use]
+    pub fn of_profile(profile: Profile, name: &str) -> Self {
+        use GrantType::{AuthorizationCode, ClientCredentials, DeviceCode, RefreshToken};
+        let (grants, auth, scope): (&[GrantType], AuthMethod, &str) = match profile {
+            Profile::Web => {
+                (&[AuthorizationCode, RefreshToken], AuthMethod::ClientSecretBasic, "openid profile email phone address offline_access")
+            }
+            Profile::Spa => (&[AuthorizationCode, RefreshToken], AuthMethod::None, "openid profile email phone address"),
+            Profile::Native => {
+                (&[AuthorizationCode, RefreshToken], AuthMethod::None, "openid profile email phone address offline_access")
+            }
+            Profile::Machine => (&[ClientCredentials], AuthMethod::ClientSecretBasic, ""),
+            Profile::Device => (&[DeviceCode, RefreshToken], AuthMethod::None, "openid profile offline_access"),
+            Profile::OneC => (&[AuthorizationCode, RefreshToken], AuthMethod::ClientSecretBasic, "openid profile email phone"),
+        };
+        let redirects = grants.contains(&AuthorizationCode);
+        Self {
+            client_name: name.to_owned(),
+            profile,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grant_types: grants.to_vec(),
+            response_types: if redirects { vec!["code".to_owned()] } else { Vec::new() },
+            scope: Scope::parse(scope).unwrap_or_default(),
+            token_endpoint_auth_method: auth,
+            require_pkce: false,
+            first_party: false,
+            brand: None,
+            client_uri: None,
+            id_token_signed_response_alg: Alg::RS256,
+            access_token_signed_response_alg: Alg::ES256,
+            access_token_format: TokenFormat::Jwt,
+            // 1С maps the person by a claim of the ID token.
+            claims_in_id_token: profile == Profile::OneC,
+            default_resource: None,
+            resources: Vec::new(),
+            admin_role: None,
+        }
+    }
+
+    /// Checks the whole object.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong.
+    pub fn check(&self) -> Result<(), BadClient> {
+        self.check_name()?;
+        self.check_redirects()?;
+        let grants = |grant| self.grant_types.contains(&grant);
+        let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
+        if self.grant_types.is_empty() {
+            return bad("grant_types", "must name at least one grant type");
+        }
+        if grants(GrantType::AuthorizationCode) != !self.response_types.is_empty() {
+            return bad("response_types", "must go with the grant type authorization_code (RFC 7591 section 2.1)");
+        }
+        if let Some(other) = self.response_types.iter().find(|r| *r != "code") {
+            return bad("response_types", &format!("{other} is not offered; code is"));
+        }
+        // RFC 6749 §4.4: client credentials are for confidential clients only.
+        if grants(GrantType::ClientCredentials) && self.is_public() {
+            return bad("grant_types", "client_credentials needs a client that authenticates (RFC 6749 section 4.4)");
+        }
+        if self.grant_types == [GrantType::RefreshToken] {
+            return bad("grant_types", "refresh_token needs a grant that gives refresh tokens");
+        }
+        if self.admin_role.is_some() && !grants(GrantType::ClientCredentials) {
+            return bad("admin_role", "is for clients with the grant type client_credentials");
+        }
+        if self.scope.has("kabinet:admin") {
+            return bad("scope", "kabinet:admin comes with admin_role and cannot be listed");
+        }
+        for resource in self.resources.iter().chain(&self.default_resource) {
+            // RFC 8707 §2: an absolute URI without a fragment.
+            if !url::Url::parse(resource).is_ok_and(|url| url.fragment().is_none()) {
+                return bad("resources", "each must be an absolute URI without a fragment (RFC 8707 section 2)");
+            }
+        }
+        Ok(())
+    }
+
+    fn check_name(&self) -> Result<(), BadClient> {
+        let bad = |detail: &str| Err(BadClient { field: "client_name", detail: detail.to_owned() });
+        if self.client_name.trim().is_empty() || self.client_name.chars().count() > 100 {
+            return bad("must have 1 to 100 characters");
+        }
+        // Look-alikes and reordering in a name that people are asked to trust.
+        let hostile = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if self.client_name.chars().any(hostile) {
+            return bad("must not hold control or direction characters");
+        }
+        if let Some(uri) = &self.client_uri
+            && !url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+        {
+            return Err(BadClient { field: "client_uri", detail: "must be an http or https URL".to_owned() });
+        }
+        Ok(())
+    }
+
+    fn check_redirects(&self) -> Result<(), BadClient> {
+        let wants = self.grant_types.contains(&GrantType::AuthorizationCode);
+        if wants && self.redirect_uris.is_empty() {
+            return Err(BadClient { field: "redirect_uris", detail: "at least one is needed".to_owned() });
+        }
+        if !wants && !self.redirect_uris.is_empty() {
+            return Err(BadClient {
+                field: "redirect_uris",
+                detail: "this client has no grant type that redirects".to_owned(),
+            });
+        }
+        let lists = [("redirect_uris", &self.redirect_uris), ("post_logout_redirect_uris", &self.post_logout_redirect_uris)];
+        for (field, uris) in lists {
+            for uri in uris {
+                check_registration(uri, self.private_schemes())
+                    .map_err(|why: BadRedirect| BadClient { field, detail: format!("{uri:?} {why}") })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn private_schemes(&self) -> PrivateSchemes {
+        if self.profile == Profile::Native { PrivateSchemes::Allowed } else { PrivateSchemes::Refused }
+    }
+
+    /// Whether the client cannot keep a secret (RFC 6749 §2.1).
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.token_endpoint_auth_method == AuthMethod::None
+    }
+
+    /// Whether an authorization request must carry a PKCE challenge.
+    #[must_use]
+    pub fn needs_pkce(&self) -> bool {
+        self.is_public() || self.require_pkce
+    }
+
+    /// Whether the client may use a grant type.
+    #[must_use]
+    pub fn may(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+
+    /// The redirect URI that a request asks for, if it is one of the client's.
+    #[must_use]
+    pub fn find_redirect<'a>(&self, asked: &'a str) -> Option<&'a str> {
+        let port = if self.profile == Profile::Native { LoopbackPort::Any } else { LoopbackPort::Exact };
+        find(&self.redirect_uris, asked, port)
+    }
+
+    /// The post-logout redirect URI that a request asks for, if it is one of the client's.
+    #[must_use]
+    pub fn find_post_logout<'a>(&self, asked: &'a str) -> Option<&'a str> {
+        let port = if self.profile == Profile::Native { LoopbackPort::Any } else { LoopbackPort::Exact };
+        find(&self.post_logout_redirect_uris, asked, port)
+    }
+
+    /// Whether a browser page of `origin` may call the token endpoint for this client (CORS).
+    #[must_use]
+    pub fn has_origin(&self, origin: &str) -> bool {
+        self.redirect_uris.iter().any(|uri| origin_of(uri).as_deref() == Some(origin))
+    }
+}
+
+/// A client as it is remembered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Client {
+    /// `client_id`.
+    pub id: ClientId,
+    /// What it is.
+    pub metadata: ClientMetadata,
+    /// Hashes of the secrets that are good now: one, or two while a rotation overlaps.
+    pub secrets: Vec<ClientSecret>,
+    /// A disabled client gets nothing and its tokens are dead.
+    pub disabled: bool,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// When it last changed; its version for `If-Match`.
+    pub updated_at: Timestamp,
+}
+
+/// The hash of one client secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientSecret {
+    /// SHA-256 of the secret.
+    pub hash: TokenHash,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops being good; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Whether `secret` is one of the client's that is good at `now`; constant time for each of them.
+    #[must_use]
+    pub fn knows_secret(&self, secret: &str, now: Timestamp) -> bool {
+        self.secrets.iter().filter(|s| s.expires_at.is_none_or(|end| end > now)).fold(false, |found, s| s.hash.matches(secret) | found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web() -> ClientMetadata {
+        let mut web = ClientMetadata::of_profile(Profile::Web, "Проба");
+        web.redirect_uris.push("https://rp.example/cb".to_owned());
+        web
+    }
+
+    #[test]
+    fn a_profile_with_a_redirect_uri_is_a_sound_client() {
+        assert_eq!(web().check(), Ok(()));
+        assert_eq!(ClientMetadata::of_profile(Profile::Machine, "Служба").check(), Ok(()));
+        assert_eq!(ClientMetadata::of_profile(Profile::Device, "Терминал").check(), Ok(()));
+    }
+
+    #[test]
+    fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
+        let cases: [(&str, fn(&mut ClientMetadata)); 9] = [
+            ("client_name", |c| c.client_name = "  ".to_owned()),
+            ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
+            ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),
+            ("redirect_uris", |c| c.redirect_uris.clear()),
+            ("redirect_uris", |c| c.redirect_uris.push("http://rp.example/".to_owned())),
+            ("response_types", |c| c.response_types = vec!["token".to_owned()]),
+            ("grant_types", |c| {
+                c.token_endpoint_auth_method = AuthMethod::None;
+                c.grant_types.push(GrantType::ClientCredentials);
+            }),
+            ("scope", |c| c.scope = Scope::parse("kabinet:admin").unwrap()),
+            ("resources", |c| c.resources.push("https://api.example/#x".to_owned())),
+        ];
+        for (field, spoil) in cases {
+            let mut client = web();
+            spoil(&mut client);
+            assert_eq!(client.check().unwrap_err().field, field);
+        }
+    }
+
+    #[test]
+    fn metadata_with_an_unknown_name_is_not_read() {
+        let mut json = serde_json::to_value(web()).unwrap();
+        assert!(serde_json::from_value::<ClientMetadata>(json.clone()).is_ok());
+        json["redirect_uri"] = "https://rp.example/cb".into();
+        assert!(serde_json::from_value::<ClientMetadata>(json).is_err());
+    }
+
+    #[test]
+    fn loopback_ports_vary_for_native_apps_only() {
+        let mut native = ClientMetadata::of_profile(Profile::Native, "Приложение");
+        native.redirect_uris.push("http://127.0.0.1/cb".to_owned());
+        assert!(native.find_redirect("http://127.0.0.1:4711/cb").is_some());
+        native.profile = Profile::Web;
+        assert!(native.find_redirect("http://127.0.0.1:4711/cb").is_none());
+    }
+}

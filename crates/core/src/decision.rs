@@ -1,0 +1,298 @@
+//! The decision: what must happen next with a checked authorization request (OpenID Connect Core §3.1.2.1-4).
+//!
+//! 1. `prompt=none` never shows anything: what would be a page becomes an error.
+//! 2. Which account: the hint's, else the one chosen for this request, else the one this client last got here, else the
+//!    only one; otherwise the person chooses.
+//! 3. Is the sign-in good enough: `prompt=login` and `max_age`. Both are met by an authentication that was made for
+//!    this very request, compared by id and not by clock, so that nothing asks for ever.
+//! 4. Consent: none for first-party clients; otherwise for every scope that was not yet allowed, and again for
+//!    `prompt=consent` until a consent was given for this very request.
+//!
+//! A pure function of values: the same one decides at entry and at every resume.
+
+use serde::{Deserialize, Serialize};
+
+use crate::authn::Session;
+use crate::error::Code;
+use crate::id::{FlowId, UserId};
+use crate::scope::Scope;
+use crate::time::Timestamp;
+
+/// The values of `prompt` (OpenID Connect Core §3.1.2.1, and `create` of Initiating User Registration 1.0).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// Show nothing.
+    pub none: bool,
+    /// Sign in again.
+    pub login: bool,
+    /// Ask for consent again.
+    pub consent: bool,
+    /// Choose an account.
+    pub select_account: bool,
+    /// Register.
+    pub create: bool,
+}
+
+impl Prompt {
+    /// Reads a space-separated list; unknown values are ignored.
+    ///
+    /// # Errors
+    /// `invalid_request` when `none` stands with another value.
+    pub fn parse(text: &str) -> Result<Self, Code> {
+        let mut prompt = Self::default();
+        for word in text.split(' ') {
+            match word {
+                "none" => prompt.none = true,
+                "login" => prompt.login = true,
+                "consent" => prompt.consent = true,
+                "select_account" => prompt.select_account = true,
+                "create" => prompt.create = true,
+                _ => {}
+            }
+        }
+        // OpenID Connect Core §3.1.2.1: none with any other value is an error.
+        let others = prompt.login || prompt.consent || prompt.select_account || prompt.create;
+        if prompt.none && others { Err(Code::InvalidRequest) } else { Ok(prompt) }
+    }
+}
+
+/// What the request asks of the sign-in.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// This sealed request.
+    pub flow: &'a FlowId,
+    /// `prompt`.
+    pub prompt: Prompt,
+    /// `max_age`, seconds.
+    pub max_age: Option<i64>,
+    /// The subject of a valid `id_token_hint`.
+    pub hint: Option<&'a UserId>,
+}
+
+/// What is known about the browser, the person and the client.
+#[derive(Clone, Debug)]
+pub struct Known<'a> {
+    /// The live sessions of this browser, the most recent first; never of disabled people.
+    pub sessions: &'a [Session],
+    /// The account that this client last got in this browser.
+    pub last_for_client: Option<&'a UserId>,
+    /// What was already allowed to this client; `None` for first-party clients, which are never asked about.
+    pub consent: Option<Consents<'a>>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What the person of the chosen session allowed to the client.
+#[derive(Clone, Debug)]
+pub struct Consents<'a> {
+    /// What the request asks for.
+    pub asked: &'a Scope,
+    /// What each person of this browser allowed, and for which request they said so last.
+    pub given: &'a [GivenConsent],
+}
+
+/// A remembered consent.
+#[derive(Clone, Debug)]
+pub struct GivenConsent {
+    /// Who allowed.
+    pub user_id: UserId,
+    /// What.
+    pub scope: Scope,
+    /// In answer to which sealed request.
+    pub flow: Option<FlowId>,
+}
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nobody is signed in: show the sign-in page.
+    Login,
+    /// Somebody is, but must prove it again: the sign-in page for that account.
+    LoginAgain(UserId),
+    /// Show the registration page.
+    Register,
+    /// Show the account chooser.
+    Choose,
+    /// Ask this session's person to allow what the request asks.
+    Consent(usize),
+    /// Answer the client with an error.
+    Refuse(Code),
+    /// Answer with a code for this session.
+    Issue(usize),
+}
+
+/// Decides what happens next; the numbers in the answer are places in `known.sessions`.
+#[must_use]
+pub fn decide(asked: &Asked<'_>, known: &Known<'_>) -> Step {
+    let step = interactive(asked, known);
+    if !asked.prompt.none {
+        return step;
+    }
+    // OpenID Connect Core §3.1.2.6: with prompt=none every page becomes its error.
+    match step {
+        Step::Login | Step::LoginAgain(_) | Step::Register => Step::Refuse(Code::LoginRequired),
+        Step::Choose => Step::Refuse(Code::AccountSelectionRequired),
+        Step::Consent(_) => Step::Refuse(Code::ConsentRequired),
+        done => done,
+    }
+}
+
+fn interactive(asked: &Asked<'_>, known: &Known<'_>) -> Step {
+    let met = |session: &Session| session.authentication.flow.as_ref() == Some(asked.flow);
+    let chosen = |session: &Session| met(session) || session.chosen_for.as_ref() == Some(asked.flow);
+    let done_here = known.sessions.iter().position(chosen);
+    if asked.prompt.create && done_here.is_none() {
+        return Step::Register;
+    }
+    if known.sessions.is_empty() {
+        return Step::Login;
+    }
+    if asked.prompt.select_account && done_here.is_none() {
+        return Step::Choose;
+    }
+    let of = |user: &UserId| known.sessions.iter().position(|s| &s.user_id == user);
+    let place = match asked.hint {
+        // OpenID Connect Core §3.1.2.2: an id_token_hint admits only the person it names.
+        Some(hint) => match of(hint) {
+            Some(place) => place,
+            None if done_here.is_some() => return Step::Refuse(Code::LoginRequired),
+            None => return Step::Login,
+        },
+        None => match done_here.or_else(|| known.last_for_client.and_then(of)) {
+            Some(place) => place,
+            None if known.sessions.len() == 1 => 0,
+            None => return Step::Choose,
+        },
+    };
+    let session = &known.sessions[place];
+    let stale = asked.max_age.is_some_and(|age| known.now.since(session.authentication.at) > age);
+    if (asked.prompt.login || stale) && !met(session) {
+        return Step::LoginAgain(session.user_id.clone());
+    }
+    match &known.consent {
+        Some(consents) if must_ask(asked, consents, &session.user_id) => Step::Consent(place),
+        _ => Step::Issue(place),
+    }
+}
+
+fn must_ask(asked: &Asked<'_>, consents: &Consents<'_>, user: &UserId) -> bool {
+    let given = consents.given.iter().find(|given| &given.user_id == user);
+    let Some(given) = given else { return true };
+    let again = asked.prompt.consent && given.flow.as_ref() != Some(asked.flow);
+    again || !consents.asked.is_within(&given.scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authn::{Authentication, Factor};
+    use crate::id::SessionId;
+
+    fn session(user: &str, at: i64, flow: Option<&str>) -> Session {
+        Session {
+            id: SessionId::from(format!("s-{user}").as_str()),
+            user_id: UserId::from(user),
+            authentication: Authentication { at: Timestamp(at), factors: vec![Factor::Pwd], flow: flow.map(FlowId::from) },
+            chosen_for: None,
+            remembered: false,
+            created_at: Timestamp(at),
+            seen_at: Timestamp(at),
+            expires_at: Timestamp(10_000),
+            ip: String::new(),
+            agent: String::new(),
+        }
+    }
+
+    struct Case {
+        prompt: &'static str,
+        max_age: Option<i64>,
+        hint: Option<&'static str>,
+        last: Option<&'static str>,
+        sessions: Vec<Session>,
+        consent: Option<(&'static str, &'static str, Option<&'static str>)>,
+    }
+
+    impl Case {
+        fn of(prompt: &'static str, sessions: Vec<Session>) -> Self {
+            Self { prompt, max_age: None, hint: None, last: None, sessions, consent: None }
+        }
+
+        fn decide(&self) -> Step {
+            let flow = FlowId::from("f");
+            let hint = self.hint.map(UserId::from);
+            let last = self.last.map(UserId::from);
+            let asked_scope = self.consent.map(|c| Scope::parse(c.0).unwrap()).unwrap_or_default();
+            let given: Vec<_> = self
+                .consent
+                .iter()
+                .filter(|c| !c.1.is_empty())
+                .map(|c| GivenConsent { user_id: UserId::from("a"), scope: Scope::parse(c.1).unwrap(), flow: c.2.map(FlowId::from) })
+                .collect();
+            let asked = Asked { flow: &flow, prompt: Prompt::parse(self.prompt).unwrap(), max_age: self.max_age, hint: hint.as_ref() };
+            let known = Known {
+                sessions: &self.sessions,
+                last_for_client: last.as_ref(),
+                consent: self.consent.map(|_| Consents { asked: &asked_scope, given: &given }),
+                now: Timestamp(1000),
+            };
+            decide(&asked, &known)
+        }
+    }
+
+    #[test]
+    fn without_a_session_the_person_signs_in_or_registers() {
+        assert_eq!(Case::of("", vec![]).decide(), Step::Login);
+        assert_eq!(Case::of("create", vec![]).decide(), Step::Register);
+        assert_eq!(Case::of("create", vec![session("a", 900, Some("f"))]).decide(), Step::Issue(0));
+        assert_eq!(Case::of("select_account", vec![]).decide(), Step::Login);
+    }
+
+    #[test]
+    fn one_session_is_enough_and_several_need_a_choice() {
+        let two = || vec![session("a", 900, None), session("b", 800, None)];
+        assert_eq!(Case::of("", vec![session("a", 900, None)]).decide(), Step::Issue(0));
+        assert_eq!(Case::of("", two()).decide(), Step::Choose);
+        assert_eq!(Case { last: Some("b"), ..Case::of("", two()) }.decide(), Step::Issue(1));
+        assert_eq!(Case { hint: Some("b"), ..Case::of("", two()) }.decide(), Step::Issue(1));
+        assert_eq!(Case { hint: Some("c"), ..Case::of("", two()) }.decide(), Step::Login);
+        assert_eq!(Case { last: Some("b"), ..Case::of("select_account", two()) }.decide(), Step::Choose);
+        let mut chosen = two();
+        chosen[1].chosen_for = Some(FlowId::from("f"));
+        assert_eq!(Case::of("select_account", chosen).decide(), Step::Issue(1));
+    }
+
+    #[test]
+    fn a_forced_or_stale_sign_in_is_asked_once_and_not_for_ever() {
+        let again = || Step::LoginAgain(UserId::from("a"));
+        assert_eq!(Case::of("login", vec![session("a", 999, None)]).decide(), again());
+        assert_eq!(Case::of("login", vec![session("a", 999, Some("other"))]).decide(), again());
+        assert_eq!(Case::of("login", vec![session("a", 1, Some("f"))]).decide(), Step::Issue(0));
+        assert_eq!(Case { max_age: Some(0), ..Case::of("", vec![session("a", 999, None)]) }.decide(), again());
+        assert_eq!(Case { max_age: Some(0), ..Case::of("", vec![session("a", 990, Some("f"))]) }.decide(), Step::Issue(0));
+        assert_eq!(Case { max_age: Some(100), ..Case::of("", vec![session("a", 900, None)]) }.decide(), Step::Issue(0));
+        assert_eq!(Case { max_age: Some(99), ..Case::of("", vec![session("a", 900, None)]) }.decide(), again());
+    }
+
+    #[test]
+    fn consent_is_asked_for_what_is_new_and_again_when_the_client_insists() {
+        let case = |prompt, consent| Case { consent: Some(consent), ..Case::of(prompt, vec![session("a", 900, None)]) }.decide();
+        assert_eq!(case("", ("openid email", "", None)), Step::Consent(0));
+        assert_eq!(case("", ("openid email", "openid", None)), Step::Consent(0));
+        assert_eq!(case("", ("openid", "email openid", None)), Step::Issue(0));
+        assert_eq!(case("consent", ("openid", "openid", None)), Step::Consent(0));
+        assert_eq!(case("consent", ("openid", "openid", Some("f"))), Step::Issue(0));
+    }
+
+    #[test]
+    fn prompt_none_turns_every_page_into_its_error() {
+        let refuse = Step::Refuse;
+        assert_eq!(Case::of("none", vec![]).decide(), refuse(Code::LoginRequired));
+        assert_eq!(Case { max_age: Some(1), ..Case::of("none", vec![session("a", 1, None)]) }.decide(), refuse(Code::LoginRequired));
+        assert_eq!(Case::of("none", vec![session("a", 1, None), session("b", 1, None)]).decide(), refuse(Code::AccountSelectionRequired));
+        let unconsented = Case { consent: Some(("openid", "", None)), ..Case::of("none", vec![session("a", 1, None)]) };
+        assert_eq!(unconsented.decide(), refuse(Code::ConsentRequired));
+        assert_eq!(Case { hint: Some("z"), ..Case::of("none", vec![session("a", 1, None)]) }.decide(), refuse(Code::LoginRequired));
+        assert_eq!(Case::of("none", vec![session("a", 1, None)]).decide(), Step::Issue(0));
+        assert_eq!(Prompt::parse("none login"), Err(Code::InvalidRequest));
+    }
+}

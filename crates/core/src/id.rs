@@ -1,0 +1,89 @@
+//! Identifiers. None of them is a secret: each may stand in a log line, an audit record or a URL.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ambient::{Entropy, random};
+use crate::time::Timestamp;
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier as it is stored and sent.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(value: String) -> Self {
+                Self(value)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(value: &str) -> Self {
+                Self(value.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+id! {
+    /// A person; the `sub` of every product unless the client asks for pairwise subjects. A random UUID.
+    UserId
+    /// A relying party; `client_id`.
+    ClientId
+    /// One account signed in on one browser.
+    SessionId
+    /// One authorization of a client by a person: the family that its code and refresh tokens belong to.
+    GrantId
+    /// One sealed authorization request on its way through sign-in and consent.
+    FlowId
+    /// A confirmation code on its way to a phone or an e-mail address.
+    ConfirmationId
+    /// A signing key; the `kid` in the JWKS.
+    KeyId
+}
+
+macro_rules! generated {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// A new identifier that sorts by `now` (UUID version 7, RFC 9562 §5.7).
+            #[must_use]
+            pub fn generate(now: Timestamp, entropy: &dyn Entropy) -> Self {
+                let millis = u64::try_from(now.0).unwrap_or(0).saturating_mul(1000);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, &random(entropy)).into_uuid().to_string())
+            }
+        }
+    )*};
+}
+
+generated! { ClientId SessionId GrantId FlowId ConfirmationId KeyId }
+
+impl UserId {
+    /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self(uuid::Builder::from_random_bytes(random(entropy)).into_uuid().to_string())
+    }
+}
+
+/// A new unique identifier for rows that have no type of their own (audit records, consent records).
+#[must_use]
+pub fn row_id(now: Timestamp, entropy: &dyn Entropy) -> String {
+    GrantId::generate(now, entropy).0
+}

@@ -1,0 +1,22 @@
+//! What is true: types, rules and decisions of the provider.
+//!
+//! Nothing here waits, reads a clock, draws a random number or touches the outside world: time and chance come in
+//! as arguments ([`ambient`]), and every function gives the same answer for the same values.
+
+pub mod ambient;
+pub mod audit;
+pub mod authn;
+pub mod claims;
+pub mod client;
+pub mod contact;
+pub mod decision;
+pub mod error;
+pub mod id;
+pub mod key;
+pub mod password;
+pub mod redirect;
+pub mod scope;
+pub mod seal;
+pub mod secret;
+pub mod time;
+pub mod user;

@@ -1,0 +1,61 @@
+//! People.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::client::Role;
+use crate::contact::{Contact, ContactKind};
+use crate::id::UserId;
+use crate::time::Timestamp;
+
+/// A person's account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// The subject.
+    pub id: UserId,
+    /// A disabled person cannot sign in and their tokens are dead.
+    pub disabled: bool,
+    /// OpenID standard claims that are kept as given (`name`, `given_name`, `address` …); never `sub`, contacts or
+    /// `updated_at`, which are computed.
+    pub claims: Map<String, Value>,
+    /// The main phone.
+    pub phone: Option<ConfirmedContact>,
+    /// The main e-mail address.
+    pub email: Option<ConfirmedContact>,
+    /// The administrative role, if any.
+    pub role: Option<Role>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the claims or contacts last changed (`updated_at`).
+    pub updated_at: Timestamp,
+}
+
+/// A contact and when its owner last proved to hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmedContact {
+    /// The contact.
+    pub contact: Contact,
+    /// When a code sent to it was entered; `None`: not confirmed.
+    pub verified_at: Option<Timestamp>,
+}
+
+impl User {
+    /// The main contact of a kind.
+    #[must_use]
+    pub fn contact(&self, kind: ContactKind) -> Option<&ConfirmedContact> {
+        match kind {
+            ContactKind::Phone => self.phone.as_ref(),
+            ContactKind::Email => self.email.as_ref(),
+        }
+    }
+
+    /// What the person is called on pages: the name, else the phone, else the e-mail address.
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        let name = self.claims.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+        name.map(str::to_owned)
+            .or_else(|| self.phone.as_ref().map(|c| c.contact.display()))
+            .or_else(|| self.email.as_ref().map(|c| c.contact.display()))
+            .unwrap_or_else(|| self.id.to_string())
+    }
+}

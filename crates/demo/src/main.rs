@@ -1,0 +1,160 @@
+//! `kabinet-demo`: the provider, two products and the stand-ins in one process on loopback, ready to be clicked through.
+//!
+//! 1. A directory is taken: `--dir`, or a fresh one that goes at the end. It holds the database, the outbox and
+//!    `demo.json` with the ports, the password and the clients' secrets, so that a second run goes on with the same.
+//! 2. The sockets are bound: the last run's ports, else 8080 for the provider, else free ones.
+//! 3. The account and the clients are made where they are missing, and everything starts.
+//! 4. Once all of it answers, the addresses are printed: for people, or with `--json` as one line.
+//!
+//! Ctrl-C or SIGTERM ends it within two seconds.
+
+mod party;
+mod place;
+mod print;
+mod provider;
+mod seed;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use clap::Parser;
+use kabinet::{Ambient, Shutdown};
+use kabinet_fetch::{Fetch, Options};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use url::Url;
+
+use party::protocol::Registration;
+use party::{Neighbours, PRODUCTS};
+use place::{Place, Sockets};
+
+/// From the signal to the end, at most.
+const LAST_BREATH: Duration = Duration::from_millis(1900);
+
+/// The single sign-on provider with two demonstration products, on this machine alone
+#[derive(Parser)]
+#[command(name = "kabinet-demo", version)]
+struct Arguments {
+    /// Print one line of JSON once everything answers
+    #[arg(long)]
+    json: bool,
+    /// Keep everything in this directory and go on with what is there; without it nothing is kept
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let mut ending = Ending::new()?;
+    let place = Place::open(arguments.dir, &Ambient::real())?;
+    let ended = tokio::select! {
+        ended = run(&place, arguments.json) => ended,
+        () = ending.signal() => Ok(()),
+    };
+    place.leave();
+    ended
+}
+
+/// Starts everything and stays until the signal.
+async fn run(place: &Place, json: bool) -> anyhow::Result<()> {
+    let mut ending = Ending::new()?;
+    let ambient = Ambient::real();
+    let sockets = Sockets::bind(&place.saved()).await?;
+    let bound = provider::bind(place).await?;
+    let saved = place.update(|saved| {
+        saved.issuer_port = Some(bound.port);
+        saved.party_ports = sockets.parties.iter().map(place::port).collect();
+        saved.outbox_port = Some(place::port(&sockets.outbox));
+    })?;
+    kabinet::telemetry::install(&bound.config.log);
+    let bases: Vec<Url> = sockets.parties.iter().map(|socket| place::url(socket, "/")).collect::<Result<_, _>>()?;
+    seed::plant(&bound.config, &ambient, &saved, &bases).await?;
+
+    let fetch = Fetch::new(loopback()?)?;
+    let outbox = place::url(&sockets.outbox, "/outbox")?;
+    let mut sites = vec![serve(sockets.outbox, kabinet_standins::outbox::router(place.outbox()))];
+    for (n, socket) in sockets.parties.into_iter().enumerate() {
+        let other = (n + 1) % PRODUCTS.len();
+        let neighbours = Neighbours { outbox: outbox.clone(), other: (PRODUCTS[other].name, bases[other].clone()) };
+        let registration = Registration {
+            issuer: bound.config.issuer.clone(),
+            client_id: saved.clients[n].id.clone(),
+            client_secret: saved.clients[n].secret.clone(),
+            base: bases[n].clone(),
+            fetch: fetch.clone(),
+        };
+        sites.push(serve(socket, party::router(PRODUCTS[n], registration, neighbours, Arc::clone(&ambient.entropy))));
+    }
+    let issuer = bound.config.issuer.clone();
+    let (shutdown, provider) = provider::serve(bound, ambient).await?;
+    let printed = print::Parts { issuer: &issuer, password: &saved.password, bases: &bases, outbox: &outbox, place };
+    until_all_answer(&fetch, &printed).await?;
+    printed.print(json)?;
+    stay(&mut ending, shutdown, provider).await?;
+    sites.iter().for_each(JoinHandle::abort);
+    Ok(())
+}
+
+/// Waits for the signal, or for the provider to fail before it.
+async fn stay(
+    ending: &mut Ending,
+    shutdown: Shutdown,
+    mut provider: JoinHandle<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = ending.signal() => {}
+        ended = &mut provider => return ended.context("the provider failed")?,
+    }
+    shutdown.begin();
+    match tokio::time::timeout(LAST_BREATH, provider).await {
+        Ok(ended) => ended?,
+        Err(_) => Ok(()),
+    }
+}
+
+fn loopback() -> anyhow::Result<Options> {
+    let allow = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
+    // Discovery, keys and userinfo are small; a first sign-in may wait for a password hash.
+    Ok(Options { allow, ..Options::default() })
+}
+
+fn serve(socket: TcpListener, site: Router) -> JoinHandle<std::io::Result<()>> {
+    tokio::spawn(async move { axum::serve(socket, site).await })
+}
+
+async fn until_all_answer(fetch: &Fetch, parts: &print::Parts<'_>) -> anyhow::Result<()> {
+    let discovery: Url = format!("{}/.well-known/openid-configuration", parts.issuer).parse()?;
+    for url in std::iter::once(&discovery).chain(parts.bases).chain([parts.outbox]) {
+        // The sockets are bound already, so a call waits until it is served.
+        let answer = fetch.get(url.clone()).await.with_context(|| format!("{url} does not answer"))?;
+        if !answer.status.is_success() {
+            bail!("{url} answers with status {}", answer.status);
+        }
+    }
+    Ok(())
+}
+
+/// Ctrl-C or SIGTERM.
+struct Ending {
+    term: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Ending {
+    fn new() -> anyhow::Result<Self> {
+        let term = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+        Ok(Self { term, interrupt: signal(SignalKind::interrupt()).context("cannot wait for SIGINT")? })
+    }
+
+    async fn signal(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The provider itself: its configuration, its socket, its life.
+
+use anyhow::Context;
+use kabinet::config::Config;
+use kabinet::listen::Bound;
+use kabinet::{Ambient, Shutdown};
+use tokio::task::JoinHandle;
+
+use crate::place::{self, Place};
+
+/// Where the provider listens if it can.
+const USUAL_PORT: u16 = 8080;
+/// Free ports that are tried: another process may take one between the look and the binding.
+const TRIES: usize = 20;
+
+/// A provider with its sockets bound.
+pub struct Provider {
+    /// Its configuration.
+    pub config: Config,
+    /// Its public port.
+    pub port: u16,
+    bound: Bound,
+}
+
+/// Binds the last run's port, else the usual one, else a free one.
+///
+/// # Errors
+/// When none can be bound.
+pub async fn bind(place: &Place) -> anyhow::Result<Provider> {
+    let mut last = None;
+    for port in place.saved().issuer_port.into_iter().chain([USUAL_PORT]) {
+        if place::is_free(port).await
+            && let Ok(provider) = bind_to(place, port).await
+        {
+            return Ok(provider);
+        }
+    }
+    for _ in 0..TRIES {
+        let port = place::free_port().await?;
+        if place::is_free(port).await {
+            match bind_to(place, port).await {
+                Ok(provider) => return Ok(provider),
+                Err(why) => last = Some(why),
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| anyhow::anyhow!("there is no free port")))
+}
+
+async fn bind_to(place: &Place, port: u16) -> anyhow::Result<Provider> {
+    let config = config(place, port)?;
+    Ok(Provider { bound: Bound::new(&config).await?, config, port })
+}
+
+fn config(place: &Place, port: u16) -> anyhow::Result<Config> {
+    let settings = serde_json::json!({
+        "issuer": format!("http://localhost:{port}"),
+        "listen": format!("127.0.0.1:{port}"),
+        "admin_listen": "127.0.0.1:0",
+        "store": {"url": format!("sqlite:{}", place.database().display())},
+        "delivery": {"outbox": place.outbox()},
+        "log": {"level": "warn"},
+    });
+    let text = toml::to_string(&settings).context("the settings cannot be written as TOML")?;
+    Ok(Config::from_toml(&text)?)
+}
+
+/// Serves until the shutdown begins.
+///
+/// # Errors
+/// When the provider cannot be put together.
+pub async fn serve(provider: Provider, ambient: Ambient) -> anyhow::Result<(Shutdown, JoinHandle<anyhow::Result<()>>)> {
+    let app = kabinet::app(&provider.config, ambient).await?;
+    let shutdown = app.jobs.shutdown().clone();
+    Ok((shutdown, tokio::spawn(provider.bound.serve(app))))
+}

@@ -1,0 +1,151 @@
+//! Settings of this crate. Every length of time is in seconds; each default and its reason stands in
+//! docs/security/defaults.md.
+
+use serde::{Deserialize, Serialize};
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// All settings of this crate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The host of the issuer, for the last line of an SMS (`@host #code`); empty: no such line.
+    pub host: String,
+    /// What the provider calls itself in messages.
+    pub product: String,
+    /// How long a sign-in lasts.
+    pub session: SessionConfig,
+    /// Which passwords may be set.
+    pub password: PasswordConfig,
+    /// What a password hash costs.
+    pub hashing: HashingConfig,
+    /// Confirmation codes.
+    pub confirmation: ConfirmationConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            product: "Личный кабинет".to_owned(),
+            session: SessionConfig::default(),
+            password: PasswordConfig::default(),
+            hashing: HashingConfig::default(),
+            confirmation: ConfirmationConfig::default(),
+        }
+    }
+}
+
+/// How long a sign-in lasts, seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Without use.
+    pub idle: i64,
+    /// At most.
+    pub max: i64,
+    /// Without use, with «Не выходить на этом устройстве».
+    pub remembered_idle: i64,
+    /// At most, with «Не выходить на этом устройстве».
+    pub remembered_max: i64,
+    /// Without use, for people with an administrative role, whatever they ticked.
+    pub admin_idle: i64,
+    /// At most, for people with an administrative role.
+    pub admin_max: i64,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            idle: DAY,
+            max: 7 * DAY,
+            remembered_idle: 14 * DAY,
+            remembered_max: 30 * DAY,
+            admin_idle: 15 * MINUTE,
+            admin_max: 8 * HOUR,
+        }
+    }
+}
+
+/// Which passwords may be set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PasswordConfig {
+    /// Characters at least.
+    pub min_length: usize,
+    /// Characters at most.
+    pub max_length: usize,
+}
+
+impl Default for PasswordConfig {
+    fn default() -> Self {
+        Self { min_length: 10, max_length: 256 }
+    }
+}
+
+/// What a password hash costs (Argon2id).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HashingConfig {
+    /// KiB of one hash.
+    pub memory: u32,
+    /// Passes.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+    /// Hashes at the same time; `None`: as many as there are cores. Memory is bounded by this times `memory`.
+    pub permits: Option<usize>,
+    /// How many may wait for a permit; whoever comes then is told at once to come later.
+    pub queue: usize,
+    /// How long one waits for a permit at most, seconds.
+    pub wait: i64,
+}
+
+impl Default for HashingConfig {
+    fn default() -> Self {
+        Self {
+            memory: 19 * 1024,
+            iterations: 2,
+            parallelism: 1,
+            permits: None,
+            queue: 256,
+            wait: 5,
+        }
+    }
+}
+
+/// Confirmation codes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConfirmationConfig {
+    /// Digits of a code.
+    pub digits: usize,
+    /// Life of a code sent by SMS, seconds.
+    pub sms: i64,
+    /// Life of a code sent by e-mail, seconds.
+    pub email: i64,
+    /// Tries that one code allows.
+    pub tries: i64,
+    /// Waits before the second, third and every later sending, seconds.
+    pub resend: Vec<i64>,
+    /// Codes that one contact gets in an hour at most.
+    pub per_hour: i64,
+    /// Codes that one contact gets in a day at most.
+    pub per_day: i64,
+}
+
+impl Default for ConfirmationConfig {
+    fn default() -> Self {
+        Self {
+            digits: 6,
+            sms: 5 * MINUTE,
+            email: 10 * MINUTE,
+            tries: 5,
+            resend: vec![60, 120, 300],
+            per_hour: 5,
+            per_day: 10,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Confirmation codes: that somebody reads what is sent to a phone or an e-mail address (NIST SP 800-63B-4 §3.1.3).
+//!
+//! 1. A code is random digits. Only a keyed digest of it is stored, bound to the confirmation's id; what is to happen
+//!    when it is right is stored sealed and bound to the same id.
+//! 2. Its page belongs to the browser that asked. Another browser sees nothing and cannot try.
+//! 3. A code lives for minutes and allows five tries; a try is spent and compared in one statement, and a right code is
+//!    accepted once, in the transaction that does what it was for.
+//! 4. The next code may be sent after a wait that grows, and replaces the one before. A contact gets so many an hour and a
+//!    day, whoever asks; a network may ask for so many.
+
+use std::time::Duration;
+
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::id::ConfirmationId;
+use kabinet_core::secret::{Secret, decimal_code};
+use kabinet_core::time::Timestamp;
+use kabinet_store::confirmation::{self, Confirmation, NewCode};
+use kabinet_store::{Error as StoreError, Tx, throttle, user};
+
+use crate::delivery::{Letter, Purpose, Word};
+use crate::{Error, Identity, Proof, Visit};
+
+/// How long a confirmation is kept after its code has expired, so that its page can say so and send another, seconds.
+const KEPT: i64 = 3600;
+
+/// Codes that one network may ask for: (name, how many, in how many seconds).
+const NETWORK: [(&str, u32, u64); 2] = [("1h", 200, 3600), ("1d", 1000, 24 * 3600)];
+
+/// What a code's page shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Where the code went.
+    pub contact: Contact,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// In how many seconds another one may be sent; 0: now.
+    pub resend_in: i64,
+    /// How many tries are left.
+    pub attempts_left: i64,
+    /// Whether it is too late for this code.
+    pub expired: bool,
+}
+
+/// What a right code did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// An account was made for this contact.
+    Registered(Proof, Contact),
+    /// The contact has an account already; nothing was made.
+    Exists(Contact),
+}
+
+/// Why a code was not accepted, or not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// It is another code.
+    #[error("wrong code")]
+    Wrong {
+        /// How many tries are left.
+        left: i64,
+    },
+    /// It is too late for it.
+    #[error("the code has expired")]
+    Expired,
+    /// It was accepted before, or no try is left.
+    #[error("the code is spent")]
+    Spent,
+    /// The next code may not be sent yet.
+    #[error("too early for another code")]
+    Wait {
+        /// How long to wait.
+        seconds: i64,
+    },
+    /// Too many codes went to the contact or were asked for from the network.
+    #[error("too many codes")]
+    Limited {
+        /// When the next one may be asked for.
+        seconds: i64,
+    },
+    /// There is no such confirmation in this browser.
+    #[error("unknown confirmation")]
+    Unknown,
+    /// The code could not be sent.
+    #[error("the code was not sent")]
+    NotSent,
+    /// Not the person's fault.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl From<StoreError> for CodeError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Identity {
+    /// What the page of a confirmation shows; `None` when there is none in this browser or it was confirmed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn confirmation(&self, id: &ConfirmationId, visit: &Visit) -> Result<Option<Pending>, Error> {
+        let now = self.now();
+        let Some(row) = confirmation::by_id(self.0.store.db(), id, now).await? else {
+            return Ok(None);
+        };
+        let Some(purpose) = Purpose::parse(&row.purpose) else {
+            return Ok(None);
+        };
+        if row.binding != visit.binding || row.used_at.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Pending {
+            resend_in: self.resend_in(&row, now),
+            purpose,
+            attempts_left: row.attempts_left,
+            expired: row.expires_at <= now,
+            contact: row.contact,
+        }))
+    }
+
+    /// Sends another code in place of the one before.
+    ///
+    /// # Errors
+    /// See [`CodeError`]; the one before stays good unless another one was sent.
+    pub async fn resend(&self, id: &ConfirmationId, visit: &Visit) -> Result<(), CodeError> {
+        let (now, row) = (self.now(), self.own(id, visit).await?);
+        let purpose = Purpose::parse(&row.purpose).ok_or(CodeError::Unknown)?;
+        let seconds = self.resend_in(&row, now);
+        if seconds > 0 {
+            return Err(CodeError::Wait { seconds });
+        }
+        if let Err(seconds) = self.count_network(visit).await {
+            return Err(CodeError::Limited { seconds });
+        }
+        let word = self.word(&row.contact).await?;
+        let code = decimal_code(self.0.config.confirmation.digits, &*self.0.entropy);
+        let expires_at = now.plus(self.life(row.contact.kind()));
+        let new = NewCode {
+            code: self.digest(id, code.expose()),
+            attempts: self.0.config.confirmation.tries,
+            sent_at: now,
+            expires_at,
+            keep_until: expires_at.plus(KEPT),
+            sends: row.sends,
+        };
+        let mut tx = self.0.store.begin().await?;
+        if !confirmation::resend(&mut tx, id, &new).await? {
+            // Somebody pressed the button twice: the other press has sent one.
+            let seconds = self.resend_in(&Confirmation { sends: row.sends + 1, sent_at: now, ..row }, now);
+            return Err(CodeError::Wait { seconds });
+        }
+        self.count_sending(&mut tx, &row.contact, now).await?;
+        tx.commit().await?;
+        self.deliver(Letter { to: &row.contact, purpose, word, code }, now).await
+    }
+
+    /// Tries a code, and does what it was for when it is right.
+    ///
+    /// # Errors
+    /// See [`CodeError`].
+    pub async fn confirm(&self, id: &ConfirmationId, code: &str, visit: &Visit) -> Result<Confirmed, CodeError> {
+        let (now, row) = (self.now(), self.own(id, visit).await?);
+        if row.attempts_left <= 0 {
+            return Err(CodeError::Spent);
+        }
+        if row.expires_at <= now {
+            return Err(CodeError::Expired);
+        }
+        if Purpose::parse(&row.purpose) != Some(Purpose::Register) {
+            return Err(CodeError::Unknown);
+        }
+        let typed: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).collect();
+        let digest = self.digest(id, &typed);
+        let payload = self.0.payloads.open(&row.payload, id.as_str().as_bytes()).ok_or(CodeError::Unknown)?;
+        let exists = user::by_contact(self.0.store.db(), &row.contact).await?.is_some();
+        let mut tx = self.spend(id, &digest, visit, now).await?;
+        if !exists {
+            match self.register(&mut tx, &row.contact, &payload, visit).await {
+                Ok(proof) => {
+                    tx.commit().await?;
+                    return Ok(Confirmed::Registered(proof, row.contact));
+                }
+                // Somebody else has just registered the contact. PostgreSQL ends the transaction at that, so the code is
+                // spent in another one.
+                Err(Error::Store(StoreError::Taken(_))) => {
+                    tx.rollback().await?;
+                    tx = self.spend(id, &digest, visit, now).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        tx.commit().await?;
+        Ok(Confirmed::Exists(row.contact))
+    }
+
+    /// The open transaction in which the right code was spent. A wrong one is committed as a spent try.
+    async fn spend(&self, id: &ConfirmationId, digest: &str, visit: &Visit, now: Timestamp) -> Result<Tx, CodeError> {
+        let mut tx = self.0.store.begin().await?;
+        let Some(row) = confirmation::spend(&mut tx, id, digest, &visit.binding, now).await? else {
+            return Err(CodeError::Spent);
+        };
+        if row.used_at.is_none() {
+            tx.commit().await?;
+            return Err(CodeError::Wrong { left: row.attempts_left });
+        }
+        Ok(tx)
+    }
+
+    /// Remembers what a code is for and sends it.
+    pub(crate) async fn start_confirmation(
+        &self,
+        purpose: Purpose,
+        contact: &Contact,
+        payload: &Secret,
+        visit: &Visit,
+    ) -> Result<ConfirmationId, CodeError> {
+        let (now, entropy, config) = (self.now(), &*self.0.entropy, &self.0.config.confirmation);
+        let id = ConfirmationId::generate(now, entropy);
+        let code = decimal_code(config.digits, entropy);
+        let word = self.word(contact).await?;
+        let expires_at = now.plus(self.life(contact.kind()));
+        let row = Confirmation {
+            id: id.clone(),
+            purpose: purpose.as_str().to_owned(),
+            contact: contact.clone(),
+            binding: visit.binding.clone(),
+            payload: self.0.payloads.seal(payload.expose().as_bytes(), id.as_str().as_bytes(), entropy),
+            attempts_left: config.tries,
+            sends: 1,
+            sent_at: now,
+            expires_at,
+            used_at: None,
+        };
+        let mut tx = self.0.store.begin().await?;
+        self.count_sending(&mut tx, contact, now).await?;
+        confirmation::insert(&mut tx, &row, &self.digest(&id, code.expose()), expires_at.plus(KEPT)).await?;
+        tx.commit().await?;
+        self.deliver(Letter { to: contact, purpose, word, code }, now).await?;
+        Ok(id)
+    }
+
+    /// The confirmation, if it is this browser's and not confirmed yet.
+    async fn own(&self, id: &ConfirmationId, visit: &Visit) -> Result<Confirmation, CodeError> {
+        let row = confirmation::by_id(self.0.store.db(), id, self.now()).await?;
+        let row = row.filter(|row| row.binding == visit.binding).ok_or(CodeError::Unknown)?;
+        if row.used_at.is_some() { Err(CodeError::Spent) } else { Ok(row) }
+    }
+
+    async fn deliver(&self, letter: Letter<'_>, now: Timestamp) -> Result<(), CodeError> {
+        if self.0.sender.send(letter, now).await { Ok(()) } else { Err(CodeError::NotSent) }
+    }
+
+    /// What the message says: its owner alone learns that the contact has an account.
+    async fn word(&self, contact: &Contact) -> Result<Word, CodeError> {
+        let holder = user::by_contact(self.0.store.db(), contact).await?;
+        Ok(if holder.is_some() { Word::HasAccount } else { Word::Register })
+    }
+
+    fn digest(&self, id: &ConfirmationId, code: &str) -> String {
+        self.0.codes.stamp(&[id.as_str(), code])
+    }
+
+    fn life(&self, kind: ContactKind) -> i64 {
+        match kind {
+            ContactKind::Phone => self.0.config.confirmation.sms,
+            ContactKind::Email => self.0.config.confirmation.email,
+        }
+    }
+
+    fn resend_in(&self, row: &Confirmation, now: Timestamp) -> i64 {
+        let waits = &self.0.config.confirmation.resend;
+        let place = usize::try_from(row.sends - 1).unwrap_or(0).min(waits.len().saturating_sub(1));
+        let wait = waits.get(place).copied().unwrap_or(0);
+        row.sent_at.plus(wait).since(now).clamp(0, wait)
+    }
+
+    /// Counts a code for a contact; a transaction that is then dropped has not counted.
+    async fn count_sending(&self, tx: &mut Tx, contact: &Contact, now: Timestamp) -> Result<(), CodeError> {
+        let config = &self.0.config.confirmation;
+        for (window, seconds, most) in [("1h", 3600, config.per_hour), ("1d", 24 * 3600, config.per_day)] {
+            let (count, ends) = throttle::count(tx, &self.0.throttle.sending(contact, window), now, seconds).await?;
+            if count > most {
+                return Err(CodeError::Limited { seconds: ends.since(now).max(1) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a request for a code by a network; the error is how many seconds to wait.
+    pub(crate) async fn count_network(&self, visit: &Visit) -> Result<(), i64> {
+        for (window, most, seconds) in NETWORK {
+            let key = format!("kabinet:code:{window}:{}", visit.network);
+            if self.0.store.ephemeral().hit(&key, Duration::from_secs(seconds)).await > most {
+                return Err(i64::try_from(seconds).unwrap_or(i64::MAX));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Who people are: login methods, sign-in sessions, registration, throttling and the delivery of codes.
+//!
+//! Everything goes through [`Identity`], which is cheap to clone:
+//!
+//! ```text
+//! begin_registration ─▶ (code sent) ─▶ confirm ──┐
+//!                                                ├─▶ Proof ─▶ sign_in ─▶ session and its cookie
+//! check_password ────────────────────────────────┘
+//! ```
+//!
+//! A [`Proof`] is made only here, by a method that checked it, so a session cannot begin without one. It knows nothing of
+//! HTTP and nothing of OAuth: a [`Visit`] says who is asking, and the caller keeps the cookie.
+
+pub mod account;
+pub mod config;
+pub mod confirmation;
+pub mod delivery;
+mod hashing;
+pub mod method;
+pub mod registration;
+pub mod session;
+mod throttle;
+
+use std::sync::Arc;
+
+use kabinet_core::ambient::{Clock, Entropy};
+use kabinet_core::audit::{Origin, Record};
+use kabinet_core::authn::Factor;
+use kabinet_core::id::{ClientId, FlowId, UserId};
+use kabinet_core::seal::{MasterKey, Sealer, Stamper};
+use kabinet_core::secret::TokenHash;
+use kabinet_core::time::Timestamp;
+use kabinet_store::{Store, Tx, audit};
+
+pub use account::{AccountError, NewAccount};
+pub use config::{Config, ConfirmationConfig, HashingConfig, PasswordConfig, SessionConfig};
+pub use confirmation::{CodeError, Confirmed, Pending};
+pub use delivery::{Channel, Deliver, Message, NoDelivery, Purpose, Undelivered};
+pub use method::password::LoginError;
+pub use registration::{RegisterError, Registration};
+pub use session::SignedIn;
+
+use delivery::Sender;
+use hashing::{HashError, Hasher};
+use throttle::Throttle;
+
+/// Why something could not be done through nobody's fault but ours.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] kabinet_store::Error),
+    /// The account is gone or was disabled since it was proven.
+    #[error("the account is gone or disabled")]
+    Gone,
+    /// A password could not be hashed or its stored hash not read.
+    #[error("password hash: {0}")]
+    Hash(String),
+}
+
+/// What the crate is made from.
+pub struct Parts {
+    /// What is remembered.
+    pub store: Store,
+    /// Settings.
+    pub config: Config,
+    /// From which pepper, seals and stamps derive.
+    pub master: MasterKey,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where messages go.
+    pub delivery: Arc<dyn Deliver>,
+}
+
+/// Who people are.
+#[derive(Clone)]
+pub struct Identity(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub store: Store,
+    pub config: Config,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub sender: Sender,
+    pub hasher: Hasher,
+    pub throttle: Throttle,
+    pub codes: Stamper,
+    pub payloads: Sealer,
+}
+
+impl Identity {
+    /// Puts the parts together; nothing is read or written yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, config, master, clock, entropy, delivery } = parts;
+        Self(Arc::new(Inner {
+            hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
+            throttle: Throttle::new(master.stamper("throttle")),
+            codes: master.stamper("confirmation-code"),
+            payloads: master.sealer("confirmation"),
+            sender: Sender::new(delivery, &config),
+            store,
+            config,
+            clock,
+            entropy,
+        }))
+    }
+
+    /// The settings that it was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// How many password hashes have been computed, for the metrics and for tests of what an attempt costs.
+    #[must_use]
+    pub fn hashes(&self) -> u64 {
+        self.0.hasher.made()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    async fn write(&self, tx: &mut Tx, record: &Record, origin: &Origin) -> kabinet_store::Result<()> {
+        audit::write(tx, record, origin, self.now(), &*self.0.entropy).await
+    }
+}
+
+/// Who is asking.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Who and from where, for the records.
+    pub origin: Origin,
+    /// The network: `/24` of an IPv4 address, `/64` of an IPv6 one. What is counted per network uses it as it is.
+    pub network: String,
+    /// The hash of the browser's binding cookie.
+    pub binding: TokenHash,
+    /// The sealed authorization request that the person came with.
+    pub flow: Option<FlowId>,
+    /// The client of that request.
+    pub client: Option<ClientId>,
+    /// Whether this browser has signed in to the account in question before. Failures of such a browser are counted
+    /// apart, so that strangers cannot make its owner wait; so it must be true for that account only.
+    pub device_known: bool,
+}
+
+/// That somebody has just proven to be this person. Only this crate makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Proof {
+    /// Who.
+    pub user_id: UserId,
+    /// By what, sorted.
+    pub factors: Vec<Factor>,
+}
+
+impl Proof {
+    pub(crate) fn new(user_id: UserId, mut factors: Vec<Factor>) -> Self {
+        factors.sort_unstable();
+        Self { user_id, factors }
+    }
+}
+
+/// Either kind of trouble that hashing can have, for the error types that tell "come later" from a failure.
+pub(crate) enum Trouble {
+    Busy(i64),
+    Error(Error),
+}
+
+impl From<HashError> for Trouble {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy { seconds } => Self::Busy(seconds),
+            HashError::Failed(detail) => Self::Error(Error::Hash(detail)),
+        }
+    }
+}

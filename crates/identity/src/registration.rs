@@ -1,0 +1,177 @@
+//! Registration by phone or e-mail.
+//!
+//! 1. [`begin_registration`](Identity::begin_registration) checks the password and hashes it, seals it with what was agreed
+//!    to, and sends a code. Nothing of it is an account yet.
+//! 2. The right code ([`confirm`](Identity::confirm)) makes the account, its confirmed contact, its password and the records
+//!    of what was agreed to, in the transaction that spends the code.
+//! 3. A contact that has an account already goes the same way at the same cost; only its owner learns of it, from the
+//!    message and after the right code. Nothing is made or changed then. Two registrations of one contact at once end the
+//!    same way for the slower.
+
+use kabinet_core::audit::{Event, Origin, Record};
+use kabinet_core::authn::Factor;
+use kabinet_core::contact::Contact;
+use kabinet_core::id::{ClientId, UserId};
+use kabinet_core::password::{self, BadPassword, normal};
+use kabinet_core::secret::Secret;
+use kabinet_core::time::Timestamp;
+use kabinet_core::user::ConfirmedContact;
+use kabinet_store::document::Document;
+use kabinet_store::user::NewUser;
+use kabinet_store::{Tx, document, user};
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use kabinet_core::id::ConfirmationId;
+
+use crate::confirmation::CodeError;
+use crate::delivery::Purpose;
+use crate::hashing::HashError;
+use crate::method::password::METHOD;
+use crate::{Error, Identity, Proof, Trouble, Visit};
+
+/// Who wants to register.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The phone or e-mail address.
+    pub contact: Contact,
+    /// The password as typed.
+    pub password: Secret,
+    /// The texts that were agreed to.
+    pub documents: Vec<Document>,
+    /// The client that the person came from.
+    pub client: Option<ClientId>,
+}
+
+/// Why a registration did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The password may not be set.
+    #[error(transparent)]
+    Password(#[from] BadPassword),
+    /// Too many codes went to the contact or were asked for from the network.
+    #[error("too many codes")]
+    Limited {
+        /// When the next one may be asked for.
+        seconds: i64,
+    },
+    /// Too many sign-ins at once.
+    #[error("too many sign-ins at once")]
+    Busy {
+        /// When to come again.
+        seconds: i64,
+    },
+    /// The code could not be sent.
+    #[error("the code was not sent")]
+    NotSent,
+    /// Not the person's fault.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl From<HashError> for RegisterError {
+    fn from(error: HashError) -> Self {
+        match Trouble::from(error) {
+            Trouble::Busy(seconds) => Self::Busy { seconds },
+            Trouble::Error(error) => Self::Store(error),
+        }
+    }
+}
+
+/// What is sealed while the code is on its way.
+#[derive(Serialize, Deserialize)]
+struct Intent {
+    phc: String,
+    documents: Vec<Document>,
+    client: Option<ClientId>,
+    at: Timestamp,
+    ip: String,
+    agent: String,
+}
+
+impl Identity {
+    /// Begins a registration and sends its code. The answer, its time and its cost are the same whether or not the contact
+    /// has an account.
+    ///
+    /// # Errors
+    /// See [`RegisterError`].
+    pub async fn begin_registration(&self, new: Registration, visit: &Visit) -> Result<ConfirmationId, RegisterError> {
+        self.check_new_password(new.password.expose(), &[new.contact.value()])?;
+        if let Err(seconds) = self.count_network(visit).await {
+            return Err(RegisterError::Limited { seconds });
+        }
+        let intent = Intent {
+            phc: self.hash_password(new.password.expose()).await?,
+            documents: new.documents,
+            client: new.client,
+            at: self.now(),
+            ip: visit.origin.ip.clone(),
+            agent: visit.origin.agent.clone(),
+        };
+        let payload = Secret::from(serde_json::to_string(&intent).map_err(|e| Error::Hash(e.to_string()))?);
+        self.start_confirmation(Purpose::Register, &new.contact, &payload, visit)
+            .await
+            .map_err(|error| match error {
+                CodeError::Limited { seconds } => RegisterError::Limited { seconds },
+                CodeError::Store(error) => RegisterError::Store(error),
+                _ => RegisterError::NotSent,
+            })
+    }
+
+    pub(crate) fn check_new_password(&self, typed: &str, contacts: &[&str]) -> Result<(), BadPassword> {
+        let config = &self.0.config;
+        let context = [contacts, &[config.product.as_str(), config.host.as_str()]].concat();
+        password::check(typed, config.password.min_length..=config.password.max_length, &context)
+    }
+
+    pub(crate) async fn hash_password(&self, typed: &str) -> Result<String, HashError> {
+        let permit = self.0.hasher.permit().await?;
+        let (phc, _) = self.0.hasher.hash(permit, &normal(typed), &*self.0.entropy).await?;
+        Ok(phc)
+    }
+
+    /// Makes the account that was asked for, inside the transaction that spent its code.
+    pub(crate) async fn register(
+        &self,
+        tx: &mut Tx,
+        contact: &Contact,
+        payload: &[u8],
+        visit: &Visit,
+    ) -> Result<Proof, Error> {
+        let intent: Intent = serde_json::from_slice(payload)
+            .map_err(|e| kabinet_store::Error::Inconsistent { table: "confirmations", detail: e.to_string() })?;
+        let (now, entropy) = (self.now(), &*self.0.entropy);
+        let id = UserId::generate(entropy);
+        let contacts = vec![ConfirmedContact { contact: contact.clone(), verified_at: Some(now) }];
+        user::insert(
+            tx,
+            &NewUser {
+                id: id.clone(),
+                claims: Map::new(),
+                role: None,
+                contacts,
+                created_at: now,
+            },
+        )
+        .await?;
+        user::put_credential(tx, &id, METHOD.id, id.as_str(), &intent.phc, now).await?;
+        let about = |event| intent.client.iter().fold(Record::of(event).user(&id), Record::client);
+        self.write(tx, &about(Event::UserRegistered), &visit.origin).await?;
+        self.write(tx, &about(Event::ContactConfirmed).with("kind", contact.kind().as_str()), &visit.origin)
+            .await?;
+        // From where and when the box was ticked, which is not where and when the code was entered.
+        let ticked = Origin {
+            ip: intent.ip.clone(),
+            agent: intent.agent.clone(),
+            ..visit.origin.clone()
+        };
+        for text in &intent.documents {
+            document::record(tx, &id, text, intent.client.as_ref(), &ticked, (intent.at, entropy)).await?;
+            let record = about(Event::DocumentAccepted)
+                .with("document", text.document.as_str())
+                .with("version", text.version.as_str());
+            self.write(tx, &record, &ticked).await?;
+        }
+        Ok(Proof::new(id, vec![Factor::Pwd, Factor::Otp]))
+    }
+}

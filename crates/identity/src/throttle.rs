@@ -1,0 +1,163 @@
+//! Who must wait after failed sign-ins (NIST SP 800-63B-4 §3.2.2).
+//!
+//! Failures are counted per account, whichever of its contacts was typed; an unknown contact is counted in the same way
+//! under itself. A browser that has signed in to the account before is counted apart per network, so that strangers never
+//! make its owner wait. All others count twice: per network, and together from anywhere, so that many addresses gain
+//! nothing.
+//!
+//! Ten failures are free. Then each one costs a wait: 30 s, doubling up to an hour, and a day from the hundredth on. It is
+//! never a lock. Beside it, unknown browsers of one network have a number of failures per minute and per hour, which is
+//! kept where it may be lost.
+//!
+//! Counters are read again with the hash permit in hand, and written before it is given back: guesses that come at the
+//! same instant are at most the limit and the permits.
+
+use std::time::Duration;
+
+use kabinet_core::contact::Contact;
+use kabinet_core::seal::Stamper;
+use kabinet_core::time::Timestamp;
+use kabinet_core::user::User;
+use kabinet_store::throttle::{Failures, clear, fail, read};
+use kabinet_store::{Result, Store, Tx};
+
+use crate::Visit;
+
+/// Failures in a row that cost nothing.
+const FREE: i64 = 10;
+/// Failures in a row from which on there is one try a day.
+const MANY: i64 = 100;
+/// The first wait, seconds.
+const FIRST_WAIT: i64 = 30;
+/// The longest wait below [`MANY`], seconds.
+const LONGEST_WAIT: i64 = 3600;
+const DAY: i64 = 24 * 3600;
+
+/// Failures per network of unknown browsers: (name, how many, in how many seconds).
+const NETWORK: [(&str, u32, u64); 2] = [("1m", 60, 60), ("1h", 600, 3600)];
+
+/// The counters that one attempt is held against.
+pub(crate) struct Counters {
+    keys: Vec<String>,
+    network: Option<String>,
+}
+
+/// Makes the keys of counters; they are digests, so that the table names nobody.
+pub(crate) struct Throttle {
+    stamper: Stamper,
+}
+
+impl Throttle {
+    pub fn new(stamper: Stamper) -> Self {
+        Self { stamper }
+    }
+
+    /// The counters of an attempt to sign in to the account that holds `contact`.
+    pub fn sign_in(&self, user: Option<&User>, contact: &Contact, visit: &Visit) -> Counters {
+        match user {
+            Some(user) => self.of("user", user.id.as_str(), visit),
+            None => self.of(contact.kind().as_str(), contact.value(), visit),
+        }
+    }
+
+    /// The counters of an account, by its subject.
+    pub fn of_user(&self, user: &str, visit: &Visit) -> Counters {
+        self.of("user", user, visit)
+    }
+
+    fn of(&self, kind: &str, subject: &str, visit: &Visit) -> Counters {
+        let key = |device, network: &str| self.stamper.stamp(&["sign-in", kind, subject, device, network]);
+        if visit.device_known {
+            return Counters { keys: vec![key("known", &visit.network)], network: None };
+        }
+        let keys = vec![key("unknown", &visit.network), key("unknown", "")];
+        Counters { keys, network: Some(visit.network.clone()) }
+    }
+
+    /// The key under which sendings to a contact are counted.
+    pub fn sending(&self, contact: &Contact, window: &str) -> String {
+        self.stamper.stamp(&["code", contact.kind().as_str(), contact.value(), window])
+    }
+}
+
+impl Counters {
+    /// How many seconds this attempt must wait; 0: none.
+    pub async fn wait(&self, store: &Store, now: Timestamp) -> Result<i64> {
+        let mut longest = 0;
+        for key in &self.keys {
+            longest = longest.max(wait(read(store.db(), key, now).await?, now));
+        }
+        Ok(longest)
+    }
+
+    /// How many seconds unknown browsers of the network must wait; 0: none.
+    pub async fn network_wait(&self, store: &Store) -> i64 {
+        let Some(network) = &self.network else { return 0 };
+        for (name, most, seconds) in NETWORK {
+            if store.ephemeral().hits(&network_key(name, network)).await >= most {
+                return i64::try_from(seconds).unwrap_or(i64::MAX);
+            }
+        }
+        0
+    }
+
+    /// Counts a failure.
+    pub async fn fail(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        for key in &self.keys {
+            // A week, so that waits of up to a day are not forgotten before they are over.
+            fail(tx, key, now, now.plus(7 * DAY)).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts a failure of the network.
+    pub async fn fail_network(&self, store: &Store) {
+        let Some(network) = &self.network else { return };
+        for (name, _, seconds) in NETWORK {
+            store.ephemeral().hit(&network_key(name, network), Duration::from_secs(seconds)).await;
+        }
+    }
+
+    /// Forgets the failures after a success.
+    pub async fn clear(&self, tx: &mut Tx) -> Result<()> {
+        for key in &self.keys {
+            clear(tx, key).await?;
+        }
+        Ok(())
+    }
+}
+
+fn network_key(window: &str, network: &str) -> String {
+    format!("kabinet:sign-in:{window}:{network}")
+}
+
+/// How many seconds are left to wait after these failures.
+fn wait(failures: Failures, now: Timestamp) -> i64 {
+    let step = match failures.count {
+        ..FREE => return 0,
+        MANY.. => DAY,
+        count => FIRST_WAIT.saturating_mul(1 << (count - FREE).min(16)).min(LONGEST_WAIT),
+    };
+    // A clock that was set back must not make anybody wait for longer than the step.
+    failures.last.plus(step).since(now).clamp(0, step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_begin_after_ten_failures_and_double_up_to_an_hour_and_never_become_a_lock() {
+        let at = |count| wait(Failures { count, last: Timestamp(1000) }, Timestamp(1000));
+        assert_eq!([0, 1, 9].map(at), [0, 0, 0]);
+        assert_eq!([10, 11, 12, 16, 17, 99].map(at), [30, 60, 120, 1920, 3600, 3600]);
+        assert_eq!([100, 100_000].map(at), [DAY, DAY]);
+    }
+
+    #[test]
+    fn a_wait_passes_and_a_clock_set_back_does_not_stretch_it() {
+        let failures = Failures { count: 10, last: Timestamp(1000) };
+        assert_eq!([1001, 1029, 1030, 9999].map(|now| wait(failures, Timestamp(now))), [29, 1, 0, 0]);
+        assert_eq!(wait(failures, Timestamp(5)), 30);
+    }
+}

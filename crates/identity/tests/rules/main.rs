@@ -1,0 +1,11 @@
+//! The rules of sign-in, against a real SQLite file: who gets in, who waits, what a code is good for. The clock is set by
+//! hand, messages are kept, and cost is counted in hashes instead of time.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod accounts;
+mod codes;
+mod passwords;
+mod registrations;
+mod sessions;
+mod world;

@@ -1,0 +1,244 @@
+//! A provider of its own for each test.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use kabinet_core::ambient::{Clock, Entropy};
+use kabinet_core::audit::{Event, Origin};
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::id::{ConfirmationId, UserId};
+use kabinet_core::seal::MasterKey;
+use kabinet_core::secret::{Secret, TokenHash};
+use kabinet_core::time::Timestamp;
+use kabinet_identity::{
+    Config, Confirmed, Deliver, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Registration, Undelivered,
+    Visit,
+};
+use kabinet_store::document::Document;
+use kabinet_store::{Options, Store, audit, user};
+
+pub const GOOD: &str = "лошадь-батарея-скрепка-7";
+pub const BAD: &str = "совсем-другой-пароль-9";
+
+/// A clock that stands still until it is moved.
+pub struct Dial(AtomicI64);
+impl Clock for Dial {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Different bytes each time, the same in each run (SplitMix64).
+pub struct Dice(AtomicU64);
+impl Entropy for Dice {
+    fn fill(&self, out: &mut [u8]) {
+        for byte in out {
+            let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            *byte = ((z ^ (z >> 31)) & 0xff) as u8;
+        }
+    }
+}
+
+/// A message as it went out.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub channel: &'static str,
+    pub to: String,
+    pub purpose: &'static str,
+    pub code: String,
+    pub text: String,
+}
+
+#[derive(Default)]
+pub struct Post {
+    sent: Mutex<Vec<Sent>>,
+    pub broken: AtomicBool,
+}
+impl Deliver for Post {
+    fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(Undelivered("the gateway is down".to_owned()));
+        }
+        self.sent.lock().unwrap().push(Sent {
+            channel: message.channel.as_str(),
+            to: message.to.value().to_owned(),
+            purpose: message.purpose.as_str(),
+            code: message.code.as_ref().map_or_else(String::new, |code| code.expose().to_owned()),
+            text: message.text.clone(),
+        });
+        Ok(())
+    }
+}
+
+pub struct World {
+    pub identity: Identity,
+    pub store: Store,
+    pub post: Arc<Post>,
+    pub dir: tempfile::TempDir,
+    clock: Arc<Dial>,
+    entropy: Arc<Dice>,
+}
+
+/// Argon2id at its smallest.
+pub fn config() -> Config {
+    let hashing = HashingConfig {
+        memory: 8,
+        iterations: 1,
+        permits: Some(2),
+        ..HashingConfig::default()
+    };
+    Config {
+        host: "id.example.test".to_owned(),
+        hashing,
+        ..Config::default()
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let name = format!("t{}{}", std::process::id(), dir.path().file_name().unwrap().to_string_lossy().trim_start_matches('.').to_lowercase());
+        assert!(std::process::Command::new("psql").args(["-h", "127.0.0.1", "-p", "54987", "-U", "postgres", "-qc", &format!("CREATE DATABASE {name}")]).status().unwrap().success());
+        let url = format!("postgres://postgres@127.0.0.1:54987/{name}");
+        let store = Store::open(&Options { url, redis: None, connections: 4 }).await.unwrap();
+        store.migrate().await.unwrap();
+        let (clock, entropy, post) = (
+            Arc::new(Dial(AtomicI64::new(1_800_000_000))),
+            Arc::new(Dice(AtomicU64::new(7))),
+            Arc::new(Post::default()),
+        );
+        let identity = Self::identity(&store, config(), 1, (&clock, &entropy, &post));
+        Self { identity, store, post, dir, clock, entropy }
+    }
+
+    fn identity(store: &Store, config: Config, key: u64, parts: (&Arc<Dial>, &Arc<Dice>, &Arc<Post>)) -> Identity {
+        Identity::new(Parts {
+            store: store.clone(),
+            config,
+            master: MasterKey::generate(&Dice(AtomicU64::new(key))),
+            clock: parts.0.clone(),
+            entropy: parts.1.clone(),
+            delivery: parts.2.clone(),
+        })
+    }
+
+    /// Another node on the same database, with its own settings and, unless `key` is 1, another master key.
+    pub fn node(&self, config: Config, key: u64) -> Identity {
+        Self::identity(&self.store, config, key, (&self.clock, &self.entropy, &self.post))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub fn sent(&self) -> Vec<Sent> {
+        self.post.sent.lock().unwrap().clone()
+    }
+
+    pub fn last(&self) -> Sent {
+        self.sent().pop().unwrap()
+    }
+
+    pub async fn people(&self) -> i64 {
+        user::count(self.store.db()).await.unwrap()
+    }
+
+    pub async fn records(&self, event: Event) -> i64 {
+        audit::count(self.store.db(), event.as_str()).await.unwrap()
+    }
+
+    /// An account with a phone, an e-mail address and the good password.
+    pub async fn ivan(&self) -> UserId {
+        self.account(NewAccount {
+            contacts: vec![phone("+79105940899"), email("ivan@example.test")],
+            password: Some(GOOD.into()),
+            ..NewAccount::default()
+        })
+        .await
+    }
+
+    pub async fn account(&self, new: NewAccount) -> UserId {
+        self.identity.create_user(new, &Origin::default()).await.unwrap()
+    }
+
+    pub async fn proof(&self, contact: &Contact) -> Proof {
+        let known = Visit { device_known: true, ..visit() };
+        self.identity.check_password(contact, GOOD, &known).await.unwrap()
+    }
+
+    pub async fn begin(&self, contact: &Contact, visit: &Visit) -> ConfirmationId {
+        self.identity.begin_registration(registration(contact), visit).await.unwrap()
+    }
+
+    pub async fn register(&self, contact: &Contact) -> Proof {
+        let id = self.begin(contact, &visit()).await;
+        match self.identity.confirm(&id, &self.last().code, &visit()).await.unwrap() {
+            Confirmed::Registered(proof, _) => proof,
+            Confirmed::Exists(_) => panic!("the contact is new"),
+        }
+    }
+
+    /// Whether the bytes stand anywhere in the database files.
+    pub fn holds(&self, text: &str) -> bool {
+        std::fs::read_dir(self.dir.path()).unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        })
+    }
+}
+
+pub fn phone(number: &str) -> Contact {
+    Contact::parse(ContactKind::Phone, number).unwrap()
+}
+
+pub fn email(address: &str) -> Contact {
+    Contact::parse(ContactKind::Email, address).unwrap()
+}
+
+pub fn registration(contact: &Contact) -> Registration {
+    let document = Document {
+        document: "personal-data-consent".to_owned(),
+        version: "1".to_owned(),
+        sha256: "ab".repeat(32),
+    };
+    Registration {
+        contact: contact.clone(),
+        password: Secret::from(GOOD),
+        documents: vec![document],
+        client: Some("edo".into()),
+    }
+}
+
+/// A browser that nobody knows.
+pub fn visit() -> Visit {
+    browser("one", "192.0.2.0/24")
+}
+
+pub fn browser(cookie: &str, network: &str) -> Visit {
+    let origin = Origin {
+        actor: "person",
+        ip: "192.0.2.7".to_owned(),
+        agent: "Browser/1".to_owned(),
+        request: "r1".to_owned(),
+    };
+    Visit {
+        origin,
+        network: network.to_owned(),
+        binding: TokenHash::of(cookie),
+        flow: None,
+        client: None,
+        device_known: false,
+    }
+}
+
+/// A code that is not this one.
+pub fn other(code: &str) -> String {
+    let first = if code.starts_with('9') { '0' } else { '9' };
+    format!("{first}{}", &code[1..])
+}

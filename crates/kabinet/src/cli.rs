@@ -1,0 +1,164 @@
+//! The commands, and what they share: reading the configuration, opening the store, answering.
+
+mod client;
+mod config;
+mod doctor;
+mod key;
+mod serve;
+mod user;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+use kabinet::config::{Config, Environment, Loaded};
+use kabinet::{Ambient, telemetry};
+use kabinet_core::audit::Origin;
+use kabinet_core::time::Timestamp;
+use kabinet_store::Store;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Single sign-on for a group of products.
+#[derive(Parser)]
+#[command(name = "kabinet", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    /// The configuration file; without it KABINET_CONFIG, then /etc/kabinet/kabinet.toml if it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print one JSON object and nothing else
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the provider until SIGTERM
+    Serve,
+    /// Bring the database up to date and make the signing keys that are missing
+    Migrate,
+    /// Check the installation: one line a finding, exit 1 when something must be mended
+    Doctor,
+    /// The configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Relying parties: the products that people sign in to
+    #[command(subcommand)]
+    Client(client::Command),
+    /// People
+    #[command(subcommand)]
+    User(user::Command),
+    /// Signing keys
+    #[command(subcommand)]
+    Key(key::Command),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    // Wrong usage ends here with exit code 2, help with 0.
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return fail(&anyhow::Error::new(why).context("cannot start")),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(why) => fail(&why),
+    }
+}
+
+fn fail(why: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "kabinet: {why:#}");
+    ExitCode::FAILURE
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let output = Output { json: cli.json };
+    let loaded = Loaded::read(cli.config.as_deref(), &Environment::of_process());
+    if let Command::Doctor = cli.command {
+        return doctor::run(loaded, output).await;
+    }
+    let loaded = loaded.context("the configuration is not usable")?;
+    let mut log = loaded.config.log.clone();
+    if !matches!(cli.command, Command::Serve) {
+        // Standard error is read by a person or a script here, not by a log collector.
+        "warn".clone_into(&mut log.level);
+    }
+    telemetry::install(&log);
+    match cli.command {
+        Command::Serve => serve::serve(&loaded.config).await?,
+        Command::Migrate => serve::migrate(&loaded.config, output).await?,
+        Command::Doctor => {}
+        Command::Config(command) => config::run(&command, &loaded, output)?,
+        Command::Client(command) => client::run(command, &Desk::open(loaded.config).await?, output).await?,
+        Command::User(command) => user::run(command, &Desk::open(loaded.config).await?, output).await?,
+        Command::Key(command) => key::run(&command, &Desk::open(loaded.config).await?, output).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a command that looks at or changes the database works with.
+pub(crate) struct Desk {
+    config: Config,
+    store: Store,
+    ambient: Ambient,
+}
+
+impl Desk {
+    /// Opens a database that is there and up to date.
+    async fn open(config: Config) -> anyhow::Result<Self> {
+        if let Some(file) = kabinet::config::database_file(&config)
+            && !file.exists()
+        {
+            bail!("there is no database at {}; run `kabinet migrate`", file.display());
+        }
+        let store = kabinet::open_store(&config).await?;
+        if !store.is_current().await? {
+            bail!("the database is not up to date; run `kabinet migrate`");
+        }
+        Ok(Self { config, store, ambient: Ambient::real() })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ambient.clock.now()
+    }
+
+    /// Tells running nodes to look for what changed; without Redis they look several times a second.
+    async fn changed(&self) {
+        self.store.ephemeral().publish().await;
+    }
+}
+
+/// Who changes something here, for the audit trail.
+fn origin() -> Origin {
+    Origin { actor: "command line", ..Origin::default() }
+}
+
+/// Where answers go.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Answers with the object, or with text for people.
+    fn answer(self, object: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+        let text = if self.json { object.to_string() } else { text() };
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.trim_end().as_bytes()).and_then(|()| out.write_all(b"\n")).context("cannot print the answer")
+    }
+}
+
+/// Reads the wire name of a value of a closed set; for arguments.
+fn wire<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(Value::from(text)).map_err(|why| why.to_string())
+}
+
+/// A moment as people read it.
+fn moment(at: Timestamp) -> String {
+    chrono::DateTime::from_timestamp(at.0, 0).map_or_else(|| at.0.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+}

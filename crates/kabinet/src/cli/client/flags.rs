@@ -1,0 +1,116 @@
+//! The flags that `client create` and `client update` share.
+
+use clap::Args;
+use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, Role, TokenFormat};
+use kabinet_core::scope::Scope;
+
+use crate::cli::wire;
+
+/// Metadata of RFC 7591 §2 and the provider's own.
+#[derive(Args)]
+pub(crate) struct Flags {
+    /// Where people return to after sign-in, byte by byte; repeatable
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where people return to after sign-out; repeatable
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// authorization_code, refresh_token, client_credentials or device_code; repeatable
+    #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
+    grant_types: Vec<GrantType>,
+    /// What the authorization endpoint may answer with; repeatable
+    #[arg(long = "response-type", value_name = "TYPE")]
+    response_types: Vec<String>,
+    /// What it may ask for; repeatable, or separated by spaces
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
+    scopes: Vec<Scope>,
+    /// client_secret_basic, client_secret_post or none
+    #[arg(long, value_name = "METHOD", value_parser = wire::<AuthMethod>)]
+    token_endpoint_auth_method: Option<AuthMethod>,
+    /// Demand a PKCE challenge of a confidential client, too
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    require_pkce: Option<bool>,
+    /// Ours: no consent is asked
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    first_party: Option<bool>,
+    /// Whose look and texts its pages have
+    #[arg(long, value_name = "NAME")]
+    brand: Option<String>,
+    /// Make it a service account of the admin API: owner, security, support, developer or auditor
+    #[arg(long, value_name = "ROLE", value_parser = wire::<Role>)]
+    admin_role: Option<Role>,
+    /// jwt or opaque
+    #[arg(long, value_name = "FORMAT", value_parser = wire::<TokenFormat>)]
+    access_token_format: Option<TokenFormat>,
+    /// RS256, PS256, ES256 or EdDSA
+    #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
+    id_token_signed_response_alg: Option<Alg>,
+    /// RS256, PS256, ES256 or EdDSA
+    #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
+    access_token_signed_response_alg: Option<Alg>,
+    /// Put the claims of the granted scopes into the ID token, too
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    claims_in_id_token: Option<bool>,
+    /// Where the product lives: the way back from an error page
+    #[arg(long, value_name = "URL")]
+    client_uri: Option<String>,
+    /// Audience of access tokens when the request names none (RFC 8707)
+    #[arg(long, value_name = "URI")]
+    default_resource: Option<String>,
+    /// A resource that requests may name (RFC 8707); repeatable
+    #[arg(long = "resource", value_name = "URI")]
+    resources: Vec<String>,
+}
+
+/// The short name of RFC 8628's grant type is taken, too.
+fn grant_type(text: &str) -> Result<GrantType, String> {
+    if text == "device_code" { Ok(GrantType::DeviceCode) } else { wire(text) }
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    Scope::parse(text).map_err(|why| why.to_string())
+}
+
+impl Flags {
+    /// Puts what was given into the metadata; an empty text takes an optional value away.
+    pub(super) fn apply(self, metadata: &mut ClientMetadata) {
+        fn list<T>(given: Vec<T>, kept: &mut Vec<T>) {
+            if !given.is_empty() {
+                *kept = given;
+            }
+        }
+        fn set<T>(given: Option<T>, kept: &mut T) {
+            if let Some(given) = given {
+                *kept = given;
+            }
+        }
+        fn optional(given: Option<String>, kept: &mut Option<String>) {
+            if let Some(given) = given {
+                *kept = Some(given).filter(|text| !text.is_empty());
+            }
+        }
+        list(self.redirect_uris, &mut metadata.redirect_uris);
+        list(self.post_logout_redirect_uris, &mut metadata.post_logout_redirect_uris);
+        let grants_changed = !self.grant_types.is_empty();
+        list(self.grant_types, &mut metadata.grant_types);
+        // RFC 7591 §2.1: response types go with the grant type authorization_code.
+        let redirects = metadata.may(GrantType::AuthorizationCode);
+        if grants_changed && redirects == metadata.response_types.is_empty() {
+            metadata.response_types = if redirects { vec!["code".to_owned()] } else { Vec::new() };
+        }
+        list(self.response_types, &mut metadata.response_types);
+        list(self.resources, &mut metadata.resources);
+        set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
+        set(self.token_endpoint_auth_method, &mut metadata.token_endpoint_auth_method);
+        set(self.require_pkce, &mut metadata.require_pkce);
+        set(self.first_party, &mut metadata.first_party);
+        set(self.access_token_format, &mut metadata.access_token_format);
+        set(self.id_token_signed_response_alg, &mut metadata.id_token_signed_response_alg);
+        set(self.access_token_signed_response_alg, &mut metadata.access_token_signed_response_alg);
+        set(self.claims_in_id_token, &mut metadata.claims_in_id_token);
+        optional(self.brand, &mut metadata.brand);
+        optional(self.client_uri, &mut metadata.client_uri);
+        optional(self.default_resource, &mut metadata.default_resource);
+        metadata.admin_role = self.admin_role.or(metadata.admin_role);
+    }
+}

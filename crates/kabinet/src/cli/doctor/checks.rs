@@ -1,0 +1,228 @@
+//! The checks, in the order in which one depends on another.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use kabinet::Ambient;
+use kabinet::config::{self, Config, Loaded};
+use kabinet_core::client::Alg;
+use kabinet_core::key::{KeyState, SigningKey};
+use kabinet_core::time::Timestamp;
+use kabinet_fetch::{Fetch, Options, Response};
+use kabinet_store::{Store, key};
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::Findings;
+
+const DAY: i64 = 86_400;
+/// A current key older than this should be rotated.
+const OLD_KEY: i64 = 180 * DAY;
+/// The clocks of a node and of its database may differ by this many seconds.
+const SKEW: i64 = 2;
+/// How long a service may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
+    let config = &loaded.config;
+    let source = loaded.file.as_ref().map_or("defaults and environment".to_owned(), |file| file.display().to_string());
+    findings.ok("config", format!("Sound, from {source}."));
+    files(loaded, findings);
+    issuer(config, findings);
+    let ambient = Ambient::real();
+    match open(config).await {
+        Ok(store) => {
+            findings.ok("database", format!("{} answers.", config.store.url));
+            schema_and_keys(config, &store, &ambient, findings).await;
+            redis(config, &store, findings).await;
+            store.close().await;
+        }
+        Err(why) => findings.fail("database", why),
+    }
+    hashing(config, findings);
+    delivery(config, findings);
+    discovery(config, findings).await;
+}
+
+/// Opens the database if it is there; an examination makes nothing.
+async fn open(config: &Config) -> Result<Store, String> {
+    if let Some(file) = config::database_file(config)
+        && !file.exists()
+    {
+        return Err(format!("There is no {}; run `kabinet migrate`.", file.display()));
+    }
+    match tokio::time::timeout(PATIENCE, kabinet::open_store(config)).await {
+        Ok(Ok(store)) => Ok(store),
+        Ok(Err(why)) => Err(format!("{why:#}")),
+        Err(_) => Err(format!("{} does not answer within {} s.", config.store.url, PATIENCE.as_secs())),
+    }
+}
+
+/// Files that hold secrets are for their owner alone.
+fn files(loaded: &Loaded, findings: &mut Findings) {
+    let config = &loaded.config;
+    let secret_in_file = config.master_key.is_some() && loaded.origin("master_key").starts_with("file ");
+    let mut secret = Vec::new();
+    secret.extend(config::database_file(config));
+    secret.extend(config::key_file(config));
+    secret.extend(config.tls.key.clone());
+    secret.extend(config.delivery.outbox.clone());
+    secret.extend(loaded.file.clone().filter(|_| secret_in_file));
+    let open: Vec<String> = secret.iter().filter_map(|path| open_mode(path)).collect();
+    if open.is_empty() {
+        findings.ok("files", "Files with secrets are for their owner alone.");
+    } else {
+        findings.warn("files", format!("Others may read {}; run chmod 600 on each.", open.join(", ")));
+    }
+    if config.tls.cert.is_some() {
+        match kabinet::listen::Certificate::load(&config.tls) {
+            Ok(_) => findings.ok("tls", "The certificate and its key fit."),
+            Err(why) => findings.fail("tls", format!("{why:#}")),
+        }
+    }
+}
+
+/// The file with its mode when others may read it.
+fn open_mode(path: &Path) -> Option<String> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then(|| format!("{} ({mode:o})", path.display()))
+}
+
+fn issuer(config: &Config, findings: &mut Findings) {
+    if config.is_https() {
+        findings.ok("issuer", format!("{}: cookies are __Host- and Secure.", config.issuer));
+    } else {
+        findings.warn("issuer", format!("{} is plain HTTP, for this machine alone; set an https issuer for others.", config.issuer));
+    }
+    let host = Url::parse(&config.issuer).ok().and_then(|url| url.host().map(|host| host.to_owned()));
+    if !matches!(host, Some(Host::Domain(_))) {
+        findings.warn("passkeys", "Are not offered: the issuer is an IP address (WebAuthn needs a host name).");
+    }
+    if !config.admin_listen.ip().is_loopback() {
+        findings.warn("admin", format!("{} is not loopback; keep health and metrics off the public network.", config.admin_listen));
+    }
+}
+
+async fn schema_and_keys(config: &Config, store: &Store, ambient: &Ambient, findings: &mut Findings) {
+    match store.is_current().await {
+        Ok(true) => findings.ok("schema", "Every migration has been applied."),
+        Ok(false) => return findings.fail("schema", "The database is not up to date; run `kabinet migrate`."),
+        Err(why) => return findings.fail("schema", why.to_string()),
+    }
+    clock(store, ambient.clock.now(), findings).await;
+    let is_missing = config.master_key.is_none() && config::key_file(config).is_some_and(|file| !file.exists());
+    let master = match config::master_key(config, &*ambient.entropy) {
+        _ if is_missing => return findings.fail("master-key", "The key file beside the database is missing; restore it."),
+        Err(why) => return findings.fail("master-key", why.to_string()),
+        Ok(master) => master,
+    };
+    findings.ok("master-key", "Is there.");
+    let keys = match key::every(store.db()).await {
+        Ok(keys) => keys,
+        Err(why) => return findings.fail("keys", why.to_string()),
+    };
+    if let Err(why) = kabinet_oidc::keys::Keyring::load(keys.clone(), &kabinet_oidc::keys::sealer(&master)) {
+        return findings.fail("keys", why.to_string());
+    }
+    for alg in Alg::ALL {
+        age_of_key(alg, &keys, ambient.clock.now(), findings);
+    }
+}
+
+fn age_of_key(alg: Alg, keys: &[SigningKey], now: Timestamp, findings: &mut Findings) {
+    let find = |state| keys.iter().find(|key| key.alg == alg && key.state == state);
+    let name = alg.as_str();
+    match (find(KeyState::Current), find(KeyState::Next)) {
+        (Some(current), Some(_)) => {
+            let age = now.since(current.created_at);
+            let days = age / DAY;
+            if age > OLD_KEY {
+                findings.warn("keys", format!("The {name} key is {days} days old; run `kabinet key rotate --alg {name}`."));
+            } else {
+                findings.ok("keys", format!("The {name} key is {days} days old."));
+            }
+        }
+        _ => findings.fail("keys", format!("A {name} key is missing; run `kabinet migrate`.")),
+    }
+}
+
+/// Rows carry this node's time; a row from the future tells of a clock that was wrong, here or on another node.
+async fn clock(store: &Store, now: Timestamp, findings: &mut Findings) {
+    let newest = key::every(store.db()).await.ok().and_then(|keys| keys.iter().map(|key| key.created_at).max());
+    match newest {
+        Some(newest) if newest.since(now) > SKEW => {
+            findings.fail("clock", format!("The database holds a key from {} s ahead; set the clock (NTP).", newest.since(now)));
+        }
+        _ => findings.ok("clock", "Nothing in the database is from the future."),
+    }
+}
+
+async fn redis(config: &Config, store: &Store, findings: &mut Findings) {
+    match tokio::time::timeout(PATIENCE, store.ephemeral().ping()).await {
+        Ok(None) if config.is_sqlite() => findings.ok("redis", "Not used; a single node keeps counters itself."),
+        Ok(None) => findings.warn("redis", "Not given: with several nodes each counts for itself."),
+        Ok(Some(Ok(()))) => findings.ok("redis", "Answers."),
+        Ok(Some(Err(_))) | Err(_) => {
+            findings.warn("redis", "Does not answer; nodes work on with their own counters until it does.");
+        }
+    }
+}
+
+/// What a sign-in costs here, measured with the real parameters.
+fn hashing(config: &Config, findings: &mut Findings) {
+    let hashing = &config.hashing;
+    let begun = Instant::now();
+    let hashed = Params::new(hashing.memory, hashing.iterations, hashing.parallelism, None).and_then(|params| {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        argon2.hash_password_into(b"a password that nobody has", b"a salt of nobody", &mut [0; 32])
+    });
+    if let Err(why) = hashed {
+        return findings.fail("hashing", format!("{why}; change the section hashing."));
+    }
+    let took = begun.elapsed().as_millis();
+    let cost = format!("One password hash takes {took} ms");
+    if hashing.memory < 19 * 1024 || hashing.iterations < 2 {
+        findings.warn("hashing", format!("{cost} and less than 19 MiB with two passes (hashing.memory, hashing.iterations)."));
+    } else if took > 1000 {
+        findings.warn("hashing", format!("{cost}: sign-ins will queue; lower hashing.iterations or take a faster machine."));
+    } else {
+        findings.ok("hashing", format!("{cost}."));
+    }
+}
+
+/// Asks the issuer for its own metadata, as a relying party does.
+async fn discovery(config: &Config, findings: &mut Findings) {
+    let ca = match config.outbound.ca.as_ref().map(std::fs::read).transpose() {
+        Ok(ca) => ca.map(Into::into),
+        Err(why) => return findings.fail("outbound", format!("outbound.ca cannot be read: {why}")),
+    };
+    // The address is the operator's own, so it may be a private one.
+    let allow = ["0.0.0.0/0", "::/0"].iter().filter_map(|network| network.parse().ok()).collect();
+    let asked = async {
+        let fetch = Fetch::new(Options { allow, ca, timeout: PATIENCE, ..Options::default() }).map_err(|why| why.to_string())?;
+        let url = Url::parse(&format!("{}/.well-known/openid-configuration", config.issuer)).map_err(|why| why.to_string())?;
+        let answer = fetch.get(url).await.and_then(Response::success).map_err(|why| why.to_string())?;
+        answer.json::<Value>().map_err(|why| why.to_string())
+    };
+    match asked.await {
+        Ok(metadata) if metadata["issuer"] == config.issuer.as_str() => {
+            findings.ok("discovery", "The issuer answers and names itself as configured.");
+        }
+        Ok(metadata) => {
+            findings.fail("discovery", format!("The issuer names itself {}; another server answers there.", metadata["issuer"]));
+        }
+        Err(why) => findings.warn("discovery", format!("The issuer was not reached from here ({why}); is `kabinet serve` running?")),
+    }
+}
+
+fn delivery(config: &Config, findings: &mut Findings) {
+    match &config.delivery.outbox {
+        None => findings.warn("delivery", "Not given: no code reaches anybody, so nobody can register (delivery.outbox)."),
+        Some(path) if config.is_https() => {
+            findings.warn("delivery", format!("Codes go to {} and not to people.", path.display()));
+        }
+        Some(path) => findings.ok("delivery", format!("Codes go to {}, for development.", path.display())),
+    }
+}

@@ -1,0 +1,48 @@
+//! `kabinet key list | rotate`
+
+use clap::Subcommand;
+use kabinet_core::client::Alg;
+use kabinet_core::key::SigningKey;
+use kabinet_store::key;
+use serde_json::{Value, json};
+
+use super::{Desk, Output, moment, origin, wire};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show the keys and their places in the rotation
+    List,
+    /// Let the next key sign, keep the current one published, and make a new next one
+    Rotate {
+        /// RS256, PS256, ES256 or EdDSA; repeatable; without it all
+        #[arg(long = "alg", value_name = "ALG", value_parser = wire::<Alg>)]
+        algs: Vec<Alg>,
+    },
+}
+
+pub(crate) async fn run(command: &Command, desk: &Desk, output: Output) -> anyhow::Result<()> {
+    if let Command::Rotate { algs } = command {
+        let master = kabinet::config::master_key(&desk.config, &*desk.ambient.entropy)?;
+        let sealer = kabinet_oidc::keys::sealer(&master);
+        let algs = if algs.is_empty() { &Alg::ALL[..] } else { algs };
+        for alg in algs {
+            let ambient = (&*desk.ambient.clock, &*desk.ambient.entropy);
+            kabinet_oidc::keys::rotate(&desk.store, *alg, &sealer, &origin(), ambient).await?;
+        }
+        desk.changed().await;
+    }
+    let keys = key::every(desk.store.db()).await?;
+    let list: Vec<Value> = keys.iter().map(object).collect();
+    output.answer(&json!({"keys": list}), || keys.iter().map(line).collect())
+}
+
+fn object(key: &SigningKey) -> Value {
+    json!({
+        "kid": key.id, "alg": key.alg, "state": key.state,
+        "created_at": key.created_at, "retired_at": key.retired_at,
+    })
+}
+
+fn line(key: &SigningKey) -> String {
+    format!("{}  {:5}  {:8}  made {}\n", key.id, key.alg.as_str(), key.state.as_str(), moment(key.created_at))
+}

@@ -1,0 +1,183 @@
+//! `kabinet user create | show | disable | enable | delete`
+//!
+//! A person is named by subject, phone or e-mail address. Each change is one transaction with its audit record; whoever
+//! is disabled or deleted is signed out everywhere.
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use kabinet_core::client::Role;
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::id::UserId;
+use kabinet_core::secret::Secret;
+use kabinet_core::user::{ConfirmedContact, User};
+use kabinet_identity::{AccountError, Identity, NewAccount};
+use kabinet_store::user;
+use serde_json::{Map, Value, json};
+
+use super::{Desk, Output, origin, wire};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make an account; its contacts count as confirmed and documents are not asked
+    Create(Box<New>),
+    /// Show a person
+    Show {
+        #[arg(value_name = "SUB|PHONE|EMAIL")]
+        who: String,
+    },
+    /// End every session and token of a person and refuse new ones
+    Disable {
+        #[arg(value_name = "SUB|PHONE|EMAIL")]
+        who: String,
+    },
+    /// Let a disabled person sign in again
+    Enable {
+        #[arg(value_name = "SUB|PHONE|EMAIL")]
+        who: String,
+    },
+    /// Delete an account for good; its subject is never given to anybody else
+    Delete {
+        #[arg(value_name = "SUB|PHONE|EMAIL")]
+        who: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct New {
+    /// A phone number
+    #[arg(long, value_name = "PHONE", required_unless_present = "email", value_parser = phone)]
+    phone: Option<Contact>,
+    /// An e-mail address
+    #[arg(long, value_name = "ADDRESS", value_parser = email)]
+    email: Option<Contact>,
+    /// Read the password from standard input: one line
+    #[arg(long, required = true)]
+    password_stdin: bool,
+    /// A JSON object of OpenID standard claims (name, given_name, birthdate, address …)
+    #[arg(long, value_name = "FILE")]
+    claims: Option<PathBuf>,
+    /// Make an administrator: owner, security, support, developer or auditor
+    #[arg(long, value_name = "ROLE", value_parser = wire::<Role>)]
+    role: Option<Role>,
+}
+
+fn phone(text: &str) -> Result<Contact, String> {
+    Contact::parse(ContactKind::Phone, text).ok_or_else(|| "is no phone number; write it as +79161234567".to_owned())
+}
+
+fn email(text: &str) -> Result<Contact, String> {
+    Contact::parse(ContactKind::Email, text).ok_or_else(|| "is no e-mail address".to_owned())
+}
+
+pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow::Result<()> {
+    match command {
+        Command::Create(new) => create(*new, desk, output).await,
+        Command::Show { who } => {
+            let object = object(&find(desk, &who).await?);
+            output.answer(&object, || serde_json::to_string_pretty(&object).unwrap_or_default())
+        }
+        Command::Disable { who } => set_disabled(&who, true, desk, output).await,
+        Command::Enable { who } => set_disabled(&who, false, desk, output).await,
+        Command::Delete { who } => {
+            let id = find(desk, &who).await?.id;
+            identity(desk)?.delete_user(&id, &origin()).await?;
+            output.answer(&json!({"sub": id, "deleted": true}), || format!("Deleted {id}."))
+        }
+    }
+}
+
+fn identity(desk: &Desk) -> anyhow::Result<Identity> {
+    let master = kabinet::config::master_key(&desk.config, &*desk.ambient.entropy)?;
+    kabinet::identity(&desk.config, &desk.store, master, &desk.ambient)
+}
+
+async fn find(desk: &Desk, who: &str) -> anyhow::Result<User> {
+    let db = desk.store.db();
+    let by_id = user::by_id(db, &UserId::from(who)).await?;
+    let kind = if who.contains('@') { ContactKind::Email } else { ContactKind::Phone };
+    let found = match (by_id, Contact::parse(kind, who)) {
+        (Some(found), _) => Some(found),
+        (None, Some(contact)) => user::by_contact(db, &contact).await?,
+        (None, None) => None,
+    };
+    found.context("nobody has this subject, phone or e-mail address")
+}
+
+async fn create(new: New, desk: &Desk, output: Output) -> anyhow::Result<()> {
+    let claims = new.claims.as_deref().map(read_claims).transpose()?.unwrap_or_default();
+    let password = Some(read_password(std::io::stdin().lock())?);
+    let contacts: Vec<Contact> = new.phone.into_iter().chain(new.email).collect();
+    let account = NewAccount { contacts, password, claims, role: new.role };
+    let id = identity(desk)?.create_user(account, &origin()).await.map_err(explain)?;
+    let made = user::by_id(desk.store.db(), &id).await?.context("the account is gone already")?;
+    let object = object(&made);
+    output.answer(&object, || format!("sub  {id}"))
+}
+
+/// Names the flag that is to blame.
+fn explain(why: AccountError) -> anyhow::Error {
+    match why {
+        AccountError::Password(why) => anyhow::anyhow!("--password-stdin: {why}"),
+        AccountError::Claim(why) => anyhow::anyhow!("--claims: {why}"),
+        AccountError::Taken(kind) => anyhow::anyhow!("--{kind}: belongs to another account; `kabinet user show` finds it"),
+        other => other.into(),
+    }
+}
+
+/// One line without its newline; spaces belong to the password.
+fn read_password(mut input: impl BufRead) -> anyhow::Result<Secret> {
+    let mut line = String::new();
+    input.read_line(&mut line).context("--password-stdin: cannot read a line of UTF-8")?;
+    let password = line.strip_suffix('\n').map_or(line.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    if password.is_empty() {
+        bail!("--password-stdin: the first line of standard input is empty");
+    }
+    Ok(Secret::from(password))
+}
+
+fn read_claims(path: &Path) -> anyhow::Result<Map<String, Value>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("--claims: cannot read {}", path.display()))?;
+    let place = |why: serde_json::Error| format!("--claims: {} is no JSON object (line {})", path.display(), why.line());
+    serde_json::from_str(&text).map_err(|why| anyhow::anyhow!(place(why)))
+}
+
+async fn set_disabled(who: &str, disabled: bool, desk: &Desk, output: Output) -> anyhow::Result<()> {
+    let id = find(desk, who).await?.id;
+    let changed = identity(desk)?.set_disabled(&id, disabled, &origin()).await?;
+    output.answer(&json!({"sub": id, "disabled": disabled, "changed": changed}), || {
+        let state = if disabled { "disabled" } else { "enabled" };
+        if changed { format!("{id} is {state}.") } else { format!("{id} was {state} already.") }
+    })
+}
+
+fn object(user: &User) -> Value {
+    let value = |contact: &Option<ConfirmedContact>| contact.as_ref().map(|known| known.contact.value().to_owned());
+    json!({
+        "sub": user.id,
+        "phone": value(&user.phone),
+        "email": value(&user.email),
+        "claims": user.claims,
+        "role": user.role,
+        "disabled": user.disabled,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line_with_its_spaces_and_without_its_newline() {
+        for (input, password) in [("secret\n", "secret"), ("secret", "secret"), (" a b \r\nsecond\n", " a b "), ("a\n\n", "a")] {
+            assert_eq!(read_password(input.as_bytes()).unwrap().expose(), password);
+        }
+        assert!(read_password("\n".as_bytes()).is_err());
+        assert!(read_password("".as_bytes()).is_err());
+        assert!(read_password(&b"\xff\n"[..]).is_err());
+    }
+}

@@ -1,0 +1,201 @@
+//! What a configuration must fulfil beyond being readable.
+
+use kabinet_core::seal::MasterKey;
+use url::{Host, Url};
+
+use super::{Config, Seconds};
+
+/// Every contradiction: the key that is to be changed and what is wrong with it.
+pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    network(config, &mut found);
+    storage(config, &mut found);
+    lifetimes(config, &mut found);
+    people(config, &mut found);
+    found
+}
+
+type Found = Vec<(&'static str, String)>;
+
+fn network(config: &Config, found: &mut Found) {
+    if let Err(what) = check_issuer(&config.issuer) {
+        found.push(("issuer", what));
+    }
+    match (&config.tls.cert, &config.tls.key) {
+        (Some(_), None) => found.push(("tls.key", "is missing beside tls.cert".to_owned())),
+        (None, Some(_)) => found.push(("tls.cert", "is missing beside tls.key".to_owned())),
+        (None, None) if config.is_https() && config.trusted_proxies.is_empty() => found.push((
+            "issuer",
+            "is https: give tls.cert and tls.key, or name the proxy that ends TLS in trusted_proxies".to_owned(),
+        )),
+        (Some(_), Some(_)) if !config.is_https() => {
+            found.push(("issuer", "must be https when tls.cert and tls.key are given".to_owned()));
+        }
+        _ => {}
+    }
+    if config.listen == config.admin_listen && config.listen.port() != 0 {
+        found.push(("admin_listen", "must differ from listen".to_owned()));
+    }
+    if config.delivery.outbox.is_some() && config.is_https() && !config.delivery.outbox_force {
+        found.push((
+            "delivery.outbox",
+            "keeps codes in a file and is refused with an https issuer, unless delivery.outbox_force is true".to_owned(),
+        ));
+    }
+    if let Some(other) = config.registration.response_types.iter().find(|one| *one != "code") {
+        found.push(("registration.response_types", format!("{other:?} is not offered; code is")));
+    }
+    if let Some(part) = config.log.level.split(',').find(|part| !is_level(part)) {
+        found.push(("log.level", format!("{part:?} is no level; write error, warn, info, debug or trace, or MODULE=LEVEL")));
+    }
+}
+
+fn is_level(part: &str) -> bool {
+    let level = part.rsplit('=').next().unwrap_or_default().trim();
+    let known = ["off", "error", "warn", "info", "debug", "trace"];
+    known.contains(&level.to_ascii_lowercase().as_str()) && part.parse::<tracing_subscriber::filter::Directive>().is_ok()
+}
+
+/// OpenID Connect Discovery 1.0 §3: an https URL without query and fragment; here also without path, and http on
+/// loopback only. It must stand as every URL parser would write it, because clients compare it byte by byte.
+fn check_issuer(issuer: &str) -> Result<(), String> {
+    let url = Url::parse(issuer).map_err(|_| format!("{issuer:?} is no absolute URL, as in https://id.example.ru"))?;
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(format!("{issuer:?} must be an https URL"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password".to_owned());
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return Err(format!("{issuer:?} must be https; http is for localhost, 127.0.0.0/8 and ::1 only"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("{issuer:?} must have no query and no fragment"));
+    }
+    let origin = url.origin().ascii_serialization();
+    if url.path() != "/" {
+        return Err(format!("{issuer:?} must have no path; give kabinet a host of its own, as in {origin}"));
+    }
+    if issuer != origin {
+        return Err(format!("{issuer:?} must be written as {origin}"));
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn storage(config: &Config, found: &mut Found) {
+    let url = config.store.url.expose();
+    match url.split_once(':') {
+        Some(("sqlite", path)) if path.is_empty() || path == "//" || path.contains(":memory:") || path.contains(['?', '%']) => {
+            found.push(("store.url", "must name a file, as in sqlite:/var/lib/kabinet/kabinet.db".to_owned()));
+        }
+        Some(("sqlite", _)) => {}
+        Some(("postgres" | "postgresql", _)) if Url::parse(url).is_ok_and(|url| url.has_host()) => {
+            if config.master_key.is_none() {
+                let what = "must be given with PostgreSQL, the same for every node; \
+                            `openssl rand -base64 32` makes one";
+                found.push(("master_key", what.to_owned()));
+            }
+        }
+        _ => found.push(("store.url", "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned())),
+    }
+    let key = config.master_key.as_ref().map(|key| key.0.expose());
+    if key.is_some_and(|key| MasterKey::from_base64(key).is_err()) {
+        found.push(("master_key", "must be 32 bytes in standard base64; `openssl rand -base64 32` makes one".to_owned()));
+    }
+    let is_redis = |url: &str| Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "redis" | "redis+unix" | "unix"));
+    if config.redis.url.as_ref().is_some_and(|url| !is_redis(url.expose())) {
+        found.push(("redis.url", "must be redis://HOST:PORT/DATABASE or unix:///PATH".to_owned()));
+    }
+    within(found, "store.connections", config.store.connections, 1, 1000);
+}
+
+fn within(found: &mut Found, key: &'static str, value: u32, least: u32, most: u32) {
+    if !(least..=most).contains(&value) {
+        found.push((key, format!("is {value}; it must be between {least} and {most}")));
+    }
+}
+
+fn lifetimes(config: &Config, found: &mut Found) {
+    let (session, token) = (&config.session, &config.token);
+    let all = [
+        ("session.idle", session.idle),
+        ("session.max", session.max),
+        ("session.remembered_idle", session.remembered_idle),
+        ("session.remembered_max", session.remembered_max),
+        ("session.admin_idle", session.admin_idle),
+        ("session.admin_max", session.admin_max),
+        ("token.code", token.code),
+        ("token.access", token.access),
+        ("token.opaque", token.opaque),
+        ("token.id_token", token.id_token),
+        ("token.refresh_idle", token.refresh_idle),
+        ("token.refresh_max", token.refresh_max),
+        ("token.seal", token.seal),
+        ("token.par", token.par),
+        ("token.device_code", token.device_code),
+        ("token.device_interval", token.device_interval),
+        ("confirmation.sms", config.confirmation.sms),
+        ("confirmation.email", config.confirmation.email),
+        ("hashing.wait", config.hashing.wait),
+    ];
+    for (key, _) in all.iter().filter(|(_, time)| time.0 == 0) {
+        found.push((key, "must be longer than nothing".to_owned()));
+    }
+    let pairs = [
+        ("session.idle", session.idle, "session.max", session.max),
+        ("session.remembered_idle", session.remembered_idle, "session.remembered_max", session.remembered_max),
+        ("session.admin_idle", session.admin_idle, "session.admin_max", session.admin_max),
+        ("token.refresh_idle", token.refresh_idle, "token.refresh_max", token.refresh_max),
+    ];
+    for (key, idle, limit_key, limit) in pairs.into_iter().filter(|(_, idle, _, max)| idle > max) {
+        found.push((key, format!("is {idle}, longer than {limit_key} ({limit})")));
+    }
+    // RFC 6749 §4.1.2: a maximum authorization code lifetime of 10 minutes is recommended.
+    at_most(found, "token.code", token.code, Seconds::minutes(10));
+    // NIST SP 800-63B-4 §3.1.3.2: a code sent out of band is good for 10 minutes at most.
+    at_most(found, "confirmation.sms", config.confirmation.sms, Seconds::minutes(10));
+    at_most(found, "confirmation.email", config.confirmation.email, Seconds::hours(24));
+    at_most(found, "token.refresh_grace", token.refresh_grace, Seconds::minutes(1));
+    at_most(found, "token.access", token.access, Seconds::hours(24));
+    at_most(found, "token.opaque", token.opaque, Seconds::hours(24));
+}
+
+fn at_most(found: &mut Found, key: &'static str, time: Seconds, most: Seconds) {
+    if time > most {
+        found.push((key, format!("is {time}; at most {most} is allowed")));
+    }
+}
+
+fn people(config: &Config, found: &mut Found) {
+    let (confirmation, password, hashing) = (&config.confirmation, &config.password, &config.hashing);
+    within(found, "confirmation.digits", confirmation.digits.into(), 6, 10);
+    within(found, "confirmation.tries", confirmation.tries.into(), 1, 10);
+    if confirmation.resend.is_empty() {
+        found.push(("confirmation.resend", "must name at least one wait".to_owned()));
+    }
+    within(found, "confirmation.per_hour", confirmation.per_hour.into(), 1, 60);
+    within(found, "confirmation.per_day", confirmation.per_day.into(), confirmation.per_hour.into(), 250);
+    within(found, "password.min_length", password.min_length, 8, 64);
+    // NIST SP 800-63B-4 §3.1.1.2: at least 64 characters are to be allowed.
+    within(found, "password.max_length", password.max_length, 64, 4096);
+    within(found, "hashing.parallelism", hashing.parallelism, 1, 16);
+    // RFC 9106 §3.1: at least 8 KiB for each lane.
+    within(found, "hashing.memory", hashing.memory, 8 * hashing.parallelism.clamp(1, 16), 4 * 1024 * 1024);
+    within(found, "hashing.iterations", hashing.iterations, 1, 100);
+    within(found, "hashing.queue", hashing.queue, 1, 100_000);
+    if let Some(permits) = hashing.permits {
+        within(found, "hashing.permits", permits, 1, 1024);
+    }
+    if ![2048, 3072, 4096].contains(&config.keys.rsa_bits) {
+        found.push(("keys.rsa_bits", format!("is {}; it must be 2048, 3072 or 4096", config.keys.rsa_bits)));
+    }
+}

@@ -1,0 +1,122 @@
+//! What runs beside the requests. Every job is a task that ends with the shutdown signal.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kabinet_core::ambient::Clock;
+use kabinet_oidc::Provider;
+use kabinet_store::{Store, sweep};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, info, warn};
+
+use crate::shutdown::Shutdown;
+
+/// How long a job may take to end before it is dropped.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How often the primary is asked for changes: a change acts everywhere within a second.
+const ASK: Duration = Duration::from_millis(250);
+/// Until a lost connection for publications is tried again.
+const RECONNECT: Duration = Duration::from_secs(1);
+/// How often expired rows are taken away.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// The running jobs. Dropped, they stop at once.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    shutdown: Shutdown,
+    tasks: JoinSet<()>,
+}
+
+impl Jobs {
+    /// The signal that ends the jobs and the listeners.
+    #[must_use]
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Runs a job now and then again each time `period` has passed.
+    pub(crate) fn every<F, R>(&mut self, period: Duration, mut job: F)
+    where
+        F: FnMut() -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(period);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = shutdown.begun() => return,
+                    _ = ticks.tick() => job().await,
+                }
+            }
+        });
+    }
+
+    /// Runs a job that does not end by itself.
+    fn run(&mut self, job: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = shutdown.begun() => {}
+                () = job => {}
+            }
+        });
+    }
+
+    /// Asks the primary what changed: several times a second, and at once when Redis publishes.
+    pub(crate) fn follow_changes(&mut self, provider: &Provider, store: &Store, has_redis: bool) {
+        let wake = Arc::new(Notify::new());
+        if has_redis {
+            let (store, wake) = (store.clone(), wake.clone());
+            self.run(async move {
+                loop {
+                    store.ephemeral().listen(|| wake.notify_one()).await;
+                    tokio::time::sleep(RECONNECT).await;
+                }
+            });
+        }
+        let provider = provider.clone();
+        self.run(async move {
+            let mut was_heard = true;
+            loop {
+                let _ = tokio::time::timeout(ASK, wake.notified()).await;
+                let heard = provider.hear().await;
+                match &heard {
+                    Err(why) if was_heard => warn!(error = %why, "no word from the database"),
+                    Ok(()) if !was_heard => info!("the database answers again"),
+                    _ => {}
+                }
+                was_heard = heard.is_ok();
+            }
+        });
+    }
+
+    /// Takes away what has expired, in the database and in memory.
+    pub(crate) fn sweep(&mut self, provider: &Provider, store: &Store, clock: Arc<dyn Clock>) {
+        let (provider, store) = (provider.clone(), store.clone());
+        self.every(SWEEP, move || {
+            let (provider, store, now) = (provider.clone(), store.clone(), clock.now());
+            async move {
+                provider.forget_dead();
+                match sweep::sweep(&store, now).await {
+                    Ok(0) => {}
+                    Ok(rows) => debug!(rows, "expired rows were taken away"),
+                    Err(why) => warn!(error = %why, "expired rows stay for another minute"),
+                }
+            }
+        });
+    }
+
+    /// Begins the shutdown and waits for the jobs to end.
+    pub async fn end(mut self) {
+        self.shutdown.begin();
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            warn!("a background job did not end in time and was dropped");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The provider as a library: configuration, wiring, listening, background jobs. The binary adds the command line.
+
+pub mod config;
+pub mod listen;
+pub mod telemetry;
+
+mod ambient;
+mod jobs;
+mod operations;
+mod outbox;
+mod settings;
+mod shutdown;
+
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use kabinet_core::seal::MasterKey;
+use kabinet_identity::{Deliver, Identity, NoDelivery};
+use kabinet_oidc::Provider;
+use kabinet_store::{Options, Store};
+
+use config::Config;
+
+pub use ambient::Ambient;
+pub use jobs::Jobs;
+pub use shutdown::Shutdown;
+
+/// A provider that is ready to be served.
+pub struct App {
+    /// What the public listener serves.
+    pub router: axum::Router,
+    /// What the admin listener serves: health and metrics.
+    pub admin: axum::Router,
+    /// What runs beside the requests; ends when dropped.
+    pub jobs: Jobs,
+}
+
+/// Puts a provider together. Migrates where the configuration says so.
+///
+/// # Errors
+/// When the master key, the database, a signing key or a file is not fit for use.
+pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
+    let collected = telemetry::metrics();
+    let master = config::master_key(config, &*ambient.entropy)?;
+    let store = open_store(config).await?;
+    if config.migrates() {
+        prepare(&store, &master, &ambient).await?;
+    } else if !store.is_current().await? {
+        bail!("the database is not up to date; run `kabinet migrate`");
+    }
+    let provider = provider(config, &store, &master, &ambient).await?;
+    let identity = identity(config, &store, master.clone(), &ambient)?;
+    let mut jobs = Jobs::default();
+    jobs.follow_changes(&provider, &store, config.redis.url.is_some());
+    jobs.sweep(&provider, &store, ambient.clock.clone());
+    if let Some(metrics) = collected {
+        jobs.every(METRICS_UPKEEP, || async { metrics.run_upkeep() });
+    }
+    let admin = operations::router(readiness(&provider, &store, jobs.shutdown()));
+    let Ambient { clock, entropy } = ambient;
+    let parts = kabinet_web::Parts { config: settings::web(config), provider, identity, master, clock, entropy };
+    let router = kabinet_web::router(kabinet_web::Site::new(parts)?);
+    Ok(App { router, admin, jobs })
+}
+
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
+async fn provider(config: &Config, store: &Store, master: &MasterKey, ambient: &Ambient) -> anyhow::Result<Provider> {
+    let Ambient { clock, entropy } = ambient.clone();
+    let parts =
+        kabinet_oidc::Parts { config: settings::oidc(config), store: store.clone(), master: master.clone(), clock, entropy };
+    let provider = Provider::open(parts).await.context("the signing keys cannot be used")?;
+    if !provider.keys().is_complete() {
+        bail!("signing keys are missing; run `kabinet migrate`");
+    }
+    Ok(provider)
+}
+
+/// Everything about people, over a store that is already open.
+///
+/// # Errors
+/// When the outbox cannot be written.
+pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Ambient) -> anyhow::Result<Identity> {
+    let delivery: Arc<dyn Deliver> = match &config.delivery.outbox {
+        Some(path) => {
+            let outbox = outbox::Outbox::open(path.clone());
+            Arc::new(outbox.with_context(|| format!("delivery.outbox: cannot write {}", path.display()))?)
+        }
+        None => Arc::new(NoDelivery),
+    };
+    let Ambient { clock, entropy } = ambient.clone();
+    let parts =
+        kabinet_identity::Parts { store: store.clone(), config: settings::identity(config), master, clock, entropy, delivery };
+    Ok(Identity::new(parts))
+}
+
+/// Ready is: not draining, the database answers with the right schema, and every algorithm has a key that signs.
+fn readiness(provider: &Provider, store: &Store, shutdown: &Shutdown) -> operations::Readiness {
+    let (provider, store, shutdown) = (provider.clone(), store.clone(), shutdown.clone());
+    Arc::new(move || {
+        let (provider, store, shutdown) = (provider.clone(), store.clone(), shutdown.clone());
+        Box::pin(async move {
+            match store.is_current().await {
+                _ if shutdown.has_begun() => Err("draining"),
+                Err(_) => Err("database"),
+                Ok(false) => Err("schema"),
+                Ok(true) if !provider.keys().is_complete() => Err("keys"),
+                Ok(true) => Ok(()),
+            }
+        })
+    })
+}
+
+/// Opens the database that the configuration names. A new SQLite file is readable by its owner alone.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    if let Some(file) = config::database_file(config) {
+        let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file);
+        made.with_context(|| format!("store.url: cannot open {}", file.display()))?;
+    }
+    let options = Options {
+        url: config.store.url.expose().to_owned(),
+        redis: config.redis.url.as_ref().map(|url| url.expose().to_owned()),
+        connections: config.store.connections,
+    };
+    Store::open(&options).await.with_context(|| format!("store.url: {} does not answer", config.store.url))
+}
+
+/// Brings the database up to date and makes the signing keys that are missing; how many.
+///
+/// # Errors
+/// When the master key, the database or OpenSSL fails.
+pub async fn migrate(config: &Config, ambient: &Ambient) -> anyhow::Result<usize> {
+    let master = config::master_key(config, &*ambient.entropy)?;
+    let store = open_store(config).await?;
+    let made = prepare(&store, &master, ambient).await?;
+    store.close().await;
+    Ok(made)
+}
+
+async fn prepare(store: &Store, master: &MasterKey, ambient: &Ambient) -> anyhow::Result<usize> {
+    store.migrate().await.context("the database cannot be brought up to date")?;
+    let sealer = kabinet_oidc::keys::sealer(master);
+    Ok(kabinet_oidc::keys::ensure(store, &sealer, &*ambient.clock, &*ambient.entropy).await?)
+}

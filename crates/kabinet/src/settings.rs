@@ -1,0 +1,86 @@
+//! The configuration in the words of each crate.
+
+use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, SessionConfig};
+
+use crate::config::{Config, Seconds};
+
+/// Settings of the protocol.
+pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
+    let token = &config.token;
+    kabinet_oidc::Config {
+        issuer: config.issuer.clone(),
+        token: kabinet_oidc::config::TokenConfig {
+            code: token.code.get(),
+            access: token.access.get(),
+            opaque_access: token.opaque.get(),
+            id_token: token.id_token.get(),
+            refresh_idle: token.refresh_idle.get(),
+            refresh_absolute: token.refresh_max.get(),
+            refresh_grace: token.refresh_grace.get(),
+            flow: token.seal.get(),
+        },
+        response_types: config.registration.response_types.clone(),
+    }
+}
+
+/// Settings of everything about people.
+pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
+    let (session, confirmation, hashing) = (&config.session, &config.confirmation, &config.hashing);
+    kabinet_identity::Config {
+        host: url::Url::parse(&config.issuer).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default(),
+        session: SessionConfig {
+            idle: session.idle.get(),
+            max: session.max.get(),
+            remembered_idle: session.remembered_idle.get(),
+            remembered_max: session.remembered_max.get(),
+            admin_idle: session.admin_idle.get(),
+            admin_max: session.admin_max.get(),
+        },
+        password: PasswordConfig {
+            min_length: config.password.shortest() as usize,
+            max_length: config.password.max_length as usize,
+        },
+        hashing: HashingConfig {
+            memory: hashing.memory,
+            iterations: hashing.iterations,
+            parallelism: hashing.parallelism,
+            permits: hashing.permits.map(|permits| permits as usize),
+            queue: hashing.queue as usize,
+            wait: hashing.wait.get(),
+        },
+        confirmation: ConfirmationConfig {
+            digits: confirmation.digits.into(),
+            sms: confirmation.sms.get(),
+            email: confirmation.email.get(),
+            tries: confirmation.tries.into(),
+            resend: confirmation.resend.iter().copied().map(Seconds::get).collect(),
+            per_hour: confirmation.per_hour.into(),
+            per_day: confirmation.per_day.into(),
+        },
+        ..kabinet_identity::Config::default()
+    }
+}
+
+/// Settings of routes and pages.
+pub(crate) fn web(config: &Config) -> kabinet_web::Config {
+    kabinet_web::Config {
+        issuer: config.issuer.clone(),
+        trusted_proxies: config.trusted_proxies.iter().map(|network| network.0).collect(),
+        password_min: config.password.shortest(),
+        remembered: config.session.remembered_max.get(),
+        code_life: (config.confirmation.sms.get(), config.confirmation.email.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_here_are_the_defaults_of_each_crate() {
+        let config = Config::default();
+        assert_eq!(oidc(&config).token, kabinet_oidc::config::TokenConfig::default());
+        let ours = identity(&config);
+        assert_eq!(ours, kabinet_identity::Config { host: "localhost".to_owned(), ..kabinet_identity::Config::default() });
+    }
+}

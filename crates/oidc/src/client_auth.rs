@@ -1,0 +1,164 @@
+//! Who is calling: client authentication at the token endpoint and its neighbours (RFC 6749 §2.3, OpenID Connect Core §9).
+//!
+//! One method per request: Basic with form-encoded halves, the body, or none for public clients. A public client that
+//! sends Basic with an empty secret is one (oidc-agent does). Wrong secrets are counted per client and network; beyond
+//! [`FREE`] a minute the right one waits too.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kabinet_core::client::Client;
+use kabinet_core::error::{Code, OAuthError};
+use kabinet_core::id::ClientId;
+
+use crate::request::Params;
+use crate::{Caller, Provider, Result};
+
+/// How many wrong secrets a minute are free, per client and network.
+const FREE: u32 = 20;
+const WINDOW: Duration = Duration::from_secs(60);
+/// How many counters are kept.
+const CAP: usize = 50_000;
+
+const UNKNOWN: OAuthError = OAuthError::new(Code::InvalidClient, "client authentication failed");
+
+/// A client that proved who it is, or a public one that said so. Constructing it is the proof.
+#[derive(Clone, Debug)]
+pub struct AuthenticatedClient(Arc<Client>);
+
+impl std::ops::Deref for AuthenticatedClient {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.0
+    }
+}
+
+/// Wrong secrets lately.
+#[derive(Default)]
+pub(crate) struct Guesses {
+    counts: Mutex<HashMap<(ClientId, String), (u32, Instant)>>,
+}
+
+impl Guesses {
+    fn too_many(&self, client: &ClientId, network: &str) -> bool {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        !counts.is_empty()
+            && counts.get(&(client.clone(), network.to_owned())).is_some_and(|(n, since)| *n >= FREE && since.elapsed() < WINDOW)
+    }
+
+    fn count(&self, client: &ClientId, network: &str) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() >= CAP {
+            counts.clear();
+        }
+        let entry = counts.entry((client.clone(), network.to_owned())).or_insert((0, Instant::now()));
+        if entry.1.elapsed() >= WINDOW {
+            *entry = (0, Instant::now());
+        }
+        entry.0 += 1;
+    }
+
+    pub(crate) fn forget(&self) {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (_, since)| since.elapsed() < WINDOW);
+    }
+}
+
+/// What the request says of who sends it.
+struct Claimed {
+    id: String,
+    secret: Option<String>,
+}
+
+impl Provider {
+    /// Authenticates the client of a request from its `Authorization` header and its body.
+    ///
+    /// # Errors
+    /// `invalid_client`, or `invalid_request` for two methods at once.
+    pub async fn authenticate(&self, authorization: Option<&str>, params: &Params, caller: &Caller) -> Result<AuthenticatedClient> {
+        let claimed = claimed(authorization, params)?;
+        if claimed.id.len() > 256 {
+            return Err(UNKNOWN.into());
+        }
+        let id = ClientId::from(claimed.id);
+        let Some(client) = self.client(&id).await? else { return Err(UNKNOWN.into()) };
+        if self.inner.guesses.too_many(&id, &caller.network) {
+            tracing::warn!(client.id = %id, "too many wrong client secrets");
+            return Err(OAuthError::new(Code::TemporarilyUnavailable, "too many failed attempts, wait a minute").into());
+        }
+        match (client.metadata.is_public(), claimed.secret) {
+            (true, None) => Ok(AuthenticatedClient(client)),
+            (false, Some(secret)) if client.knows_secret(&secret, self.now()) => Ok(AuthenticatedClient(client)),
+            (_, secret) => {
+                if secret.is_some() {
+                    self.inner.guesses.count(&id, &caller.network);
+                }
+                Err(UNKNOWN.with_detail(format_args!("client {id}")).into())
+            }
+        }
+    }
+}
+
+fn claimed(authorization: Option<&str>, params: &Params) -> std::result::Result<Claimed, OAuthError> {
+    let body_id = params.get("client_id");
+    let body_secret = params.get("client_secret");
+    let Some(header) = authorization else {
+        let id = body_id.ok_or(UNKNOWN)?;
+        return Ok(Claimed { id: id.to_owned(), secret: body_secret.map(str::to_owned) });
+    };
+    let Some((id, secret)) = basic(header) else { return Err(UNKNOWN) };
+    // RFC 6749 §2.3: a client must not use more than one method in a request.
+    if body_secret.is_some() {
+        return Err(OAuthError::new(Code::InvalidRequest, "two client authentication methods in one request"));
+    }
+    if body_id.is_some_and(|body| body != id) {
+        return Err(OAuthError::new(Code::InvalidRequest, "client_id differs from the one in the Authorization header"));
+    }
+    Ok(Claimed { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
+}
+
+/// Reads `Basic`: both halves are form-encoded before they are joined (RFC 6749 §2.3.1).
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, value) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |half: &str| {
+        let pair = format!("v={}", half.replace('&', "%26"));
+        form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned())
+    };
+    Some((decode(id)?, decode(secret)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> String {
+        format!("Basic {}", STANDARD.encode(text))
+    }
+
+    #[test]
+    fn both_halves_of_basic_are_form_decoded() {
+        assert_eq!(basic(&header("a%3Ab:s%2Bc+d")), Some(("a:b".to_owned(), "s+c d".to_owned())));
+        assert_eq!(basic(&header("id:")), Some(("id".to_owned(), String::new())));
+        assert_eq!(basic("bAsIc aWQ6cw=="), Some(("id".to_owned(), "s".to_owned())));
+        for bad in ["Basic", "Basic !!!", "Bearer x", &header("no-colon")] {
+            assert_eq!(basic(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn two_methods_in_one_request_are_refused() {
+        let params = Params::parse(b"client_secret=s");
+        assert_eq!(claimed(Some(&header("id:s")), &params).err().map(|e| e.code), Some(Code::InvalidRequest));
+        let other = Params::parse(b"client_id=other");
+        assert_eq!(claimed(Some(&header("id:s")), &other).err().map(|e| e.code), Some(Code::InvalidRequest));
+        assert!(claimed(Some(&header("id:s")), &Params::parse(b"client_id=id")).is_ok());
+        assert_eq!(claimed(None, &Params::default()).err().map(|e| e.code), Some(Code::InvalidClient));
+    }
+}

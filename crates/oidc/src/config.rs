@@ -1,0 +1,52 @@
+//! Settings of the protocol. All times are seconds.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the protocol.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The issuer: scheme, host and port, no path, no slash at the end.
+    pub issuer: String,
+    /// Lifetimes.
+    pub token: TokenConfig,
+    /// What the server can do, for discovery.
+    pub response_types: Vec<String>,
+}
+
+/// Lifetimes, in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenConfig {
+    /// Authorization code: RFC 6749 §4.1.2 allows ten minutes, a redirect needs seconds.
+    pub code: i64,
+    /// JWT access token: a product that verifies it alone cannot learn of a revocation sooner.
+    pub access: i64,
+    /// Opaque access token: asked about at every use, so it may live longer.
+    pub opaque_access: i64,
+    /// ID token.
+    pub id_token: i64,
+    /// Refresh token that is not used.
+    pub refresh_idle: i64,
+    /// Family of refresh tokens at most.
+    pub refresh_absolute: i64,
+    /// How long the same refresh token gets the same successor: two tabs, a lost answer.
+    pub refresh_grace: i64,
+    /// A sealed authorization request on its way through sign-in.
+    pub flow: i64,
+}
+
+impl Default for TokenConfig {
+    fn default() -> Self {
+        const DAY: i64 = 86_400;
+        Self {
+            code: 60,
+            access: 300,
+            opaque_access: 600,
+            id_token: 3600,
+            refresh_idle: 30 * DAY,
+            refresh_absolute: 180 * DAY,
+            refresh_grace: 10,
+            flow: 1800,
+        }
+    }
+}

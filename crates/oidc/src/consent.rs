@@ -1,0 +1,35 @@
+//! What a person allows a third-party client: remembered per client, asked again only for more (OpenID Connect Core §3.1.2.4).
+
+use kabinet_core::audit::{Event, Origin, Record};
+use kabinet_core::authn::Session;
+use kabinet_core::decision::{GivenConsent, Step};
+
+use crate::authorize::{Next, Refusal};
+use crate::sealed::Flow;
+use crate::{Error, Provider};
+
+impl Provider {
+    /// Remembers that the person whom the flow asks allows all that it asks for. Does nothing when nobody is asked any
+    /// more: another tab was faster.
+    ///
+    /// # Errors
+    /// When the request is refused by now, or the store fails.
+    pub async fn allow(&self, flow: &Flow, sessions: &[Session], origin: &Origin) -> Result<(), Refusal> {
+        let Next::Page(Step::Consent(place), checked) = self.next(flow, sessions, origin).await? else { return Ok(()) };
+        let session = sessions.get(place).ok_or_else(|| Error::Bug("the decision names no session".to_owned()))?;
+        let now = self.now();
+        let before = kabinet_store::consent::of_browser(self.store().db(), &checked.client.id, std::slice::from_ref(&session.user_id)).await?;
+        let known = before.into_iter().next().map(|given| given.scope).unwrap_or_default();
+        let given = GivenConsent {
+            user_id: session.user_id.clone(),
+            scope: known.union(&checked.scope),
+            flow: Some(flow.id.clone()),
+        };
+        let mut tx = self.store().begin().await?;
+        kabinet_store::consent::put(&mut tx, &given, &checked.client.id, now).await?;
+        let record = Record::of(Event::ConsentGranted).user(&given.user_id).client(&checked.client.id).session(&session.id);
+        kabinet_store::audit::write(&mut tx, &record.with("scope", given.scope.to_string()), origin, now, self.entropy()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

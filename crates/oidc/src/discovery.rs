@@ -1,0 +1,127 @@
+//! Metadata: OpenID Connect Discovery 1.0 §3 and RFC 8414, one document of facts. It says what the server does and nothing
+//! that it does not.
+
+use kabinet_core::client::{Alg, AuthMethod};
+use openidconnect::core::{
+    CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
+    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode,
+    CoreResponseType, CoreSubjectIdentifierType,
+};
+use openidconnect::{
+    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, LanguageTag, ProviderMetadata, ResponseTypes, Scope,
+    TokenUrl, UserInfoUrl,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::grant::GRANTS;
+use crate::{Error, Provider, Result};
+
+/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, RP-Initiated Logout, `prompt=create`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Beyond {
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: Vec<String>,
+    end_session_endpoint: String,
+    code_challenge_methods_supported: Vec<String>,
+    authorization_response_iss_parameter_supported: bool,
+    prompt_values_supported: Vec<String>,
+}
+
+impl AdditionalProviderMetadata for Beyond {}
+
+type Metadata = ProviderMetadata<
+    Beyond,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+/// The scopes that every provider of ours knows.
+const SCOPES: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
+
+impl Provider {
+    /// The metadata document as JSON text.
+    ///
+    /// # Errors
+    /// When the issuer is no URL, which the configuration does not let through.
+    pub fn metadata(&self) -> Result<String> {
+        let at = |path: &str| format!("{}{path}", self.issuer());
+        let bad = |e: url::ParseError| Error::Bug(e.to_string());
+        let methods = || [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+        let names = || methods().into_iter().map(|method| method.as_str().to_owned()).collect::<Vec<_>>();
+        let beyond = Beyond {
+            revocation_endpoint: at("/oauth2/revoke"),
+            revocation_endpoint_auth_methods_supported: names(),
+            introspection_endpoint: at("/oauth2/introspect"),
+            introspection_endpoint_auth_methods_supported: names().into_iter().filter(|name| name != "none").collect(),
+            end_session_endpoint: at("/oauth2/logout"),
+            code_challenge_methods_supported: vec!["S256".to_owned()],
+            authorization_response_iss_parameter_supported: true,
+            prompt_values_supported: ["none", "login", "consent", "select_account", "create"].map(str::to_owned).to_vec(),
+        };
+        let algs = Alg::ALL.iter().map(|alg| match alg {
+            Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+            Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+            Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+            Alg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
+        });
+        let metadata: Metadata = ProviderMetadata::new(
+            IssuerUrl::new(self.issuer().to_owned()).map_err(bad)?,
+            AuthUrl::new(at("/oauth2/authorize")).map_err(bad)?,
+            JsonWebKeySetUrl::new(at("/oauth2/jwks")).map_err(bad)?,
+            vec![ResponseTypes::new(vec![CoreResponseType::Code])],
+            vec![CoreSubjectIdentifierType::Public],
+            algs.collect(),
+            beyond,
+        );
+        let metadata = metadata
+            .set_token_endpoint(Some(TokenUrl::new(at("/oauth2/token")).map_err(bad)?))
+            .set_userinfo_endpoint(Some(UserInfoUrl::new(at("/oauth2/userinfo")).map_err(bad)?))
+            .set_scopes_supported(Some(SCOPES.map(|scope| Scope::new(scope.to_owned())).to_vec()))
+            .set_response_modes_supported(Some(vec![CoreResponseMode::Query, CoreResponseMode::Fragment, CoreResponseMode::FormPost]))
+            .set_grant_types_supported(Some(GRANTS.iter().map(|grant| grant_type(grant.kind.as_str())).collect()))
+            .set_token_endpoint_auth_methods_supported(Some(methods().map(auth_method).to_vec()))
+            .set_acr_values_supported(Some(
+                kabinet_core::authn::ACR.map(|acr| openidconnect::AuthenticationContextClass::new(acr.to_owned())).to_vec(),
+            ))
+            .set_display_values_supported(Some(vec![CoreAuthDisplay::Page, CoreAuthDisplay::Popup]))
+            .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))
+            .set_claims_supported(Some(claims_supported().map(|claim| CoreClaimName::new(claim.to_owned())).collect()))
+            .set_claims_parameter_supported(Some(false))
+            .set_request_parameter_supported(Some(false))
+            .set_request_uri_parameter_supported(Some(false))
+            .set_ui_locales_supported(Some(["ru", "en"].map(|tag| LanguageTag::new(tag.to_owned())).to_vec()));
+        serde_json::to_string(&metadata).map_err(|e| Error::Bug(e.to_string()))
+    }
+}
+
+fn claims_supported() -> impl Iterator<Item = &'static str> {
+    kabinet_core::claims::SUPPORTED.into_iter().chain(["email_verified", "phone_number_verified"])
+}
+
+fn grant_type(name: &str) -> CoreGrantType {
+    match name {
+        "authorization_code" => CoreGrantType::AuthorizationCode,
+        "refresh_token" => CoreGrantType::RefreshToken,
+        "client_credentials" => CoreGrantType::ClientCredentials,
+        other => CoreGrantType::Extension(other.to_owned()),
+    }
+}
+
+fn auth_method(method: AuthMethod) -> CoreClientAuthMethod {
+    match method {
+        AuthMethod::None => CoreClientAuthMethod::None,
+        AuthMethod::ClientSecretBasic => CoreClientAuthMethod::ClientSecretBasic,
+        AuthMethod::ClientSecretPost => CoreClientAuthMethod::ClientSecretPost,
+    }
+}

@@ -1,0 +1,100 @@
+//! Grant types: one module each, one line in [`GRANTS`], which the token endpoint and discovery read.
+
+pub mod client_credentials;
+pub mod code;
+pub mod refresh;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use kabinet_core::audit::Origin;
+use kabinet_core::client::GrantType;
+use kabinet_core::error::{Code, OAuthError};
+use kabinet_core::scope::Scope;
+use kabinet_core::user::User;
+use kabinet_store::grant::Grant as Stored;
+
+use crate::client_auth::AuthenticatedClient;
+use crate::request::Params;
+use crate::token::Tokens;
+use crate::tokens::{Beside, Detail};
+use crate::{Provider, Result};
+
+/// Every grant type that the token endpoint redeems.
+pub static GRANTS: &[Grant] = &[code::GRANT, refresh::GRANT, client_credentials::GRANT];
+
+/// A grant type.
+pub struct Grant {
+    /// Its name.
+    pub kind: GrantType,
+    /// Redeems it: find, check, take, mint.
+    pub redeem: for<'a> fn(Request<'a>) -> Redeeming<'a>,
+}
+
+/// A redemption that is under way.
+pub type Redeeming<'a> = Pin<Box<dyn Future<Output = Result<Tokens>> + Send + 'a>>;
+
+/// A token request of an authenticated client that may use this grant type.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The provider.
+    pub provider: &'a Provider,
+    /// Who asks.
+    pub client: &'a AuthenticatedClient,
+    /// What it sent.
+    pub params: &'a Params,
+    /// From where.
+    pub origin: &'a Origin,
+}
+
+/// What is minted of a grant.
+pub(crate) struct Minting<'a> {
+    pub(crate) grant: &'a Stored,
+    pub(crate) detail: &'a Detail,
+    /// The scope of this answer; narrower than the grant's when a refresh asked so.
+    pub(crate) scope: &'a Scope,
+    /// The generation of the refresh token to give; 0: none.
+    pub(crate) generation: i64,
+    pub(crate) nonce: Option<&'a str>,
+}
+
+impl Request<'_> {
+    /// The person of a grant: asked before anything is committed, since a grant of nobody must not be spent.
+    pub(crate) async fn person(&self, grant: &Stored) -> Result<Arc<User>> {
+        const GONE: OAuthError = OAuthError::new(Code::InvalidGrant, "the person is no longer known");
+        Ok(self.provider.user(&grant.user_id).await?.ok_or(GONE)?)
+    }
+
+    /// Mints access, ID and refresh token for a person's grant. Called after the commit: signing takes longer than the
+    /// transaction, and the one writer of SQLite must not wait for it.
+    pub(crate) fn mint(&self, user: &User, minting: Minting<'_>) -> Result<Tokens> {
+        let Minting { grant, detail, scope, generation, nonce } = minting;
+        let provider = self.provider;
+        let access = provider.access_of(self.client, grant, detail, scope);
+        let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
+        let id_token = if scope.has("openid") {
+            let beside = Beside { access_token: &access_token, nonce };
+            Some(provider.mint_id_token(self.client, user, grant, detail, beside)?)
+        } else {
+            None
+        };
+        let refresh_token = (generation > 0).then(|| provider.refresh_token(&grant.id, generation, &grant.refresh_salt));
+        Ok(Tokens { access_token, expires_in, scope: scope.to_string(), refresh_token, id_token })
+    }
+
+    /// Narrows the resources of a grant to those that this request names (RFC 8707 §2.2).
+    pub(crate) fn narrow(&self, detail: &mut Detail) -> Result<()> {
+        let asked: Vec<String> = self.params.all("resource").map(str::to_owned).collect();
+        let known = |resource: &String| {
+            if detail.resource.is_empty() { self.client.metadata.resources.contains(resource) } else { detail.resource.contains(resource) }
+        };
+        if !asked.iter().all(known) {
+            return Err(OAuthError::new(Code::InvalidTarget, "resource was not granted (RFC 8707)").into());
+        }
+        if !asked.is_empty() {
+            detail.resource = asked;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,274 @@
+//! Signing keys: made, sealed, rotated, published (RFC 7517) and used. Names josekit together with [`tokens`](crate::tokens).
+//!
+//! Every algorithm has a key that signs now (`current`), one that is published before it signs (`next`), and those that
+//! signed before (`previous`), published until the longest token they signed has ended. Keys are made by `migrate` and by
+//! `key rotate`, never in a request. The algorithm always comes from the key's record, never from a token's header
+//! (RFC 8725 §3.1).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use josekit::jwk::Jwk;
+use josekit::jwk::alg::ec::EcCurve;
+use josekit::jwk::alg::ed::EdCurve;
+use josekit::jws::{ES256, EdDSA, JwsSigner, JwsVerifier, PS256, RS256};
+use kabinet_core::ambient::{Clock, Entropy};
+use kabinet_core::audit::{Event, Origin, Record};
+use kabinet_core::client::Alg;
+use kabinet_core::id::KeyId;
+use kabinet_core::key::{KeyState, SigningKey};
+use kabinet_core::seal::{MasterKey, Sealer};
+use kabinet_core::time::Timestamp;
+use kabinet_store::{Store, Tx, change, key};
+use serde_json::{Value, json};
+
+use crate::{Error, Result};
+
+/// RSA modulus, bits: what every stock client takes.
+const RSA_BITS: u32 = 2048;
+/// How long a previous key stays published, seconds: longer than any token that it signed, and any cache of it.
+const PUBLISHED_AFTER: i64 = 2 * 86_400;
+
+/// Opens and seals private keys.
+#[must_use]
+pub fn sealer(master: &MasterKey) -> Sealer {
+    master.sealer("signing-key")
+}
+
+/// A key that is ready to sign and verify.
+pub struct Key {
+    /// `kid`.
+    pub id: KeyId,
+    /// What it signs with.
+    pub alg: Alg,
+    signer: Box<dyn JwsSigner>,
+    verifier: Box<dyn JwsVerifier>,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({}, {})", self.id, self.alg.as_str())
+    }
+}
+
+impl Key {
+    /// The compact JWS (RFC 7515 §7.1) of `claims` with the given `typ`.
+    ///
+    /// # Errors
+    /// When signing fails, which a sound key does not.
+    pub fn sign(&self, typ: &str, claims: &Value) -> Result<String> {
+        let header = json!({"alg": self.alg.as_str(), "kid": self.id.as_str(), "typ": typ});
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let mut token = format!("{}.{}", encode(&header), encode(claims));
+        let signature = self.signer.sign(token.as_bytes()).map_err(|e| Error::Bug(e.to_string()))?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    /// Whether `signature` is this key's over `message`.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify(message, signature).is_ok()
+    }
+}
+
+/// The keys in use, and the JWKS as it is served.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    current: HashMap<Alg, Arc<Key>>,
+    by_id: HashMap<KeyId, Arc<Key>>,
+    /// The JWK set as JSON text.
+    pub jwks: String,
+}
+
+impl Keyring {
+    /// Opens every key.
+    ///
+    /// # Errors
+    /// When one was sealed under another master key or cannot be read.
+    pub fn load(records: Vec<SigningKey>, sealer: &Sealer) -> Result<Self> {
+        let mut ring = Self::default();
+        let mut published = Vec::new();
+        for record in records {
+            let key = Arc::new(open(&record, sealer)?);
+            published.push(serde_json::from_str::<Value>(&record.public_jwk).map_err(|e| Error::Bug(e.to_string()))?);
+            if record.state == KeyState::Current {
+                ring.current.insert(record.alg, key.clone());
+            }
+            ring.by_id.insert(record.id, key);
+        }
+        ring.jwks = json!({ "keys": published }).to_string();
+        Ok(ring)
+    }
+
+    /// The key that signs with an algorithm now.
+    ///
+    /// # Errors
+    /// When there is none: `kabinet migrate` makes them.
+    pub fn current(&self, alg: Alg) -> Result<&Key> {
+        let key = self.current.get(&alg).map(|key| &**key);
+        key.ok_or_else(|| Error::Bug(format!("there is no {} key; run kabinet migrate", alg.as_str())))
+    }
+
+    /// A key of ours by its id.
+    #[must_use]
+    pub fn find(&self, kid: &str) -> Option<&Key> {
+        self.by_id.get(&KeyId::from(kid)).map(|key| &**key)
+    }
+
+    /// Whether every algorithm has a key that signs.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        Alg::ALL.iter().all(|alg| self.current.contains_key(alg))
+    }
+}
+
+fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
+    let bad = |e: josekit::JoseError| Error::Bug(format!("signing key {}: {e}", record.id));
+    let plain = sealer
+        .open(&record.private_sealed, record.id.as_str().as_bytes())
+        .ok_or_else(|| Error::Bug(format!("signing key {} was sealed under another master key", record.id)))?;
+    let jwk = Jwk::from_bytes(&plain).map_err(bad)?;
+    let (signer, verifier): (Box<dyn JwsSigner>, Box<dyn JwsVerifier>) = match record.alg {
+        Alg::RS256 => (Box::new(RS256.signer_from_jwk(&jwk).map_err(bad)?), Box::new(RS256.verifier_from_jwk(&jwk).map_err(bad)?)),
+        Alg::PS256 => (Box::new(PS256.signer_from_jwk(&jwk).map_err(bad)?), Box::new(PS256.verifier_from_jwk(&jwk).map_err(bad)?)),
+        Alg::ES256 => (Box::new(ES256.signer_from_jwk(&jwk).map_err(bad)?), Box::new(ES256.verifier_from_jwk(&jwk).map_err(bad)?)),
+        Alg::EdDSA => (Box::new(EdDSA.signer_from_jwk(&jwk).map_err(bad)?), Box::new(EdDSA.verifier_from_jwk(&jwk).map_err(bad)?)),
+    };
+    Ok(Key { id: record.id.clone(), alg: record.alg, signer, verifier })
+}
+
+/// Makes a key. Takes up to a second for RSA.
+///
+/// # Errors
+/// When OpenSSL fails.
+pub fn generate(alg: Alg, state: KeyState, sealer: &Sealer, now: Timestamp, entropy: &dyn Entropy) -> Result<SigningKey> {
+    let bad = |e: josekit::JoseError| Error::Bug(e.to_string());
+    let id = KeyId::generate(now, entropy);
+    let mut jwk = match alg {
+        Alg::RS256 | Alg::PS256 => Jwk::generate_rsa_key(RSA_BITS),
+        Alg::ES256 => Jwk::generate_ec_key(EcCurve::P256),
+        Alg::EdDSA => Jwk::generate_ed_key(EdCurve::Ed25519),
+    }
+    .map_err(bad)?;
+    let label = |jwk: &mut Jwk| {
+        jwk.set_algorithm(alg.as_str());
+        jwk.set_key_id(id.as_str());
+        jwk.set_key_use("sig");
+    };
+    label(&mut jwk);
+    // josekit drops kid, alg and use from the public part.
+    let mut public = jwk.to_public_key().map_err(bad)?;
+    label(&mut public);
+    let private_sealed = sealer.seal(jwk.to_string().as_bytes(), id.as_str().as_bytes(), entropy);
+    Ok(SigningKey { id, alg, state, public_jwk: public.to_string(), private_sealed, created_at: now, retired_at: None })
+}
+
+/// Makes every key that is missing: a current and a next one per algorithm. How many were made.
+///
+/// # Errors
+/// When the store or OpenSSL fails.
+pub async fn ensure(store: &Store, sealer: &Sealer, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<usize> {
+    let present = key::every(store.db()).await?;
+    let has = |alg, state| present.iter().any(|key| key.alg == alg && key.state == state);
+    let mut made = 0;
+    for alg in Alg::ALL {
+        for state in [KeyState::Current, KeyState::Next] {
+            if has(alg, state) {
+                continue;
+            }
+            let now = clock.now();
+            let new = generate(alg, state, sealer, now, entropy)?;
+            let mut tx = store.begin().await?;
+            if key::insert(&mut tx, &new).await? {
+                let origin = Origin { actor: "system", ..Origin::default() };
+                let record = Record::of(Event::KeyCreated).with("kid", new.id.as_str()).with("alg", alg.as_str());
+                kabinet_store::audit::write(&mut tx, &record, &origin, now, entropy).await?;
+                change::tell(&mut tx, change::Kind::Keys, &[new.id.to_string()], now).await?;
+                made += 1;
+            }
+            tx.commit().await?;
+        }
+    }
+    Ok(made)
+}
+
+/// Moves an algorithm on: next becomes current, current becomes previous, a new next is made, and previous keys that no
+/// token needs any more go.
+///
+/// # Errors
+/// When the store or OpenSSL fails; then nothing has moved.
+pub async fn rotate(store: &Store, alg: Alg, sealer: &Sealer, origin: &Origin, ambient: (&dyn Clock, &dyn Entropy)) -> Result<KeyId> {
+    let (clock, entropy) = ambient;
+    let now = clock.now();
+    let fresh = generate(alg, KeyState::Next, sealer, now, entropy)?;
+    let mut tx = store.begin().await?;
+    let current = step(&mut tx, alg, now).await?;
+    key::insert(&mut tx, &fresh).await?;
+    let record = Record::of(Event::KeyRotated).with("kid", current.as_str()).with("alg", alg.as_str());
+    kabinet_store::audit::write(&mut tx, &record, origin, now, entropy).await?;
+    change::tell(&mut tx, change::Kind::Keys, &[current.to_string()], now).await?;
+    tx.commit().await?;
+    Ok(current)
+}
+
+async fn step(tx: &mut Tx, alg: Alg, now: Timestamp) -> Result<KeyId> {
+    let keys: Vec<SigningKey> = key::every_in(tx).await?.into_iter().filter(|key| key.alg == alg).collect();
+    let next = keys.iter().find(|key| key.state == KeyState::Next);
+    let next = next.ok_or_else(|| Error::Bug(format!("there is no next {} key; run kabinet migrate", alg.as_str())))?;
+    for old in keys.iter().filter(|key| key.state == KeyState::Current) {
+        key::set_state(tx, &old.id, KeyState::Previous, Some(now)).await?;
+    }
+    key::set_state(tx, &next.id, KeyState::Current, None).await?;
+    for old in keys.iter().filter(|key| key.retired_at.is_some_and(|at| now.since(at) > PUBLISHED_AFTER)) {
+        key::delete(tx, &old.id).await?;
+    }
+    Ok(next.id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed;
+    impl Entropy for Fixed {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(7);
+        }
+    }
+
+    #[test]
+    fn each_algorithm_signs_and_its_public_key_has_no_private_part() {
+        let sealer = sealer(&MasterKey::generate(&Fixed));
+        for alg in Alg::ALL {
+            let record = generate(alg, KeyState::Current, &sealer, Timestamp(1), &Fixed).unwrap();
+            let public: Value = serde_json::from_str(&record.public_jwk).unwrap();
+            assert_eq!(public["kid"], record.id.as_str());
+            assert_eq!(public["alg"], alg.as_str());
+            for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+                assert!(public.get(private).is_none(), "{private} of {alg:?}");
+            }
+            let ring = Keyring::load(vec![record.clone()], &sealer).unwrap();
+            let token = ring.current(alg).unwrap().sign("JWT", &json!({"sub": "x"})).unwrap();
+            let (message, signature) = token.rsplit_once('.').unwrap();
+            let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+            assert!(ring.find(record.id.as_str()).unwrap().verifies(message.as_bytes(), &signature));
+            assert!(!ring.find(record.id.as_str()).unwrap().verifies(b"other", &signature));
+        }
+    }
+
+    #[test]
+    fn a_key_sealed_under_another_master_key_stops_the_start() {
+        let record = generate(Alg::ES256, KeyState::Current, &sealer(&MasterKey::generate(&Fixed)), Timestamp(1), &Fixed).unwrap();
+        struct Other;
+        impl Entropy for Other {
+            fn fill(&self, out: &mut [u8]) {
+                out.fill(8);
+            }
+        }
+        assert!(Keyring::load(vec![record], &sealer(&MasterKey::generate(&Other))).is_err());
+    }
+}

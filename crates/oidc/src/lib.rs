@@ -1,0 +1,186 @@
+//! The protocol: OpenID Connect Core 1.0 on OAuth 2.0, as a library that knows neither HTTP nor pages.
+//!
+//! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
+//! [`authorize`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`], [`discovery`]; a grant type is one module in
+//! [`grant`] and one line in [`grant::GRANTS`].
+//!
+//! What is on the hot path and what it costs the database (asserted by a test):
+//!
+//! | request | statements |
+//! |---|---|
+//! | authorize with a session | sessions (read by the caller), consents (third-party clients), last account (several accounts); one transaction with the grant and its audit record |
+//! | token, code | redeem, first generation, audit record: one transaction |
+//! | token, refresh | rotate: one transaction |
+//! | token, client_credentials; introspect; userinfo | none when warm |
+
+pub mod authorize;
+pub mod client_auth;
+pub mod config;
+pub mod consent;
+pub mod discovery;
+mod flow;
+pub mod grant;
+pub mod introspect;
+pub mod keys;
+pub mod live;
+pub mod logout;
+pub mod request;
+pub mod respond;
+pub mod revoke;
+pub mod sealed;
+pub mod token;
+pub mod tokens;
+pub mod userinfo;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use kabinet_core::ambient::{Clock, Entropy};
+use kabinet_core::audit::Origin;
+use kabinet_core::error::{Code, OAuthError};
+use kabinet_core::seal::{MasterKey, Sealer, Stamper};
+use kabinet_core::time::Timestamp;
+use kabinet_store::Store;
+
+pub use config::Config;
+
+/// Why a request could not be answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The client's fault, in its own words.
+    #[error(transparent)]
+    Client(#[from] OAuthError),
+    /// The store failed: 503, and it may be tried again.
+    #[error(transparent)]
+    Store(#[from] kabinet_store::Error),
+    /// Ours: a bug or a broken key.
+    #[error("{0}")]
+    Bug(String),
+    /// This node has not heard from the primary for too long to call anything good.
+    #[error("the node has not heard from the database")]
+    Stale,
+}
+
+impl Error {
+    /// What the wire says.
+    #[must_use]
+    pub fn wire(&self) -> OAuthError {
+        match self {
+            Self::Client(error) => error.clone(),
+            Self::Store(error) => {
+                OAuthError::new(Code::TemporarilyUnavailable, "the provider is busy, try again").with_detail(error)
+            }
+            Self::Stale => OAuthError::new(Code::TemporarilyUnavailable, "the provider is busy, try again").with_detail(self),
+            Self::Bug(detail) => OAuthError::new(Code::ServerError, "the provider failed").with_detail(detail),
+        }
+    }
+}
+
+/// What protocol functions return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The provider's protocol side. Cheap to clone.
+#[derive(Clone)]
+pub struct Provider {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    keys: ArcSwap<keys::Keyring>,
+    key_sealer: Sealer,
+    flow_sealer: Sealer,
+    access_sealer: Sealer,
+    refresh_stamper: Stamper,
+    sid_stamper: Stamper,
+    live: live::Live,
+    verified: tokens::Verified,
+    guesses: client_auth::Guesses,
+    origins: live::Origins,
+}
+
+/// What a provider is made of.
+pub struct Parts {
+    /// Settings.
+    pub config: Config,
+    /// What is remembered.
+    pub store: Store,
+    /// The key from which all others are derived.
+    pub master: MasterKey,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Who sent a back-channel or front-channel request: for the audit trail and the throttles.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// For the audit trail.
+    pub origin: Origin,
+    /// The network that guesses are counted by.
+    pub network: String,
+}
+
+impl Provider {
+    /// Loads the keys and learns what is dead.
+    ///
+    /// # Errors
+    /// When the store fails or a key cannot be opened with this master key.
+    pub async fn open(parts: Parts) -> Result<Self> {
+        let key_sealer = keys::sealer(&parts.master);
+        let ring = keys::Keyring::load(kabinet_store::key::every(parts.store.db()).await?, &key_sealer)?;
+        let inner = Inner {
+            config: parts.config,
+            store: parts.store,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            keys: ArcSwap::from_pointee(ring),
+            key_sealer,
+            flow_sealer: parts.master.sealer("flow"),
+            access_sealer: parts.master.sealer("access-token"),
+            refresh_stamper: parts.master.stamper("refresh-token"),
+            sid_stamper: parts.master.stamper("sid"),
+            live: live::Live::default(),
+            verified: tokens::Verified::default(),
+            guesses: client_auth::Guesses::default(),
+            origins: live::Origins::default(),
+        };
+        let provider = Self { inner: Arc::new(inner) };
+        provider.hear().await?;
+        Ok(provider)
+    }
+
+    /// Settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The issuer, exactly as it stands in every token.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.inner.config.issuer
+    }
+
+    /// The keys in use.
+    #[must_use]
+    pub fn keys(&self) -> Arc<keys::Keyring> {
+        self.inner.keys.load_full()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        &*self.inner.entropy
+    }
+
+    fn store(&self) -> &Store {
+        &self.inner.store
+    }
+}

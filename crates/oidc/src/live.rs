@@ -1,0 +1,219 @@
+//! What this node keeps in memory so that a request need not ask: clients, people, and which grants and tokens are dead.
+//!
+//! 1. [`Provider::hear`] asks the primary for changes: one statement; called several times a second by a job and at once
+//!    after an own change.
+//! 2. A changed client or person is dropped from memory; a dead grant or token is remembered until no access token of it
+//!    can live any more.
+//! 3. Whoever must know whether a token is good calls [`Provider::listen_first`]: a node that has not heard for a second
+//!    asks now, and one that cannot answers 503.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use kabinet_core::client::Client;
+use kabinet_core::id::{ClientId, GrantId, UserId};
+use kabinet_core::time::Timestamp;
+use kabinet_core::user::User;
+use kabinet_store::change::{self, Kind};
+
+use crate::{Error, Provider, Result, keys};
+
+/// How old the last word of the primary may be.
+const FRESH: Duration = Duration::from_millis(900);
+/// How many clients and how many people are kept; beyond that, memory starts anew.
+const CAP: usize = 20_000;
+
+#[derive(Default)]
+pub(crate) struct Live {
+    state: Mutex<State>,
+    /// One question at a time; those who wait get the answer of the one who asks.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    seen: i64,
+    heard: Option<Instant>,
+    clients: HashMap<ClientId, Arc<Client>>,
+    users: HashMap<UserId, Arc<User>>,
+    dead_grants: HashMap<String, Timestamp>,
+    dead_tokens: HashMap<String, Timestamp>,
+}
+
+impl Live {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Provider {
+    /// Asks the primary what changed.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn hear(&self) -> Result<()> {
+        let _one = self.inner.live.asking.lock().await;
+        self.ask().await
+    }
+
+    async fn ask(&self) -> Result<()> {
+        let asked_at = Instant::now();
+        let seen = self.inner.live.state().seen;
+        let (newest, changes) = change::since(self.store().db(), seen).await?;
+        let until = self.now().plus(change::KEPT);
+        let mut keys_changed = false;
+        {
+            let mut state = self.inner.live.state();
+            for change in changes {
+                match change.kind {
+                    Kind::Grant => drop(state.dead_grants.insert(change.what, until)),
+                    Kind::Token => drop(state.dead_tokens.insert(change.what, until)),
+                    Kind::Client => drop(state.clients.remove(&ClientId::from(change.what))),
+                    Kind::User => drop(state.users.remove(&UserId::from(change.what))),
+                    Kind::Keys => keys_changed = true,
+                }
+            }
+            state.seen = state.seen.max(newest);
+            state.heard = Some(asked_at);
+        }
+        if keys_changed {
+            let ring = keys::Keyring::load(kabinet_store::key::every(self.store().db()).await?, &self.inner.key_sealer)?;
+            self.inner.keys.store(Arc::new(ring));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that this node has heard from the primary within a second.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] when the primary does not answer.
+    pub async fn listen_first(&self) -> Result<()> {
+        let fresh = || self.inner.live.state().heard.is_some_and(|at| at.elapsed() < FRESH);
+        if fresh() {
+            return Ok(());
+        }
+        let _one = self.inner.live.asking.lock().await;
+        if fresh() {
+            return Ok(());
+        }
+        match tokio::time::timeout(Duration::from_secs(2), self.ask()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "no word from the database");
+                Err(Error::Stale)
+            }
+            Err(_) => Err(Error::Stale),
+        }
+    }
+
+    /// Tells the other nodes and hears the own change at once; failing costs a quarter of a second only.
+    pub async fn changed(&self) {
+        if let Err(error) = self.hear().await {
+            tracing::warn!(%error, "no word from the database after a change");
+        }
+        self.store().ephemeral().publish().await;
+    }
+
+    /// Forgets what can no longer matter; called by the sweeper.
+    pub fn forget_dead(&self) {
+        let now = self.now();
+        let mut state = self.inner.live.state();
+        state.dead_grants.retain(|_, until| *until > now);
+        state.dead_tokens.retain(|_, until| *until > now);
+        drop(state);
+        self.inner.verified.forget(now);
+        self.inner.guesses.forget();
+    }
+
+    pub(crate) fn is_dead(&self, grant: Option<&GrantId>, jti: &str) -> bool {
+        let state = self.inner.live.state();
+        grant.is_some_and(|grant| state.dead_grants.contains_key(grant.as_str())) || state.dead_tokens.contains_key(jti)
+    }
+
+    /// An enabled client, from memory when it is there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>> {
+        let seen = {
+            let state = self.inner.live.state();
+            if let Some(client) = state.clients.get(id) {
+                return Ok(Some(client.clone()).filter(|client| !client.disabled));
+            }
+            state.seen
+        };
+        let Some(client) = kabinet_store::client::by_id(self.store().db(), id).await? else { return Ok(None) };
+        let client = Arc::new(client);
+        let mut state = self.inner.live.state();
+        // A change heard while we read may have been about this client.
+        if state.seen == seen {
+            if state.clients.len() >= CAP {
+                state.clients.clear();
+            }
+            state.clients.insert(id.clone(), client.clone());
+        }
+        drop(state);
+        Ok(Some(client).filter(|client| !client.disabled))
+    }
+
+    /// An enabled person, from memory when they are there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn user(&self, id: &UserId) -> Result<Option<Arc<User>>> {
+        let seen = {
+            let state = self.inner.live.state();
+            if let Some(user) = state.users.get(id) {
+                return Ok(Some(user.clone()).filter(|user| !user.disabled));
+            }
+            state.seen
+        };
+        let Some(user) = kabinet_store::user::by_id(self.store().db(), id).await? else { return Ok(None) };
+        let user = Arc::new(user);
+        let mut state = self.inner.live.state();
+        if state.seen == seen {
+            if state.users.len() >= CAP {
+                state.users.clear();
+            }
+            state.users.insert(id.clone(), user.clone());
+        }
+        drop(state);
+        Ok(Some(user).filter(|user| !user.disabled))
+    }
+}
+
+/// The origins of every client's redirect URIs, as of a number of changes.
+#[derive(Default)]
+pub(crate) struct Origins {
+    known: tokio::sync::Mutex<Option<(i64, std::collections::HashSet<String>)>>,
+}
+
+impl Provider {
+    /// Whether a browser page of this origin belongs to a registered client: exact text, `null` never.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn knows_origin(&self, origin: &str) -> Result<bool> {
+        self.listen_first().await?;
+        let seen = self.inner.live.state().seen;
+        let mut known = self.inner.origins.known.lock().await;
+        if known.as_ref().is_none_or(|(at, _)| *at != seen) {
+            *known = Some((seen, self.every_origin().await?));
+        }
+        Ok(known.as_ref().is_some_and(|(_, origins)| origins.contains(origin)))
+    }
+
+    async fn every_origin(&self) -> Result<std::collections::HashSet<String>> {
+        const PAGE: i64 = 500;
+        let mut origins = std::collections::HashSet::new();
+        let mut after = String::new();
+        loop {
+            let page = kabinet_store::client::page(self.store().db(), &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(origins) };
+            after = last.id.to_string();
+            let enabled = page.iter().filter(|client| !client.disabled);
+            origins.extend(enabled.flat_map(|client| &client.metadata.redirect_uris).filter_map(|uri| kabinet_core::redirect::origin_of(uri)));
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Tokens: minted, read back, told apart.
+//!
+//! * ID token: OpenID Connect Core §2, `typ` JWT, one string as `aud`.
+//! * Access token: RFC 9068 JWT (`typ` at+jwt), or opaque: the same claims sealed. Neither has a row; both name their grant.
+//! * Refresh token: the grant, a generation, and a code that only this installation can make for that grant (see
+//!   `kabinet_store::grant`); 16 + 4 + 32 bytes behind the prefix.
+//!
+//! Reading one back checks the kind first (`typ` or prefix), then the key's own algorithm, the signature, the issuer and the
+//! times; every claim that is needed must be there and of its type (RFC 8725 §3).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kabinet_core::authn::Authentication;
+use kabinet_core::client::{Alg, Client, TokenFormat};
+use kabinet_core::error::{Code, OAuthError};
+use kabinet_core::id::{ClientId, GrantId, SessionId, UserId};
+use kabinet_core::scope::Scope;
+use kabinet_core::secret::{Secret, TokenHash, TokenKind};
+use kabinet_core::time::Timestamp;
+use kabinet_core::user::User;
+use kabinet_store::grant::Grant;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Provider, Result};
+
+/// Longer texts are no token of ours, bytes.
+const LONGEST: usize = 16 * 1024;
+/// How many verified tokens are remembered.
+const REMEMBERED: usize = 50_000;
+
+/// What the protocol keeps in a grant's row beside what the store knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Detail {
+    pub(crate) redirect_uri: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) challenge: Option<String>,
+    pub(crate) authentication: Authentication,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resource: Vec<String>,
+}
+
+impl Detail {
+    pub(crate) fn of(grant: &Grant) -> Result<Self> {
+        serde_json::from_str(&grant.detail).map_err(|e| Error::Bug(format!("grant {}: {e}", grant.id)))
+    }
+}
+
+/// The claims of an access token (RFC 9068 §2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// The issuer.
+    pub iss: String,
+    /// The person, or the client itself.
+    pub sub: String,
+    /// Whom it is for.
+    pub aud: Vec<String>,
+    /// End.
+    pub exp: i64,
+    /// Beginning.
+    pub iat: i64,
+    /// Its id.
+    pub jti: String,
+    /// Whose it is.
+    pub client_id: ClientId,
+    /// What it allows.
+    #[serde(default)]
+    pub scope: Scope,
+    /// The family; none when a client acts for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
+    /// When the person proved who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// How well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+}
+
+impl Access {
+    /// Whether the token is good at the provider's own endpoints.
+    #[must_use]
+    pub fn is_for(&self, audience: &str) -> bool {
+        self.aud.iter().any(|aud| aud == audience)
+    }
+}
+
+/// Access tokens that were verified and have not ended.
+#[derive(Default)]
+pub(crate) struct Verified {
+    tokens: Mutex<HashMap<[u8; 32], Arc<Access>>>,
+}
+
+impl Verified {
+    pub(crate) fn forget(&self, now: Timestamp) {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, access| access.exp > now.0);
+    }
+}
+
+/// What an ID token hint says of who and where.
+#[derive(Clone, Debug)]
+pub struct Hint {
+    /// The person.
+    pub user_id: UserId,
+    /// The client that the ID token was for.
+    pub client_id: ClientId,
+    /// The client's name for the session.
+    pub sid: Option<String>,
+}
+
+impl Provider {
+    /// `aud` of an access token: the resources asked for or the client's own, and the issuer beside them when the token
+    /// also opens userinfo; the issuer alone without a resource.
+    pub(crate) fn audience(&self, client: &Client, resource: &[String], scope: &Scope) -> Vec<String> {
+        let mut aud: Vec<String> = resource.to_vec();
+        if aud.is_empty() {
+            aud.extend(client.metadata.default_resource.clone());
+        }
+        if aud.is_empty() || scope.has("openid") {
+            aud.push(self.issuer().to_owned());
+        }
+        aud
+    }
+
+    /// Mints an access token: its text and its life in seconds.
+    pub(crate) fn mint_access(&self, client: &Client, access: &Access) -> Result<(Secret, i64)> {
+        let life = access.exp - access.iat;
+        match client.metadata.access_token_format {
+            TokenFormat::Jwt => {
+                let key = self.inner.keys.load();
+                let claims = serde_json::to_value(access).map_err(|e| Error::Bug(e.to_string()))?;
+                // RFC 9068 §2.1: the type tells an access token from an ID token.
+                let token = key.current(client.metadata.access_token_signed_response_alg)?.sign("at+jwt", &claims)?;
+                Ok((Secret::from(token), life))
+            }
+            TokenFormat::Opaque => {
+                let plain = serde_json::to_vec(access).map_err(|e| Error::Bug(e.to_string()))?;
+                let sealed = self.inner.access_sealer.seal(&plain, b"", self.entropy());
+                Ok((Secret::from(format!("{}{sealed}", TokenKind::Access.prefix())), life))
+            }
+        }
+    }
+
+    pub(crate) fn access_life(&self, client: &Client) -> i64 {
+        match client.metadata.access_token_format {
+            TokenFormat::Jwt => self.config().token.access,
+            TokenFormat::Opaque => self.config().token.opaque_access,
+        }
+    }
+
+    /// The claims of an access token about a person.
+    pub(crate) fn access_of(&self, client: &Client, grant: &Grant, detail: &Detail, scope: &Scope) -> Access {
+        let now = self.now();
+        Access {
+            iss: self.issuer().to_owned(),
+            sub: grant.user_id.to_string(),
+            aud: self.audience(client, &detail.resource, scope),
+            exp: now.plus(self.access_life(client)).0,
+            iat: now.0,
+            jti: kabinet_core::id::row_id(now, self.entropy()),
+            client_id: client.id.clone(),
+            scope: scope.clone(),
+            grant: Some(grant.id.clone()),
+            auth_time: Some(detail.authentication.at.0),
+            acr: Some(detail.authentication.acr().to_owned()),
+        }
+    }
+
+    /// Mints an ID token (OpenID Connect Core §2). `nonce` only in the answer to a code (§12.2).
+    pub(crate) fn mint_id_token(&self, client: &Client, user: &User, grant: &Grant, detail: &Detail, beside: Beside<'_>) -> Result<String> {
+        let now = self.now();
+        let mut claims = if client.metadata.claims_in_id_token {
+            kabinet_core::claims::of(user, &grant.scope)
+        } else {
+            Map::new()
+        };
+        let own = json!({
+            "iss": self.issuer(),
+            "sub": user.id.as_str(),
+            "aud": client.id.as_str(),
+            "exp": now.plus(self.config().token.id_token).0,
+            "iat": now.0,
+            "auth_time": detail.authentication.at.0,
+            "acr": detail.authentication.acr(),
+            "amr": detail.authentication.amr(),
+            "sid": self.sid(&grant.session_id, &client.id),
+            "at_hash": at_hash(beside.access_token, client.metadata.id_token_signed_response_alg),
+        });
+        claims.extend(own.as_object().cloned().unwrap_or_default());
+        if let Some(nonce) = beside.nonce {
+            claims.insert("nonce".to_owned(), nonce.into());
+        }
+        let keys = self.inner.keys.load();
+        keys.current(client.metadata.id_token_signed_response_alg)?.sign("JWT", &Value::Object(claims))
+    }
+
+    /// The name of a session as one client knows it: two clients cannot compare theirs.
+    #[must_use]
+    pub fn sid(&self, session: &SessionId, client: &ClientId) -> String {
+        self.inner.sid_stamper.stamp(&[session.as_str(), client.as_str()]).chars().take(22).collect()
+    }
+
+    /// The refresh token of a generation of a family.
+    pub(crate) fn refresh_token(&self, id: &GrantId, generation: i64, salt: &str) -> Secret {
+        let tag = self.refresh_tag(id, generation, salt);
+        let mut bytes = uuid_bytes(id).to_vec();
+        bytes.extend_from_slice(&u32::try_from(generation).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(&tag);
+        Secret::from(format!("{}{}", TokenKind::Refresh.prefix(), URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    fn refresh_tag(&self, id: &GrantId, generation: i64, salt: &str) -> Vec<u8> {
+        let stamp = self.inner.refresh_stamper.stamp(&[id.as_str(), &generation.to_string(), salt]);
+        URL_SAFE_NO_PAD.decode(stamp).unwrap_or_default()
+    }
+
+    /// Takes a refresh token apart; whether it is ours is known only with the family's salt.
+    pub(crate) fn read_refresh(token: &str) -> Option<(GrantId, i64)> {
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(TokenKind::Refresh.prefix())?).ok()?;
+        let (id, rest) = bytes.split_first_chunk::<16>()?;
+        let (generation, tag) = rest.split_first_chunk::<4>()?;
+        let id = uuid_text(id);
+        (tag.len() == 32).then(|| (GrantId::from(id), i64::from(u32::from_be_bytes(*generation))))
+    }
+
+    /// Whether a refresh token is this family's, in constant time.
+    pub(crate) fn is_refresh_of(&self, token: &str, grant: &Grant, generation: i64) -> bool {
+        TokenHash::of(self.refresh_token(&grant.id, generation, &grant.refresh_salt).expose()).matches(token)
+    }
+
+    /// Reads an access token of ours back and checks that nothing has ended it.
+    ///
+    /// # Errors
+    /// `invalid_token` for everything that is not a good one; [`Error::Stale`] when that cannot be known.
+    pub async fn read_access(&self, token: &str) -> Result<Arc<Access>> {
+        const BAD: OAuthError = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
+        let access = self.verify_access(token).ok_or(BAD)?;
+        if access.exp <= self.now().0 {
+            return Err(BAD.into());
+        }
+        self.listen_first().await?;
+        if self.is_dead(access.grant.as_ref(), &access.jti) {
+            return Err(BAD.into());
+        }
+        // A disabled or deleted client or person: their tokens are dead whatever they say.
+        if self.client(&access.client_id).await?.is_none() {
+            return Err(BAD.into());
+        }
+        if access.grant.is_some() && self.user(&UserId::from(access.sub.as_str())).await?.is_none() {
+            return Err(BAD.into());
+        }
+        Ok(access)
+    }
+
+    fn verify_access(&self, token: &str) -> Option<Arc<Access>> {
+        if token.len() > LONGEST {
+            return None;
+        }
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        if let Some(access) = self.inner.verified.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&digest) {
+            return Some(access.clone());
+        }
+        let access: Access = match token.strip_prefix(TokenKind::Access.prefix()) {
+            Some(sealed) => serde_json::from_slice(&self.inner.access_sealer.open(sealed, b"")?).ok()?,
+            None => self.verify_jwt(token, "at+jwt")?,
+        };
+        if access.iss != self.issuer() {
+            return None;
+        }
+        let access = Arc::new(access);
+        let mut tokens = self.inner.verified.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if tokens.len() >= REMEMBERED {
+            tokens.clear();
+        }
+        tokens.insert(digest, access.clone());
+        Some(access)
+    }
+
+    /// Verifies a JWT of ours and gives its claims. The header names a key of ours and nothing else is read from it.
+    fn verify_jwt<T: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Option<T> {
+        #[derive(Deserialize)]
+        struct Header {
+            alg: String,
+            kid: String,
+            typ: String,
+            crit: Option<Value>,
+        }
+        let (message, signature) = token.rsplit_once('.')?;
+        let (header, payload) = message.split_once('.')?;
+        let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let keys = self.inner.keys.load();
+        let key = keys.find(&header.kid)?;
+        // RFC 8725 §3.1: the algorithm is the key's. RFC 7515 §4.1.11: an extension we do not know is refused.
+        if header.alg != key.alg.as_str() || header.typ != typ || header.crit.is_some() {
+            return None;
+        }
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        if !key.verifies(message.as_bytes(), &signature) {
+            return None;
+        }
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+
+    /// Reads an ID token that we issued, expired or not (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
+    #[must_use]
+    pub fn read_hint(&self, token: &str) -> Option<Hint> {
+        #[derive(Deserialize)]
+        struct Claims {
+            iss: String,
+            sub: String,
+            aud: String,
+            sid: Option<String>,
+        }
+        if token.len() > LONGEST {
+            return None;
+        }
+        let claims: Claims = self.verify_jwt(token, "JWT")?;
+        let ours = claims.iss == self.issuer();
+        ours.then(|| Hint { user_id: UserId::from(claims.sub), client_id: ClientId::from(claims.aud), sid: claims.sid })
+    }
+}
+
+/// What an ID token is issued beside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside<'a> {
+    pub(crate) access_token: &'a Secret,
+    pub(crate) nonce: Option<&'a str>,
+}
+
+/// `at_hash`: the left half of the hash that goes with the signature (OpenID Connect Core §3.1.3.6). Ed25519 goes with
+/// SHA-512.
+fn at_hash(access_token: &Secret, alg: Alg) -> String {
+    let text = access_token.expose().as_bytes();
+    match alg {
+        Alg::EdDSA => URL_SAFE_NO_PAD.encode(&sha2::Sha512::digest(text)[..32]),
+        Alg::RS256 | Alg::PS256 | Alg::ES256 => URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..16]),
+    }
+}
+
+fn uuid_bytes(id: &GrantId) -> [u8; 16] {
+    let hex: String = id.as_str().chars().filter(|c| *c != '-').collect();
+    u128::from_str_radix(&hex, 16).unwrap_or_default().to_be_bytes()
+}
+
+fn uuid_text(bytes: &[u8; 16]) -> String {
+    let hex = format!("{:032x}", u128::from_be_bytes(*bytes));
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refresh_token_names_its_family_and_generation() {
+        let id = GrantId::from("0198c0de-0000-7abc-8def-0123456789ab");
+        assert_eq!(uuid_text(&uuid_bytes(&id)), id.as_str());
+        let mut bytes = uuid_bytes(&id).to_vec();
+        bytes.extend_from_slice(&7u32.to_be_bytes());
+        bytes.extend_from_slice(&[1; 32]);
+        let token = |bytes: &[u8]| format!("kbn_rt_{}", URL_SAFE_NO_PAD.encode(bytes));
+        assert_eq!(Provider::read_refresh(&token(&bytes)), Some((id, 7)));
+        assert_eq!(Provider::read_refresh(&token(&bytes[..51])), None);
+        assert_eq!(Provider::read_refresh(&token(&bytes).replace("_rt_", "_ac_")), None);
+        assert_eq!(Provider::read_refresh(""), None);
+    }
+
+    #[test]
+    fn at_hash_is_the_left_half_of_the_hash_of_the_algorithm() {
+        // The example of OpenID Connect Core, appendix A.3.
+        let token = Secret::from("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y");
+        assert_eq!(at_hash(&token, Alg::RS256), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(at_hash(&token, Alg::EdDSA).len(), 43);
+    }
+}

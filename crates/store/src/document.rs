@@ -1,0 +1,48 @@
+//! Which legal texts a person agreed to: a record of its own for each (152-ФЗ as amended by 156-ФЗ).
+
+use kabinet_core::ambient::Entropy;
+use kabinet_core::audit::Origin;
+use kabinet_core::id::{ClientId, UserId, row_id};
+use kabinet_core::time::Timestamp;
+
+use crate::{Db, Result, Tx, on_db, on_tx};
+
+crate::sql! {
+    INSERT = "INSERT INTO document_consents (id, user_id, document, version, sha256, given_at, ip, agent, client_id) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    OF_USER = "SELECT document, version, sha256, given_at FROM document_consents WHERE user_id = $1 ORDER BY given_at DESC, document";
+}
+
+/// The text that was agreed to.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Document {
+    /// Its kind, as `personal-data-consent`.
+    pub document: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the text, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Records that a person agreed to a text.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record(
+    tx: &mut Tx, user: &UserId, document: &Document, client: Option<&ClientId>, origin: &Origin, at: (Timestamp, &dyn Entropy),
+) -> Result<()> {
+    let (now, entropy) = at;
+    on_tx!(tx, conn => sqlx::query(INSERT)
+        .bind(row_id(now, entropy)).bind(user.as_str()).bind(&document.document).bind(&document.version).bind(&document.sha256)
+        .bind(now.0).bind(&origin.ip).bind(&origin.agent).bind(client.map(ClientId::as_str)).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// What a person agreed to, the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(Document, Timestamp)>> {
+    let rows: Vec<(String, String, String, i64)> = on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(document, version, sha256, at)| (Document { document, version, sha256 }, Timestamp(at))).collect())
+}

@@ -1,0 +1,38 @@
+//! Requests kept on the server: seals too long for a URL, and pushed authorization requests (RFC 9126).
+
+use kabinet_core::id::ClientId;
+use kabinet_core::time::Timestamp;
+
+use crate::{Db, Result, Tx, on_db, on_tx};
+
+crate::sql! {
+    INSERT = "INSERT INTO pushed_requests (id, client_id, content, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
+    BY_ID = "SELECT content FROM pushed_requests WHERE id = $1 AND expires_at > $2 AND used_at IS NULL";
+    COUNT = "SELECT COUNT(*) FROM pushed_requests";
+}
+
+/// Keeps a request until `expires_at`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(tx: &mut Tx, id: &str, client: &ClientId, content: &str, now: Timestamp, expires_at: Timestamp) -> Result<()> {
+    on_tx!(tx, conn => sqlx::query(INSERT)
+        .bind(id).bind(client.as_str()).bind(content).bind(now.0).bind(expires_at.0).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// The request with this id while it is good.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_id(db: &Db, id: &str, now: Timestamp) -> Result<Option<String>> {
+    Ok(on_db!(db, pool => sqlx::query_scalar(BY_ID).bind(id).bind(now.0).fetch_optional(pool).await)?)
+}
+
+/// How many are kept: they are made by anonymous visitors, so they are capped.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(db: &Db) -> Result<i64> {
+    Ok(on_db!(db, pool => sqlx::query_scalar(COUNT).fetch_one(pool).await)?)
+}

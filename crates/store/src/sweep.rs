@@ -1,0 +1,38 @@
+//! The sweeper: takes away rows that have expired, a bounded number per transaction so that nobody waits for it.
+
+use kabinet_core::time::Timestamp;
+
+use crate::{Result, Store, on_tx};
+
+/// How many rows of one table go in one transaction.
+const AT_ONCE: i64 = 500;
+
+crate::sql! {
+    SESSIONS = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE idle_expires_at < $1 OR expires_at < $1 LIMIT $2)";
+    GRANTS = "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE keep_until < $1 LIMIT $2)";
+    CONFIRMATIONS = "DELETE FROM confirmations WHERE id IN (SELECT id FROM confirmations WHERE keep_until < $1 LIMIT $2)";
+    THROTTLES = "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at < $1 LIMIT $2)";
+    PUSHED = "DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE expires_at < $1 LIMIT $2)";
+    CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
+}
+
+/// Takes away what expired before `now`. How many rows.
+///
+/// # Errors
+/// When the database fails; what was taken away before stays away.
+pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
+    let mut total = 0;
+    for statement in [SESSIONS, GRANTS, CONFIRMATIONS, THROTTLES, PUSHED, CHANGES] {
+        loop {
+            let mut tx = store.begin().await?;
+            let rows = on_tx!(&mut tx, conn => sqlx::query(statement)
+                .bind(now.0).bind(AT_ONCE).execute(conn).await.map(|done| done.rows_affected()))?;
+            tx.commit().await?;
+            total += rows;
+            if rows < AT_ONCE.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    Ok(total)
+}

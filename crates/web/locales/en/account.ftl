@@ -1,0 +1,36 @@
+# The person's own pages
+account = Your account
+account-menu = Sections
+account-home = My account
+account-contacts = Contacts
+account-sessions = Sessions
+account-id = Identifier
+account-since = Account created
+contacts-lead = You sign in to every product with these.
+contact-confirmed = confirmed { $date }
+contact-unconfirmed = not confirmed
+contact-none = not given
+sessions-lead = All devices on which you are signed in.
+session-device = Device
+session-place = Network
+session-started = Signed in
+session-seen = Last active
+session-actions = Actions
+session-current = this session
+session-unknown = Unknown device
+session-end = End
+session-end-of = End session: { $device }
+session-end-others = End all others
+session-only = There are no other sessions.
+session-delay = Products learn of it at once; those that check a token by themselves, within { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}.
+session-ended = The session has ended.
+sessions-ended = { $count ->
+    [one] { $count } session has ended.
+   *[other] { $count } sessions have ended.
+}
+all-sessions = All sessions
+manage-contacts = All contacts
+sign-out = Sign out

@@ -1,0 +1,46 @@
+# Account chooser
+choose-title = Choose an account
+choose-another = Use another account
+choose-signed-out = Sign in again
+
+# Consent of a third-party client
+consent-title = Access to your account
+consent-lead = { $client } asks for access to your data
+consent-account = You are signed in as
+another-account = another account
+consent-scopes = It will get:
+consent-host = After you answer you go to
+consent-lookalike = The name or address mixes look-alike letters of different alphabets. Allow access only if you trust this site.
+consent-later = You can withdraw the access in your account.
+consent-allow = Allow
+consent-deny = Decline
+scope-openid = Account identifier
+scope-openid-gives = The site recognises you the next time
+scope-profile = Name and profile
+scope-profile-gives = Full name, language and time zone
+scope-email = Email
+scope-email-gives = The address and whether it is confirmed
+scope-phone = Phone
+scope-phone-gives = The number and whether it is confirmed
+scope-address = Address
+scope-address-gives = The postal address of your profile
+scope-offline_access = Access while you are away
+scope-offline_access-gives = The site gets data also while you do not use it, until you withdraw the access
+scope-other = Permission “{ $scope }”
+scope-other-gives = Its meaning is described by the site that asks for it
+
+# Sign-out
+logout-title = Sign out?
+logout-lead = You will be signed out of { $product } and of the products that you used in this browser.
+logout-lead-here = You will be signed out of your account and of the products that you used in this browser.
+logout-submit = Sign out
+logout-stay = Stay signed in
+signed-out-title = You are signed out
+signed-out-text = The session in this browser has ended.
+signed-out-back = Back to { $product }
+signed-out-login = Sign in again
+
+# Legal documents
+document-version = Version { $version }
+document-sample = This is a sample. Replace it with a text that your lawyer has approved.
+document-russian = The document is in Russian; the Russian text is the one that binds.

@@ -1,0 +1,38 @@
+# The person's own pages
+account = Личный кабинет
+account-menu = Разделы
+account-home = Мой аккаунт
+account-contacts = Контакты
+account-sessions = Сеансы
+account-id = Идентификатор
+account-since = Аккаунт создан
+contacts-lead = По этим данным вы входите во все продукты.
+contact-confirmed = подтверждён { $date }
+contact-unconfirmed = не подтверждён
+contact-none = не указан
+sessions-lead = Здесь видны все устройства, на которых вы вошли.
+session-device = Устройство
+session-place = Сеть
+session-started = Вход
+session-seen = Последняя активность
+session-actions = Действия
+session-current = этот сеанс
+session-unknown = Неизвестное устройство
+session-end = Завершить
+session-end-of = Завершить сеанс: { $device }
+session-end-others = Завершить все остальные
+session-only = Других сеансов нет.
+session-delay = Продукты узнают об этом сразу; те, что проверяют токен сами, — не позже чем через { $minutes ->
+    [one] { $minutes } минуту
+    [few] { $minutes } минуты
+   *[other] { $minutes } минут
+}.
+session-ended = Сеанс завершён.
+sessions-ended = Завершено { $count ->
+    [one] { $count } сеанс
+    [few] { $count } сеанса
+   *[other] { $count } сеансов
+}.
+all-sessions = Все сеансы
+manage-contacts = Все контакты
+sign-out = Выйти

@@ -1,0 +1,46 @@
+# Account chooser
+choose-title = Выберите аккаунт
+choose-another = Войти в другой аккаунт
+choose-signed-out = Нужно войти снова
+
+# Consent of a third-party client
+consent-title = Доступ к вашему аккаунту
+consent-lead = { $client } просит доступ к вашим данным
+consent-account = Вы вошли как
+another-account = другой аккаунт
+consent-scopes = Будет доступно:
+consent-host = После ответа вы перейдёте на
+consent-lookalike = В названии или адресе смешаны похожие буквы разных алфавитов. Разрешайте доступ, только если доверяете этому сайту.
+consent-later = Вы сможете отозвать доступ в личном кабинете.
+consent-allow = Разрешить
+consent-deny = Отказаться
+scope-openid = Идентификатор аккаунта
+scope-openid-gives = Сайт узнает вас при следующем входе
+scope-profile = Имя и профиль
+scope-profile-gives = Фамилия, имя, отчество, язык и часовой пояс
+scope-email = Email
+scope-email-gives = Адрес и отметка о его подтверждении
+scope-phone = Телефон
+scope-phone-gives = Номер и отметка о его подтверждении
+scope-address = Адрес
+scope-address-gives = Почтовый адрес из профиля
+scope-offline_access = Доступ без вашего участия
+scope-offline_access-gives = Сайт получает данные и тогда, когда вы в нём не работаете, пока вы не отзовёте доступ
+scope-other = Разрешение «{ $scope }»
+scope-other-gives = Его назначение описывает сайт, который его просит
+
+# Sign-out
+logout-title = Выйти из аккаунта?
+logout-lead = Вы выйдете из { $product } и из продуктов, в которые входили в этом браузере.
+logout-lead-here = Вы выйдете из личного кабинета и из продуктов, в которые входили в этом браузере.
+logout-submit = Выйти
+logout-stay = Остаться
+signed-out-title = Вы вышли
+signed-out-text = Сеанс в этом браузере завершён.
+signed-out-back = Вернуться в { $product }
+signed-out-login = Войти снова
+
+# Legal documents
+document-version = Редакция { $version }
+document-sample = Это образец. Замените его текстом, который утвердил ваш юрист.
+document-russian = The document is in Russian; the Russian text is the one that binds.

@@ -1,0 +1,153 @@
+//! Style sheets, the script and the icon: part of the binary, served under names that hold their own hash.
+//!
+//! A URL names its content, so it may be kept for ever; an old URL answers 404 instead of something newer.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+
+use crate::brand::{Brand, Brands};
+
+/// The path below which assets are served, with the closing slash.
+pub const ROOT: &str = "/assets/";
+
+/// `Cache-Control` of every asset (RFC 9111, RFC 8246).
+pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    /// Its path, e.g. `/assets/kabinet-0123456789abcdef.css`.
+    pub path: String,
+    /// Its content.
+    pub bytes: Cow<'static, [u8]>,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its strong entity tag, with the quotes.
+    pub etag: String,
+}
+
+impl Asset {
+    fn new(name: &str, extension: &str, bytes: Cow<'static, [u8]>, content_type: &'static str) -> Self {
+        let hash = short_hash(&bytes);
+        Self {
+            path: format!("{ROOT}{name}-{hash}.{extension}"),
+            bytes,
+            content_type,
+            etag: format!("\"{hash}\""),
+        }
+    }
+}
+
+/// The first 64 bits of SHA-256 in hexadecimal.
+fn short_hash(bytes: &[u8]) -> String {
+    let mut hash = String::with_capacity(16);
+    for byte in Sha256::digest(bytes).iter().take(8) {
+        // Writing to a String cannot fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
+}
+
+/// The files that do not depend on a brand.
+struct Fixed {
+    style: Asset,
+    script: Asset,
+    icon: Asset,
+}
+
+fn fixed() -> &'static Fixed {
+    static FIXED: OnceLock<Fixed> = OnceLock::new();
+    let embed =
+        |name, extension, bytes: &'static [u8], content_type| Asset::new(name, extension, bytes.into(), content_type);
+    FIXED.get_or_init(|| Fixed {
+        style: embed("kabinet", "css", include_bytes!("../assets/kabinet.css"), "text/css; charset=utf-8"),
+        script: embed("kabinet", "js", include_bytes!("../assets/kabinet.js"), "text/javascript; charset=utf-8"),
+        icon: embed("favicon", "svg", include_bytes!("../assets/favicon.svg"), "image/svg+xml"),
+    })
+}
+
+/// The path of the style sheet.
+#[must_use]
+pub fn style_path() -> &'static str {
+    &fixed().style.path
+}
+
+/// The path of the script.
+#[must_use]
+pub fn script_path() -> &'static str {
+    &fixed().script.path
+}
+
+/// The icon; also the answer to `/favicon.ico`.
+#[must_use]
+pub fn icon() -> &'static Asset {
+    &fixed().icon
+}
+
+/// The path of a brand's style sheet.
+#[must_use]
+pub fn brand_path(brand: &Brand) -> String {
+    brand_asset(brand).path
+}
+
+fn brand_asset(brand: &Brand) -> Asset {
+    let name = format!("brand-{}", brand.name);
+    Asset::new(&name, "css", brand.stylesheet().into_bytes().into(), "text/css; charset=utf-8")
+}
+
+/// Every file that an installation serves.
+#[derive(Clone, Debug)]
+pub struct Assets {
+    list: Vec<Asset>,
+}
+
+impl Assets {
+    /// The fixed files and one style sheet for each brand.
+    #[must_use]
+    pub fn of(brands: &Brands) -> Self {
+        let Fixed { style, script, icon } = fixed();
+        let mut list = vec![style.clone(), script.clone(), icon.clone()];
+        list.extend(brands.iter().map(brand_asset));
+        Self { list }
+    }
+
+    /// The file at a path, e.g. `/assets/kabinet-0123456789abcdef.css`.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Asset> {
+        self.list.iter().find(|asset| asset.path == path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_that_a_page_names_is_served_and_names_its_content() {
+        let brands = Brands::built_in();
+        let assets = Assets::of(&brands);
+        let mut paths = vec![style_path().to_owned(), script_path().to_owned(), icon().path.clone()];
+        paths.extend(brands.iter().map(brand_path));
+        for path in paths {
+            let asset = assets.find(&path).unwrap();
+            assert!(path.starts_with(ROOT) && path.contains(asset.etag.trim_matches('"')), "{path}");
+            assert!(!asset.bytes.is_empty());
+        }
+        assert!(assets.find("/assets/kabinet-0000000000000000.css").is_none());
+    }
+
+    #[test]
+    fn nothing_that_is_served_names_another_host() {
+        for asset in &Assets::of(&Brands::built_in()).list {
+            let text = std::str::from_utf8(&asset.bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
+            assert!(
+                !text.contains("http:") && !text.contains("https:") && !text.contains("//cdn"),
+                "{}",
+                asset.path
+            );
+        }
+    }
+}

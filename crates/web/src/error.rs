@@ -1,0 +1,82 @@
+//! Answers to requests that fail: JSON for programs (RFC 6749 §5.2), a page with a sentence and an id for people.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use kabinet_core::error::{Code, OAuthError};
+use kabinet_oidc::Error;
+use serde_json::json;
+
+/// JSON that is never stored (RFC 6749 §5.1).
+pub(crate) fn private_json(status: StatusCode, body: &serde_json::Value) -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (PRAGMA, HeaderValue::from_static("no-cache")),
+    ];
+    (status, headers, body.to_string()).into_response()
+}
+
+/// How a failed request authenticated: what `WWW-Authenticate` must answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Nothing in the header.
+    None,
+    /// A client by Basic.
+    Basic,
+    /// A bearer token.
+    Bearer,
+}
+
+/// The answer to a failed protocol request; the cause goes to the log, once.
+pub(crate) fn oauth(error: &Error, scheme: Scheme) -> Response {
+    let wire = error.wire();
+    match error {
+        Error::Client(_) => tracing::info!(error.code = wire.code.as_str(), error.detail = wire.detail, "{}", wire.description),
+        Error::Store(_) | Error::Stale => tracing::warn!(error = %error, "a request could not be answered"),
+        Error::Bug(_) => tracing::error!(error = %error, "a request failed"),
+    }
+    let status = StatusCode::from_u16(wire.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let body = json!({"error": wire.code.as_str(), "error_description": wire.description});
+    let mut response = private_json(status, &body);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if let Some(challenge) = challenge(&wire, scheme) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+fn challenge(error: &OAuthError, scheme: Scheme) -> Option<HeaderValue> {
+    match scheme {
+        // RFC 6749 §5.2: the scheme that the client used.
+        Scheme::Basic if error.code == Code::InvalidClient => Some(HeaderValue::from_static("Basic realm=\"kabinet\"")),
+        // RFC 6750 §3
+        Scheme::Bearer if matches!(error.code, Code::InvalidToken | Code::InsufficientScope) => {
+            let text = format!("Bearer realm=\"kabinet\", error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+            HeaderValue::from_str(&text).ok()
+        }
+        _ => None,
+    }
+}
+
+/// RFC 6750 §3.1: a request without a token gets the challenge and no error code.
+pub(crate) fn no_token() -> Response {
+    let mut response = private_json(StatusCode::UNAUTHORIZED, &json!({}));
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kabinet\""));
+    response
+}
+
+/// A body that is not a form.
+pub(crate) fn unsupported_type() -> Response {
+    const TYPE: OAuthError =
+        OAuthError::new(Code::InvalidRequest, "the body must be application/x-www-form-urlencoded");
+    oauth(&Error::Client(TYPE), Scheme::None)
+}
+
+/// A body beyond 64 KiB.
+pub(crate) fn too_large() -> Response {
+    let body = json!({"error": "invalid_request", "error_description": "the body is longer than 65536 bytes"});
+    private_json(StatusCode::PAYLOAD_TOO_LARGE, &body)
+}

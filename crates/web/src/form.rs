@@ -1,0 +1,85 @@
+//! Forms: what was posted, and the token that proves the page was ours.
+//!
+//! A token is `time.code`, the code over the browser's binding and the time. One of another browser or too old does nothing:
+//! the same step is shown again with a new token and what was typed, secrets aside.
+
+use axum::extract::{FromRequest, Request};
+use axum::response::Response;
+use bytes::Bytes;
+use kabinet_core::secret::Secret;
+use kabinet_core::time::Timestamp;
+
+use crate::error;
+use crate::site::Site;
+use crate::visit::Visit;
+
+/// How long a page may stay open before its form must be shown again, seconds.
+const LIFE: i64 = 12 * 3600;
+
+/// A posted form.
+#[derive(Debug, Default)]
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// The value of a field; empty when it is missing.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Whether a box is ticked or a button was pressed.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// The name of the first field that starts with `prefix`, without it.
+    pub(crate) fn suffix(&self, prefix: &str) -> Option<&str> {
+        self.0.iter().find_map(|(name, _)| name.strip_prefix(prefix))
+    }
+
+    /// A secret that was typed.
+    pub(crate) fn secret(&self, name: &str) -> Secret {
+        Secret::from(self.get(name))
+    }
+}
+
+impl FromRequest<Site> for Form {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
+        let body = body_of(request, site).await?;
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+/// The body of a form post, or the answer to give instead.
+pub(crate) async fn body_of(request: Request, site: &Site) -> Result<Bytes, Response> {
+    let content_type = request.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(error::unsupported_type());
+    }
+    Bytes::from_request(request, site).await.map_err(|_| error::too_large())
+}
+
+impl Visit {
+    fn now(&self) -> Timestamp {
+        self.site.clock.now()
+    }
+
+    /// A token for the forms of this page.
+    pub(crate) fn form_token(&self) -> String {
+        let at = self.now().0.to_string();
+        let code = self.site.form_stamper.stamp(&[&self.binding, &at]);
+        format!("{at}.{code}")
+    }
+
+    /// Whether a posted form came from a page that we showed to this browser lately.
+    pub(crate) fn accepts(&self, form: &Form) -> bool {
+        if self.binding_is_new || self.is_foreign() {
+            return false;
+        }
+        let Some((at, code)) = form.get("form-token").split_once('.') else { return false };
+        let fresh = at.parse::<i64>().is_ok_and(|at| (0..LIFE).contains(&self.now().since(Timestamp(at))));
+        fresh && self.site.form_stamper.verify(&[&self.binding, at], code)
+    }
+}

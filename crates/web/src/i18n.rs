@@ -1,0 +1,319 @@
+//! Words in the person's language: Fluent messages, the choice of a language, dates.
+//!
+//! Russian is the default and English stands beside it. The messages are part of the binary and are parsed when a
+//! language is first used. A key that is missing shows itself and is logged, so a page is never lost over a word.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use kabinet_core::time::Timestamp;
+use unic_langid::{LanguageIdentifier, langid};
+
+const RU: [&str; 5] = [
+    include_str!("../locales/ru/common.ftl"),
+    include_str!("../locales/ru/sign-in.ftl"),
+    include_str!("../locales/ru/consent.ftl"),
+    include_str!("../locales/ru/account.ftl"),
+    include_str!("../locales/ru/errors.ftl"),
+];
+
+const EN: [&str; 5] = [
+    include_str!("../locales/en/common.ftl"),
+    include_str!("../locales/en/sign-in.ftl"),
+    include_str!("../locales/en/consent.ftl"),
+    include_str!("../locales/en/account.ftl"),
+    include_str!("../locales/en/errors.ftl"),
+];
+
+/// A value put into a message; made with `.into()` from a number or a text.
+pub type Arg = FluentValue<'static>;
+
+/// A language of the pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// Russian, the default.
+    #[default]
+    Ru,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// Every language, in the order of the switch on the pages.
+    pub const ALL: [Self; 2] = [Self::Ru, Self::En];
+
+    /// The tag for `lang="…"`, for the language cookie and for `ui_locales_supported`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Ru => "ru",
+            Self::En => "en",
+        }
+    }
+
+    /// The language's own name.
+    #[must_use]
+    pub const fn own_name(self) -> &'static str {
+        match self {
+            Self::Ru => "Русский",
+            Self::En => "English",
+        }
+    }
+
+    /// The language of a tag such as `ru`, `en-GB` or `EN_us`.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.trim().split(['-', '_']).next()?;
+        Self::ALL.into_iter().find(|language| language.code().eq_ignore_ascii_case(primary))
+    }
+
+    /// Chooses the language of a page.
+    ///
+    /// `explicit` holds what was asked for by name, the weightiest first (a `lang` parameter, the language cookie,
+    /// `ui_locales`); each is a list of tags separated by spaces. Then `Accept-Language` counts, then the default.
+    #[must_use]
+    pub fn choose(explicit: &[Option<&str>], accept_language: Option<&str>) -> Self {
+        // OpenID Connect Core §3.1.2.1: ui_locales is a space-separated list, ordered by preference
+        let asked = explicit.iter().flatten().flat_map(|tags| tags.split(' ')).find_map(Self::of_tag);
+        asked.or_else(|| accept_language.and_then(accepted)).unwrap_or_default()
+    }
+
+    fn bundle(self) -> &'static FluentBundle<FluentResource> {
+        static BUNDLES: [OnceLock<FluentBundle<FluentResource>>; 2] = [OnceLock::new(), OnceLock::new()];
+        match self {
+            Self::Ru => BUNDLES[0].get_or_init(|| build(langid!("ru"), &RU)),
+            Self::En => BUNDLES[1].get_or_init(|| build(langid!("en"), &EN)),
+        }
+    }
+}
+
+/// The best known language of an `Accept-Language` header (RFC 9110 §12.5.4).
+fn accepted(header: &str) -> Option<Language> {
+    let weighed = header.split(',').filter_map(|range| {
+        let (tag, parameter) = range.split_once(';').unwrap_or((range, "q=1"));
+        let weight = parameter.trim().strip_prefix("q=")?.trim().parse::<f32>().ok()?;
+        Some((Language::of_tag(tag)?, weight))
+    });
+    let wanted = weighed.filter(|(_, weight)| *weight > 0.0);
+    wanted
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })
+        .map(|(language, _)| language)
+}
+
+fn build(language: LanguageIdentifier, sources: &[&'static str]) -> FluentBundle<FluentResource> {
+    let mut bundle = FluentBundle::new_concurrent(vec![language]);
+    bundle.set_use_isolating(false);
+    for source in sources {
+        let resource = FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(resource, errors)| {
+            tracing::error!(?errors, "a message file does not parse");
+            resource
+        });
+        if let Err(errors) = bundle.add_resource(resource) {
+            tracing::error!(?errors, "a message is defined twice");
+        }
+    }
+    bundle
+}
+
+/// The words of one language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Locale {
+    language: Language,
+}
+
+impl From<Language> for Locale {
+    fn from(language: Language) -> Self {
+        Self { language }
+    }
+}
+
+impl Locale {
+    /// The language.
+    #[must_use]
+    pub const fn language(self) -> Language {
+        self.language
+    }
+
+    /// The message `key`.
+    #[must_use]
+    pub fn text(self, key: &str) -> Cow<'static, str> {
+        self.format(key, None)
+    }
+
+    /// The message `key` with values, e.g. `&[("minutes", 5.into())]`.
+    #[must_use]
+    pub fn text_with(self, key: &str, args: &[(&str, FluentValue<'_>)]) -> Cow<'static, str> {
+        let args: FluentArgs<'_> = args.iter().map(|(name, value)| (*name, value.clone())).collect();
+        self.format(key, Some(&args))
+    }
+
+    /// Whether the message exists.
+    #[must_use]
+    pub fn has(self, key: &str) -> bool {
+        self.language.bundle().get_message(key).is_some_and(|message| message.value().is_some())
+    }
+
+    fn format(self, key: &str, args: Option<&FluentArgs<'_>>) -> Cow<'static, str> {
+        let bundle = self.language.bundle();
+        let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
+            tracing::error!(key, language = self.language.code(), "a message is missing");
+            return Cow::Owned(key.to_owned());
+        };
+        let mut errors = Vec::new();
+        let text = bundle.format_pattern(pattern, args, &mut errors);
+        if !errors.is_empty() {
+            tracing::error!(key, language = self.language.code(), ?errors, "a message lacks a value");
+        }
+        text
+    }
+
+    /// A moment in words, in UTC: `22 ноября 2026, 20:47`.
+    #[must_use]
+    pub fn date_time(self, at: Timestamp) -> String {
+        let civil = Civil::of(at);
+        let args = [
+            ("day", civil.day.into()),
+            ("month", civil.month.into()),
+            ("year", civil.year.to_string().into()),
+            ("time", format!("{:02}:{:02}", civil.hour, civil.minute).into()),
+        ];
+        self.text_with("date-time", &args).into_owned()
+    }
+
+    /// A day in words, in UTC: `22 ноября 2026`.
+    #[must_use]
+    pub fn date(self, at: Timestamp) -> String {
+        let civil = Civil::of(at);
+        let year = civil.year.to_string();
+        let args = [("day", civil.day.into()), ("month", civil.month.into()), ("year", year.into())];
+        self.text_with("date", &args).into_owned()
+    }
+}
+
+/// A moment as `2026-11-22T20:47:00Z` (RFC 3339), for `<time datetime>`.
+#[must_use]
+pub fn iso(at: Timestamp) -> String {
+    let Civil { year, month, day, hour, minute, second } = Civil::of(at);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The year of a moment, in UTC.
+#[must_use]
+pub fn year(at: Timestamp) -> i64 {
+    Civil::of(at).year
+}
+
+/// A moment of the proleptic Gregorian calendar in UTC.
+struct Civil {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+}
+
+impl Civil {
+    /// Counts in eras of 400 years that begin on a 1 March, so that the leap day ends a year.
+    fn of(at: Timestamp) -> Self {
+        let (days, seconds) = (at.0.div_euclid(86_400), at.0.rem_euclid(86_400));
+        let shifted = days + 719_468;
+        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let from_march = (5 * day_of_year + 2) / 153;
+        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+        Self {
+            year: year_of_era + era * 400 + i64::from(month <= 2),
+            month,
+            day: day_of_year - (153 * from_march + 2) / 5 + 1,
+            hour: seconds / 3_600,
+            minute: seconds / 60 % 60,
+            second: seconds % 60,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn keys(sources: &[&str]) -> BTreeSet<String> {
+        let lines = sources.iter().flat_map(|source| source.lines());
+        let starts = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+        starts.filter_map(|line| Some(line.split_once('=')?.0.trim().to_owned())).collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_keys_and_every_file_parses() {
+        assert_eq!(keys(&RU), keys(&EN));
+        for source in RU.iter().chain(&EN) {
+            assert!(FluentResource::try_new((*source).to_owned()).is_ok());
+        }
+        for key in keys(&RU) {
+            assert!(Language::ALL.iter().all(|language| Locale::from(*language).has(&key)), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_key_that_a_template_or_a_view_names_exists() {
+        let here = concat!(env!("CARGO_MANIFEST_DIR"), "/");
+        let known = keys(&RU);
+        let mut named = 0;
+        for folder in ["templates", "src/view"] {
+            for file in std::fs::read_dir(format!("{here}{folder}")).unwrap() {
+                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+                for start in [".t(\"", ".t_with(\"", ".text(\"", ".text_with(\"", "Message::of(\"", ".rich(\""] {
+                    for (at, _) in text.match_indices(start) {
+                        let key = text[at + start.len()..].split('"').next().unwrap();
+                        assert!(known.contains(key), "{key}");
+                        named += 1;
+                    }
+                }
+            }
+        }
+        assert!(named > 100, "{named}");
+    }
+
+    #[test]
+    fn russian_counts_agree_with_their_nouns() {
+        let ru = Locale::from(Language::Ru);
+        for (count, words) in [(1, "1 минуту"), (3, "3 минуты"), (5, "5 минут"), (21, "21 минуту")]
+        {
+            let text = ru.text_with("code-life", &[("minutes", count.into())]);
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_by_name_beats_the_browser_and_russian_is_the_default() {
+        let choose = Language::choose;
+        assert_eq!(choose(&[None, None], None), Language::Ru);
+        assert_eq!(choose(&[], Some("de, en-GB;q=0.8, ru;q=0.5")), Language::En);
+        assert_eq!(choose(&[], Some("en;q=0.1, ru;q=0.9")), Language::Ru);
+        assert_eq!(choose(&[], Some("en;q=0, de")), Language::Ru);
+        assert_eq!(choose(&[Some("fr en-US ru")], Some("ru")), Language::En);
+        assert_eq!(choose(&[Some("xx"), Some("ru-RU")], Some("en")), Language::Ru);
+        assert_eq!(choose(&[], Some(";;q=,=,\u{0},en;q=nan")), Language::Ru);
+    }
+
+    #[test]
+    fn a_missing_message_shows_its_key() {
+        assert_eq!(Locale::default().text("no-such-key"), "no-such-key");
+    }
+
+    #[test]
+    fn moments_are_written_in_the_words_of_the_language() {
+        let at = Timestamp(1_795_380_420);
+        assert_eq!(iso(at), "2026-11-22T20:47:00Z");
+        assert_eq!(Locale::from(Language::Ru).date_time(at), "22 ноября 2026, 20:47");
+        assert_eq!(Locale::from(Language::En).date_time(at), "22 November 2026, 20:47");
+        assert_eq!(Locale::from(Language::Ru).date(Timestamp(951_782_400)), "29 февраля 2000");
+        assert_eq!(iso(Timestamp(-1)), "1969-12-31T23:59:59Z");
+        assert_eq!(year(Timestamp(1_767_225_600)), 2026);
+    }
+}

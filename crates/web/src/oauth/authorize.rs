@@ -1,0 +1,64 @@
+//! `/oauth2/authorize` by GET and POST, and `/oauth2/resume`, where a flow comes back from a page.
+//!
+//! A POST from another site brings no SameSite=Lax cookie, so it is sealed and sent on as a GET, which brings them.
+
+use axum::extract::{Query, RawQuery, Request, State};
+use axum::response::Response;
+use kabinet_oidc::request::Params;
+use kabinet_oidc::sealed::Flow;
+use serde::Deserialize;
+
+use crate::form::body_of;
+use crate::page::{flow_or_page, go, refused, to};
+use crate::site::Site;
+use crate::visit::Visit;
+
+/// `GET /oauth2/authorize`
+pub(crate) async fn get(State(site): State<Site>, visit: Visit, RawQuery(query): RawQuery) -> Response {
+    let params = Params::parse(query.unwrap_or_default().as_bytes());
+    match site.provider.enter(&params, &visit.binding_hash()).await {
+        Ok(flow) => decide(&visit, &flow, None).await,
+        Err(refusal) => refused(&visit, refusal).await,
+    }
+}
+
+/// `POST /oauth2/authorize`
+pub(crate) async fn post(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let params = match body_of(request, &site).await {
+        Ok(body) => Params::parse(&body),
+        Err(response) => return response,
+    };
+    match site.provider.enter(&params, &visit.binding_hash()).await {
+        Ok(flow) => match site.provider.seal(&flow).await {
+            Ok(sealed) => to(&visit, &format!("/oauth2/resume?flow={sealed}")),
+            Err(error) => refused(&visit, error.into()).await,
+        },
+        Err(refusal) => refused(&visit, refusal).await,
+    }
+}
+
+/// The parameter of every page on the way.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Carried {
+    #[serde(default)]
+    flow: String,
+}
+
+/// `GET /oauth2/resume`
+pub(crate) async fn resume(visit: Visit, Query(carried): Query<Carried>) -> Response {
+    match flow_or_page(&visit, &carried.flow).await {
+        Ok(flow) => decide(&visit, &flow.flow, Some(&flow.sealed)).await,
+        Err(response) => response,
+    }
+}
+
+async fn decide(visit: &Visit, flow: &Flow, sealed: Option<&str>) -> Response {
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return crate::page::failed(visit, &error.to_string()).await,
+    };
+    match visit.site.provider.next(flow, &sessions, &visit.audit()).await {
+        Ok(next) => go(visit, flow, sealed, next).await,
+        Err(refusal) => refused(visit, refusal).await,
+    }
+}

@@ -1,0 +1,88 @@
+//! `/oauth2/token`, `/oauth2/introspect`, `/oauth2/revoke`: a client in the header or the body, a form, JSON back.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, PRAGMA};
+use kabinet_oidc::Error;
+use kabinet_oidc::request::Params;
+
+use crate::error::{self, Scheme, private_json};
+use crate::form::body_of;
+use crate::site::Site;
+use crate::visit::Visit;
+
+async fn params_of(request: Request, site: &Site) -> Result<Params, Response> {
+    Ok(Params::parse(&body_of(request, site).await?))
+}
+
+fn scheme(visit: &Visit) -> Scheme {
+    if visit.authorization.is_some() { Scheme::Basic } else { Scheme::None }
+}
+
+/// `POST /oauth2/token`
+pub(crate) async fn token(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let params = match params_of(request, &site).await {
+        Ok(params) => params,
+        Err(response) => return response,
+    };
+    let grant = params.get("grant_type").map_or("none", known_grant);
+    let answer = site.provider.token(visit.authorization.as_deref(), &params, &visit.caller()).await;
+    let result = if answer.is_ok() { "ok" } else { "refused" };
+    metrics::counter!("kabinet_tokens_total", "grant" => grant, "result" => result).increment(1);
+    match answer {
+        Ok((client, tokens)) => {
+            tracing::info!(client.id = %client.id, grant.r#type = grant, "tokens given");
+            private_json(StatusCode::OK, &tokens.to_json())
+        }
+        Err(failure) => error::oauth(&failure, scheme(&visit)),
+    }
+}
+
+/// The grant type as a metric's label: one of ours, so that nobody can make labels.
+fn known_grant(name: &str) -> &'static str {
+    kabinet_oidc::grant::GRANTS.iter().map(|grant| grant.kind.as_str()).find(|known| *known == name).unwrap_or("other")
+}
+
+/// `POST /oauth2/introspect`
+pub(crate) async fn introspect(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let params = match params_of(request, &site).await {
+        Ok(params) => params,
+        Err(response) => return response,
+    };
+    let answer = async {
+        params.sound()?;
+        let client = site.provider.authenticate(visit.authorization.as_deref(), &params, &visit.caller()).await?;
+        // RFC 7662 §2.1: the endpoint must be protected, so a public client cannot ask.
+        if client.metadata.is_public() {
+            return Err(Error::Client(kabinet_core::error::OAuthError::new(
+                kabinet_core::error::Code::InvalidClient,
+                "introspection is for clients that authenticate",
+            )));
+        }
+        let token = params.need("token", "token is missing")?;
+        site.provider.introspect(token, &client).await
+    };
+    match answer.await {
+        Ok(body) => private_json(StatusCode::OK, &body),
+        Err(failure) => error::oauth(&failure, scheme(&visit)),
+    }
+}
+
+/// `POST /oauth2/revoke`
+pub(crate) async fn revoke(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let params = match params_of(request, &site).await {
+        Ok(params) => params,
+        Err(response) => return response,
+    };
+    let answer = async {
+        params.sound()?;
+        let client = site.provider.authenticate(visit.authorization.as_deref(), &params, &visit.caller()).await?;
+        let token = params.need("token", "token is missing")?;
+        site.provider.revoke(token, &client, &visit.caller()).await
+    };
+    match answer.await {
+        Ok(()) => (StatusCode::OK, [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")]).into_response(),
+        Err(failure) => error::oauth(&failure, scheme(&visit)),
+    }
+}

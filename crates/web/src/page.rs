@@ -1,0 +1,225 @@
+//! What people see. A page is made of a [`Visit`], a flow when there is one, and a view.
+//!
+//! The steps of a flow lead from one to the next by [`go`]; a flow that does not open or belongs to another browser is
+//! handled once, in [`flow_or_page`].
+
+pub(crate) mod account;
+pub(crate) mod choose;
+pub(crate) mod consent;
+pub(crate) mod legal;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod register;
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use kabinet_core::client::Client;
+use kabinet_core::decision::Step;
+use kabinet_core::secret::Secret;
+use kabinet_oidc::authorize::{Fault, Next, Refusal};
+use kabinet_oidc::respond::ResponseMode;
+use kabinet_oidc::sealed::{Flow, Target, Unsealed};
+
+use crate::view::{self, Chrome, ErrorPage, FormPost, Message};
+use crate::visit::Visit;
+
+/// A flow that opened, with the text that carries it.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) flow: Flow,
+    pub(crate) sealed: String,
+}
+
+/// Opens the parameter `flow`, or gives the answer to show instead. A flow of another browser, or of one whose cookie is
+/// new, holds only what anyone may send: it goes on under a new id, so that nothing done elsewhere counts for it.
+pub(crate) async fn flow_or_page(visit: &Visit, carried: &str) -> Result<Opened, Response> {
+    let provider = &visit.site.provider;
+    if carried.is_empty() {
+        let flow = provider.new_flow(Target::Page("/account".to_owned()), &visit.binding_hash());
+        let sealed = seal(visit, &flow).await?;
+        return Ok(Opened { flow, sealed });
+    }
+    let flow = match provider.unseal(carried).await {
+        Ok(Ok(flow)) => flow,
+        Ok(Err(Unsealed::Expired)) => return Err(error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await),
+        Ok(Err(Unsealed::Broken)) => return Err(error_page(visit, StatusCode::BAD_REQUEST, "error-request").await),
+        Err(error) => return Err(failed(visit, &error.to_string()).await),
+    };
+    if flow.binding == visit.binding_hash() {
+        return Ok(Opened { flow, sealed: carried.to_owned() });
+    }
+    let flow = provider.new_flow(flow.target, &visit.binding_hash());
+    let sealed = seal(visit, &flow).await?;
+    Ok(Opened { flow, sealed })
+}
+
+async fn seal(visit: &Visit, flow: &Flow) -> Result<String, Response> {
+    match visit.site.provider.seal(flow).await {
+        Ok(sealed) => Ok(sealed),
+        Err(error) => Err(failed(visit, &error.to_string()).await),
+    }
+}
+
+/// Leads to the next step of a flow: a page, or the answer to the client.
+pub(crate) async fn go(visit: &Visit, flow: &Flow, sealed: Option<&str>, next: Next) -> Response {
+    let path = match next {
+        Next::Answer(response) => return answer(visit, &response),
+        Next::Page(step, _) => match step {
+            Step::Register => "/register",
+            Step::Choose => "/choose",
+            Step::Consent(_) => "/consent",
+            _ => "/login",
+        },
+    };
+    let sealed = match sealed {
+        Some(sealed) => sealed.to_owned(),
+        None => match seal(visit, flow).await {
+            Ok(sealed) => sealed,
+            Err(response) => return response,
+        },
+    };
+    to(visit, &format!("{path}?flow={sealed}"))
+}
+
+/// Where a flow goes on after a step is done.
+pub(crate) fn onward(opened: &Opened) -> String {
+    match &opened.flow.target {
+        Target::Authorize(_) => format!("/oauth2/resume?flow={}", opened.sealed),
+        Target::Page(path) => path.clone(),
+    }
+}
+
+/// The answer to the client, by redirect or by a form that posts itself.
+pub(crate) fn answer(visit: &Visit, response: &kabinet_oidc::respond::Response) -> Response {
+    if response.to.mode != ResponseMode::FormPost {
+        return to(visit, &response.url());
+    }
+    let fields = response.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let chrome = chrome(visit, None, None);
+    html(visit, StatusCode::OK, &view::render(&FormPost { chrome, action: response.to.redirect_uri.clone(), fields }))
+}
+
+/// 303 (RFC 9700 §4.12: never 307 after a form with credentials), with the browser's binding when it is new.
+pub(crate) fn to(visit: &Visit, location: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    match HeaderValue::from_str(location) {
+        Ok(value) => drop(response.headers_mut().insert(LOCATION, value)),
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+    cookies(visit, response.headers_mut());
+    response
+}
+
+/// The same with the accounts of this browser as they are now.
+pub(crate) fn to_with_sessions(visit: &Visit, location: &str, values: &[Secret], remembered: bool) -> Response {
+    let mut response = to(visit, location);
+    set_sessions(visit, &mut response, values, remembered);
+    response
+}
+
+/// Puts the session cookie into an answer.
+pub(crate) fn set_sessions(visit: &Visit, response: &mut Response, values: &[Secret], remembered: bool) {
+    let life = remembered.then_some(visit.site.config.remembered);
+    append(response.headers_mut(), &visit.site.cookies.set_sessions(values, life));
+}
+
+fn cookies(visit: &Visit, headers: &mut HeaderMap) {
+    if visit.binding_is_new {
+        append(headers, &visit.site.cookies.set_binding(&visit.binding));
+    }
+    if let Some(language) = visit.chosen_language() {
+        append(headers, &visit.site.cookies.set_language(language));
+    }
+}
+
+fn append(headers: &mut HeaderMap, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// A page. No `form-action`: browsers apply it to the redirect that answers the form, which leads to the product.
+pub(crate) fn html(visit: &Visit, status: StatusCode, body: &str) -> Response {
+    let mut response = (status, body.to_owned()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{}'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+        visit.nonce
+    );
+    if let Ok(value) = HeaderValue::from_str(&policy) {
+        headers.insert(CONTENT_SECURITY_POLICY, value);
+    }
+    if visit.here.starts_with("/account") {
+        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    }
+    cookies(visit, headers);
+    response
+}
+
+/// What surrounds a page: the look and the words of the client that is asking.
+pub(crate) fn chrome<'a>(visit: &'a Visit, opened: Option<&Opened>, client: Option<&Client>) -> Chrome<'a> {
+    let ui_locales = opened.and_then(|opened| opened.flow.request()).and_then(|request| request.ui_locales.as_deref());
+    Chrome {
+        locale: visit.locale(ui_locales),
+        brand: visit.site.brands.find(client.and_then(|client| client.metadata.brand.as_deref())),
+        nonce: visit.nonce.clone(),
+        form_token: visit.form_token(),
+        flow: opened.map(|opened| opened.sealed.clone()),
+        here: visit.here.clone(),
+        client_name: client.map(|client| client.metadata.client_name.clone()),
+        year: crate::i18n::year(visit.site.clock.now()),
+    }
+}
+
+/// The client whose request a flow is.
+pub(crate) async fn client_of(visit: &Visit, opened: &Opened) -> Option<Arc<Client>> {
+    let request = opened.flow.request()?;
+    visit.site.provider.client(&request.client_id.as_str().into()).await.ok().flatten()
+}
+
+/// A page with one sentence.
+pub(crate) async fn error_page(visit: &Visit, status: StatusCode, key: &'static str) -> Response {
+    let page = ErrorPage::new(chrome(visit, None, None), Message::of(key), &visit.request_id);
+    html(visit, status, &view::render(&page))
+}
+
+/// A failure of ours: logged here, once; the page has the id.
+pub(crate) async fn failed(visit: &Visit, error: &str) -> Response {
+    tracing::warn!(error, "a page could not be shown");
+    let mut response = error_page(visit, StatusCode::SERVICE_UNAVAILABLE, "error-unavailable").await;
+    response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+}
+
+/// An authorization request that was refused.
+pub(crate) async fn refused(visit: &Visit, refusal: Refusal) -> Response {
+    match refusal {
+        Refusal::Answer(response, error) => {
+            tracing::info!(error.code = error.code.as_str(), error.detail = error.detail, "{}", error.description);
+            answer(visit, &response)
+        }
+        Refusal::Page(fault) => {
+            let (key, code) = match fault {
+                Fault::UnknownClient => ("client-unknown", "unknown_client"),
+                Fault::BadRedirectUri => ("redirect-unregistered", "redirect_uri"),
+                Fault::BadRequest => ("error-request", "invalid_request"),
+            };
+            tracing::info!(error.code = code, "an authorization request was refused by a page");
+            let message = Message::of(key).with("id", visit.request_id.clone());
+            let page = ErrorPage::new(chrome(visit, None, None), message, &visit.request_id).with_code(code);
+            html(visit, StatusCode::BAD_REQUEST, &view::render(&page))
+        }
+        Refusal::Failed(error) => failed(visit, &error.to_string()).await,
+    }
+}
+
+/// What no route answers.
+pub(crate) async fn not_found(visit: Visit) -> Response {
+    let page = ErrorPage::not_found(chrome(&visit, None, None), &visit.request_id);
+    html(&visit, StatusCode::NOT_FOUND, &view::render(&page))
+}

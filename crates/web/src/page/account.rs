@@ -1,0 +1,157 @@
+//! `/account`: who am I, contacts, sessions. Needs a session; without one the sign-in page comes first.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use kabinet_core::authn::Session;
+use kabinet_core::id::SessionId;
+use kabinet_core::user::User;
+use kabinet_oidc::sealed::Target;
+use serde::Deserialize;
+use std::sync::Arc;
+
+use super::{chrome, failed, html, to};
+use crate::form::Form;
+use crate::site::Site;
+use crate::view::{self, AccountContacts, AccountHome, AccountSessions, Message, Person, SessionRow, device_name};
+use crate::visit::Visit;
+
+/// What happened before the page was shown.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Happened {
+    done: Option<String>,
+}
+
+impl Happened {
+    fn notice(&self) -> Option<Message> {
+        match self.done.as_deref() {
+            Some("session") => Some(Message::of("session-ended")),
+            Some("sessions") => Some(Message::of("sessions-ended")),
+            Some("stale") => Some(Message::of("form-stale")),
+            _ => None,
+        }
+    }
+}
+
+/// The person whose pages these are, and the session that looks at them.
+struct Signed {
+    session: Session,
+    user: Arc<User>,
+}
+
+async fn signed(visit: &Visit) -> Result<Signed, Response> {
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return Err(failed(visit, &error.to_string()).await),
+    };
+    if let Some(session) = sessions.into_iter().next() {
+        match visit.site.provider.user(&session.user_id).await {
+            Ok(Some(user)) => return Ok(Signed { session, user }),
+            Ok(None) => {}
+            Err(error) => return Err(failed(visit, &error.to_string()).await),
+        }
+    }
+    let path = visit.here.split('?').next().unwrap_or("/account").to_owned();
+    let flow = visit.site.provider.new_flow(Target::Page(path), &visit.binding_hash());
+    match visit.site.provider.seal(&flow).await {
+        Ok(sealed) => Err(to(visit, &format!("/login?flow={sealed}"))),
+        Err(error) => Err(failed(visit, &error.to_string()).await),
+    }
+}
+
+async fn rows(visit: &Visit, signed: &Signed) -> Result<Vec<SessionRow>, Response> {
+    let mut sessions = match visit.site.identity.sessions_of(&signed.user.id).await {
+        Ok(sessions) => sessions,
+        Err(error) => return Err(failed(visit, &error.to_string()).await),
+    };
+    sessions.sort_by_key(|session| session.id != signed.session.id);
+    let row = |session: Session| SessionRow {
+        device: device_name(&session.agent),
+        network: session.ip,
+        started: session.created_at,
+        seen: session.seen_at,
+        current: session.id == signed.session.id,
+        id: session.id.to_string(),
+    };
+    Ok(sessions.into_iter().map(row).collect())
+}
+
+fn token_minutes(visit: &Visit) -> u32 {
+    u32::try_from(visit.site.provider.config().token.access / 60).unwrap_or(5)
+}
+
+/// `GET /account`
+pub(crate) async fn home(visit: Visit, Query(happened): Query<Happened>) -> Response {
+    let signed = match signed(&visit).await {
+        Ok(signed) => signed,
+        Err(response) => return response,
+    };
+    let sessions = match rows(&visit, &signed).await {
+        Ok(rows) => rows,
+        Err(response) => return response,
+    };
+    let page = AccountHome {
+        chrome: chrome(&visit, None, None),
+        person: Person::of(&signed.user),
+        sessions,
+        token_minutes: token_minutes(&visit),
+        notice: happened.notice(),
+    };
+    html(&visit, StatusCode::OK, &view::render(&page))
+}
+
+/// `GET /account/contacts`
+pub(crate) async fn contacts(visit: Visit, Query(happened): Query<Happened>) -> Response {
+    let signed = match signed(&visit).await {
+        Ok(signed) => signed,
+        Err(response) => return response,
+    };
+    let page =
+        AccountContacts { chrome: chrome(&visit, None, None), person: Person::of(&signed.user), notice: happened.notice() };
+    html(&visit, StatusCode::OK, &view::render(&page))
+}
+
+/// `GET /account/sessions`
+pub(crate) async fn sessions(visit: Visit, Query(happened): Query<Happened>) -> Response {
+    let signed = match signed(&visit).await {
+        Ok(signed) => signed,
+        Err(response) => return response,
+    };
+    let sessions = match rows(&visit, &signed).await {
+        Ok(rows) => rows,
+        Err(response) => return response,
+    };
+    let page = AccountSessions {
+        chrome: chrome(&visit, None, None),
+        person: Person::of(&signed.user),
+        sessions,
+        token_minutes: token_minutes(&visit),
+        notice: happened.notice(),
+    };
+    html(&visit, StatusCode::OK, &view::render(&page))
+}
+
+/// `POST /account/sessions`: ends one session of the person, or all others.
+pub(crate) async fn end_sessions(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let signed = match signed(&visit).await {
+        Ok(signed) => signed,
+        Err(response) => return response,
+    };
+    if !visit.accepts(&form) {
+        return to(&visit, "/account/sessions?done=stale");
+    }
+    let person = visit.person(None);
+    let done = if form.has("end-others") {
+        site.identity.end_others(&signed.session, &person).await.map(|_| "/account/sessions?done=sessions")
+    } else {
+        let id = SessionId::from(form.suffix("end-session-").unwrap_or_default());
+        site.identity.end_session(&id, &signed.user.id, &person).await.map(|_| "/account/sessions?done=session")
+    };
+    match done {
+        Ok(location) => {
+            site.provider.changed().await;
+            to(&visit, location)
+        }
+        Err(error) => failed(&visit, &error.to_string()).await,
+    }
+}

@@ -1,0 +1,74 @@
+//! `/choose`: which of the accounts of this browser goes on.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
+use crate::form::Form;
+use crate::site::Site;
+use crate::view::{self, AccountChoice, ChooseAccount, Errors, Message};
+use crate::visit::Visit;
+
+/// What the page's address says.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    flow: String,
+}
+
+/// `GET /choose`
+pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    match flow_or_page(&visit, &asked.flow).await {
+        Ok(opened) => show(&visit, &opened, Errors::none()).await,
+        Err(response) => response,
+    }
+}
+
+async fn show(visit: &Visit, opened: &Opened, errors: Errors) -> Response {
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(visit, &error.to_string()).await,
+    };
+    if sessions.is_empty() {
+        return to(visit, &format!("/login?flow={}", opened.sealed));
+    }
+    let mut accounts = Vec::new();
+    for session in &sessions {
+        let Ok(Some(user)) = visit.site.provider.user(&session.user_id).await else { continue };
+        let name = user.display_name();
+        let contact = user.phone.as_ref().or(user.email.as_ref()).map(|c| c.contact.display()).filter(|c| *c != name);
+        accounts.push(AccountChoice { value: session.id.to_string(), name, contact: contact.unwrap_or_default() });
+    }
+    let client = client_of(visit, opened).await;
+    let page = ChooseAccount {
+        chrome: chrome(visit, Some(opened), client.as_deref()),
+        accounts,
+        another_href: format!("/login?flow={}&another=1", opened.sealed),
+        errors,
+    };
+    html(visit, StatusCode::OK, &view::render(&page))
+}
+
+/// `POST /choose`
+pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let opened = match flow_or_page(&visit, form.get("flow")).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    if !visit.accepts(&form) {
+        return show(&visit, &opened, Errors::whole(Message::of("form-stale"))).await;
+    }
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    let Some(session) = sessions.iter().find(|session| session.id.as_str() == form.get("account")) else {
+        return show(&visit, &opened, Errors::none()).await;
+    };
+    match site.identity.choose(session, &opened.flow.id).await {
+        Ok(()) => to(&visit, &onward(&opened)),
+        Err(error) => failed(&visit, &error.to_string()).await,
+    }
+}

@@ -1,0 +1,93 @@
+//! `/consent`: a third-party client asks, the person allows or refuses.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::StatusCode;
+use kabinet_core::decision::Step;
+use kabinet_core::id::UserId;
+use kabinet_oidc::authorize::{Checked, Next};
+use serde::Deserialize;
+
+use super::{Opened, answer, chrome, failed, flow_or_page, go, html, onward, refused, to};
+use crate::form::Form;
+use crate::site::Site;
+use crate::view::{self, Consent, Errors, Message};
+use crate::visit::Visit;
+
+/// What the page's address says.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    flow: String,
+}
+
+/// `GET /consent`
+pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    match flow_or_page(&visit, &asked.flow).await {
+        Ok(opened) => show(&visit, &opened, Errors::none()).await,
+        Err(response) => response,
+    }
+}
+
+async fn show(visit: &Visit, opened: &Opened, errors: Errors) -> Response {
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(visit, &error.to_string()).await,
+    };
+    match visit.site.provider.next(&opened.flow, &sessions, &visit.audit()).await {
+        Ok(Next::Page(Step::Consent(place), checked)) => {
+            let user = sessions.get(place).map(|session| session.user_id.clone());
+            page(visit, opened, &checked, user.as_ref(), errors).await
+        }
+        Ok(next) => go(visit, &opened.flow, Some(&opened.sealed), next).await,
+        Err(refusal) => refused(visit, refusal).await,
+    }
+}
+
+async fn page(visit: &Visit, opened: &Opened, checked: &Checked, user: Option<&UserId>, errors: Errors) -> Response {
+    let account = match user {
+        Some(id) => visit.site.provider.user(id).await.ok().flatten().map(|user| user.display_name()),
+        None => None,
+    };
+    let redirect_uri = opened.flow.request().map_or("", |request| request.redirect_uri.as_str());
+    let host = url::Url::parse(redirect_uri).ok();
+    let host = host.as_ref().and_then(|url| url.host_str()).map_or_else(|| redirect_uri.to_owned(), str::to_owned);
+    let page = Consent {
+        chrome: chrome(visit, Some(opened), Some(&checked.client)),
+        client_name: checked.client.metadata.client_name.clone(),
+        redirect_host: host,
+        scope: checked.scope.clone(),
+        account: account.unwrap_or_default(),
+        another_href: format!("/login?flow={}&another=1", opened.sealed),
+        errors,
+    };
+    html(visit, StatusCode::OK, &view::render(&page))
+}
+
+/// `POST /consent`
+pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let opened = match flow_or_page(&visit, form.get("flow")).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    if !visit.accepts(&form) {
+        return show(&visit, &opened, Errors::whole(Message::of("form-stale"))).await;
+    }
+    if form.has("deny") {
+        return match site.provider.deny(&opened.flow).await {
+            Ok(response) => answer(&visit, &response),
+            Err(refusal) => refused(&visit, refusal).await,
+        };
+    }
+    if !form.has("allow") {
+        return show(&visit, &opened, Errors::none()).await;
+    }
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    match site.provider.allow(&opened.flow, &sessions, &visit.audit()).await {
+        Ok(()) => to(&visit, &onward(&opened)),
+        Err(refusal) => refused(&visit, refusal).await,
+    }
+}

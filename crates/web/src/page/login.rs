@@ -1,0 +1,184 @@
+//! `/login`: phone or e-mail with a password.
+//!
+//! 1. GET shows the form for the flow; without one the person is on the way to `/account`.
+//! 2. POST checks the form token, then the pair; a wrong pair gets one neutral sentence and keeps what was typed.
+//! 3. A right one begins or renews the session of that account in this browser, under a new cookie value, and goes on.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use kabinet_core::authn::Session;
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::secret::Secret;
+use kabinet_identity::{LoginError, Proof, SignedIn};
+use kabinet_oidc::sealed::Target;
+use serde::Deserialize;
+
+use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
+use crate::form::Form;
+use crate::site::Site;
+use crate::view::{self, Errors, Message, Offers, SignIn};
+use crate::visit::Visit;
+
+/// What the page's address may say.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    flow: String,
+    by: Option<ContactKind>,
+    /// «Войти в другой аккаунт».
+    another: Option<String>,
+}
+
+/// What the form shows.
+pub(crate) struct Shown {
+    pub(crate) identifier: ContactKind,
+    pub(crate) value: String,
+    pub(crate) remember: bool,
+    pub(crate) errors: Errors,
+    pub(crate) notice: Option<Message>,
+    pub(crate) status: StatusCode,
+}
+
+impl Shown {
+    pub(crate) fn of(identifier: ContactKind, value: String) -> Self {
+        Self { identifier, value, remember: false, errors: Errors::none(), notice: None, status: StatusCode::OK }
+    }
+}
+
+/// `GET /login`
+pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+    let opened = match flow_or_page(&visit, &asked.flow).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    if let (Target::Page(path), false, None) = (&opened.flow.target, sessions.is_empty(), &asked.another) {
+        return to(&visit, path);
+    }
+    let hint = opened.flow.request().and_then(|request| request.login_hint.as_deref());
+    let hinted = hint.and_then(|hint| [ContactKind::Phone, ContactKind::Email].into_iter().find_map(|kind| Contact::parse(kind, hint)));
+    let (identifier, value) = match (asked.by, hinted) {
+        (Some(by), Some(contact)) if contact.kind() == by => (by, contact.display()),
+        (Some(by), _) => (by, String::new()),
+        (None, Some(contact)) => (contact.kind(), contact.display()),
+        (None, None) => (ContactKind::Phone, String::new()),
+    };
+    let mut shown = Shown::of(identifier, value);
+    if !sessions.is_empty() && asked.another.is_none() {
+        shown.notice = Some(Message::of("reauthenticate"));
+    }
+    show(&visit, &opened, shown).await
+}
+
+/// `POST /login`
+pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let opened = match flow_or_page(&visit, form.get("flow")).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let identifier = if form.has("email") { ContactKind::Email } else { ContactKind::Phone };
+    let typed = form.get(identifier.as_str()).to_owned();
+    let mut shown = Shown::of(identifier, typed.clone());
+    shown.remember = form.has("remember");
+    if !visit.accepts(&form) {
+        shown.notice = Some(Message::of("form-stale"));
+        return show(&visit, &opened, shown).await;
+    }
+    let contact = Contact::parse(identifier, &typed);
+    if contact.is_none() {
+        shown.errors = shown.errors.and(identifier.as_str(), invalid(identifier));
+    }
+    if form.get("password").is_empty() {
+        shown.errors = shown.errors.and("password", Message::of("password-missing"));
+    }
+    let Some(contact) = contact.filter(|_| shown.errors.is_empty()) else {
+        shown.status = StatusCode::UNPROCESSABLE_ENTITY;
+        return show(&visit, &opened, shown).await;
+    };
+    let person = visit.person(Some(&opened.flow));
+    match site.identity.check_password(&contact, form.get("password"), &person).await {
+        Ok(proof) => signed_in(&visit, &opened, proof, shown.remember, &onward(&opened)).await,
+        Err(error) => refuse(&visit, &opened, shown, error).await,
+    }
+}
+
+/// What is wrong with a contact that cannot be read.
+pub(crate) fn invalid(kind: ContactKind) -> Message {
+    Message::of(match kind {
+        ContactKind::Phone => "phone-invalid",
+        ContactKind::Email => "email-invalid",
+    })
+}
+
+async fn refuse(visit: &Visit, opened: &Opened, mut shown: Shown, error: LoginError) -> Response {
+    let (status, message, wait) = match error {
+        LoginError::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, Message::of("login-wrong-no-recovery"), None),
+        LoginError::Throttled { seconds } => {
+            let minutes = (seconds + 59) / 60;
+            (StatusCode::TOO_MANY_REQUESTS, Message::of("login-throttled").with("minutes", minutes), Some(seconds))
+        }
+        LoginError::Busy { seconds } => (StatusCode::SERVICE_UNAVAILABLE, Message::of("login-busy"), Some(seconds)),
+        LoginError::Blocked => {
+            (StatusCode::FORBIDDEN, Message::of("login-blocked").with("id", visit.request_id.clone()), None)
+        }
+        LoginError::Store(error) => return failed(visit, &error.to_string()).await,
+    };
+    shown.errors = Errors::whole(message);
+    shown.status = status;
+    let mut response = show(visit, opened, shown).await;
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.unsigned_abs()));
+    }
+    response
+}
+
+/// Begins or renews the session of a proven person and goes on to `location`.
+pub(crate) async fn signed_in(visit: &Visit, opened: &Opened, proof: Proof, remember: bool, location: &str) -> Response {
+    let present = match present(visit).await {
+        Ok(present) => present,
+        Err(response) => return response,
+    };
+    let sessions: Vec<Session> = present.iter().map(|(_, session)| session.clone()).collect();
+    let SignedIn { session, cookie } =
+        match visit.site.identity.sign_in(proof, remember, &sessions, &visit.person(Some(&opened.flow))).await {
+            Ok(signed_in) => signed_in,
+            Err(error) => return failed(visit, &error.to_string()).await,
+        };
+    tracing::info!(user.id = %session.user_id, session.id = %session.id, "signed in");
+    let others = present.into_iter().filter(|(_, other)| other.id != session.id).map(|(value, _)| value);
+    let values: Vec<Secret> = std::iter::once(cookie).chain(others).collect();
+    to_with_sessions(visit, location, &values, remember)
+}
+
+/// The live sessions of this browser, each with its cookie value.
+pub(crate) async fn present(visit: &Visit) -> Result<Vec<(Secret, Session)>, Response> {
+    let mut present = Vec::new();
+    for value in &visit.session_values {
+        match visit.site.identity.sessions(std::slice::from_ref(value)).await {
+            Ok(found) => present.extend(found.into_iter().map(|session| (value.clone(), session))),
+            Err(error) => return Err(failed(visit, &error.to_string()).await),
+        }
+    }
+    Ok(present)
+}
+
+/// The sign-in page.
+pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Response {
+    let client = client_of(visit, opened).await;
+    let page = SignIn {
+        chrome: chrome(visit, Some(opened), client.as_deref()),
+        identifier: shown.identifier,
+        value: shown.value,
+        remember: shown.remember,
+        errors: shown.errors,
+        notice: shown.notice,
+        methods: Vec::new(),
+        offers: Offers { register: true, recover: false, code: false },
+    };
+    html(visit, shown.status, &view::render(&page))
+}

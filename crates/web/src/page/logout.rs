@@ -1,0 +1,106 @@
+//! `/logout`: asked for by the person, or by a client that could not prove which session it means.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kabinet_core::authn::Session;
+use kabinet_core::client::Client;
+use kabinet_core::secret::Secret;
+use kabinet_oidc::logout::Logout;
+use kabinet_oidc::request::Params;
+
+use super::login::present;
+use super::{chrome, error_page, failed, html, set_sessions, to};
+use crate::form::Form;
+use crate::site::Site;
+use crate::view::{self, Errors, LogoutConfirm, Message, SignedOut};
+use crate::visit::Visit;
+
+/// What of a client's request the confirmation form carries.
+const CARRIED: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+
+/// `GET /logout`
+pub(crate) async fn get(visit: Visit) -> Response {
+    confirm(&visit, None, Vec::new(), Errors::none()).await
+}
+
+/// Asks the person whether to sign out, for a client's request.
+pub(crate) async fn ask(visit: &Visit, logout: &Logout, params: &Params) -> Response {
+    let hidden = CARRIED.into_iter().filter_map(|name| params.get(name).map(|value| (name, value.to_owned()))).collect();
+    confirm(visit, logout.client.clone(), hidden, Errors::none()).await
+}
+
+async fn confirm(visit: &Visit, client: Option<Arc<Client>>, hidden: Vec<(&'static str, String)>, errors: Errors) -> Response {
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(visit, &error.to_string()).await,
+    };
+    let Some(first) = sessions.first() else { return signed_out(visit, client.as_deref(), None) };
+    let account = visit.site.provider.user(&first.user_id).await.ok().flatten().map(|user| user.display_name());
+    let page = LogoutConfirm {
+        chrome: chrome(visit, None, client.as_deref()),
+        action: "/logout".to_owned(),
+        account,
+        stay_href: "/account".to_owned(),
+        hidden,
+        errors,
+    };
+    html(visit, StatusCode::OK, &view::render(&page))
+}
+
+/// `POST /logout`
+pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let carried = CARRIED.into_iter().filter(|name| form.has(name)).map(|name| (name, form.get(name).to_owned()));
+    let hidden: Vec<_> = carried.collect();
+    let params: Params = hidden.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let logout = match site.provider.read_logout(&params).await {
+        Ok(Ok(logout)) => logout,
+        Ok(Err(_)) => return show_error(&visit).await,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    if !visit.accepts(&form) {
+        return confirm(&visit, logout.client.clone(), hidden, Errors::whole(Message::of("form-stale"))).await;
+    }
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    end(&visit, &logout, &sessions).await
+}
+
+/// Ends these sessions of this browser and leads back to the client, or says that it is done.
+pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) -> Response {
+    let kept = match present(visit).await {
+        Ok(present) => present,
+        Err(response) => return response,
+    };
+    let person = visit.person(None);
+    for session in sessions {
+        if let Err(error) = visit.site.identity.end_session(&session.id, &session.user_id, &person).await {
+            return failed(visit, &error.to_string()).await;
+        }
+    }
+    visit.site.provider.changed().await;
+    let ended = |session: &Session| sessions.iter().any(|gone| gone.id == session.id);
+    let remembered = kept.iter().any(|(_, session)| session.remembered && !ended(session));
+    let values: Vec<Secret> = kept.into_iter().filter(|(_, session)| !ended(session)).map(|(value, _)| value).collect();
+    let mut response = match &logout.then {
+        Some(location) => to(visit, location),
+        None => signed_out(visit, logout.client.as_deref(), None),
+    };
+    set_sessions(visit, &mut response, &values, remembered);
+    response
+}
+
+fn signed_out(visit: &Visit, client: Option<&Client>, notice: Option<Message>) -> Response {
+    let back_href = client.and_then(|client| client.metadata.client_uri.clone());
+    let page = SignedOut { chrome: chrome(visit, None, client), back_href, notice };
+    html(visit, StatusCode::OK, &view::render(&page))
+}
+
+/// A request whose hint or redirect URI is not to be followed.
+pub(crate) async fn show_error(visit: &Visit) -> Response {
+    error_page(visit, StatusCode::BAD_REQUEST, "logout-failed").await
+}

@@ -1,0 +1,115 @@
+//! Every route, and who may call it. The guard test compares this list with its own: a route cannot slip in.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
+use crate::page::{account, choose, consent, legal, login, logout, not_found, register};
+use crate::site::Site;
+use crate::layers;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody; nothing is changed.
+    Anyone,
+    /// Anybody's browser; a change needs a form token of that browser.
+    Browser,
+    /// A client that authenticates, or a public one that names itself.
+    Client,
+    /// A client that authenticates with a secret.
+    ConfidentialClient,
+    /// The bearer of an access token.
+    Bearer,
+    /// A person who is signed in.
+    Person,
+}
+
+/// One route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path, with `{…}` for variable parts.
+    pub path: &'static str,
+    /// Who may call it.
+    pub access: Access,
+}
+
+type Entry = (Route, fn() -> MethodRouter<Site>);
+
+macro_rules! table {
+    ($($method:ident $path:literal $access:ident => $handler:expr;)*) => {
+        &[$((
+            Route { method: table!(@name $method), path: $path, access: Access::$access },
+            || $method($handler),
+        )),*]
+    };
+    (@name get) => { "GET" };
+    (@name post) => { "POST" };
+}
+
+/// Endpoints that browser clients of other origins call.
+static SHARED: &[Entry] = table! {
+    post "/oauth2/token" Client => token::token;
+    get "/oauth2/userinfo" Bearer => userinfo::userinfo;
+    post "/oauth2/userinfo" Bearer => userinfo::userinfo;
+    post "/oauth2/revoke" Client => token::revoke;
+    post "/oauth2/introspect" ConfidentialClient => token::introspect;
+};
+
+/// Everything else.
+static OWN: &[Entry] = table! {
+    get "/.well-known/openid-configuration" Anyone => metadata::discovery;
+    get "/.well-known/oauth-authorization-server" Anyone => metadata::discovery;
+    get "/oauth2/jwks" Anyone => metadata::jwks;
+    get "/oauth2/authorize" Browser => authorize::get;
+    post "/oauth2/authorize" Browser => authorize::post;
+    get "/oauth2/resume" Browser => authorize::resume;
+    get "/oauth2/logout" Browser => rp_logout::get;
+    post "/oauth2/logout" Browser => rp_logout::post;
+    get "/login" Browser => login::get;
+    post "/login" Browser => login::post;
+    get "/register" Browser => register::get;
+    post "/register" Browser => register::post;
+    get "/register/confirm" Browser => register::confirm_get;
+    post "/register/confirm" Browser => register::confirm_post;
+    get "/register/done" Browser => register::done;
+    get "/consent" Browser => consent::get;
+    post "/consent" Browser => consent::post;
+    get "/choose" Browser => choose::get;
+    post "/choose" Browser => choose::post;
+    get "/logout" Browser => logout::get;
+    post "/logout" Browser => logout::post;
+    get "/account" Person => account::home;
+    get "/account/contacts" Person => account::contacts;
+    get "/account/sessions" Person => account::sessions;
+    post "/account/sessions" Person => account::end_sessions;
+    get "/legal/{document}" Anyone => legal::document;
+    get "/assets/{file}" Anyone => legal::asset;
+    get "/" Browser => account::home;
+};
+
+/// Every route.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    SHARED.iter().chain(OWN).map(|(route, _)| *route).collect()
+}
+
+/// The whole site.
+pub fn router(site: Site) -> Router {
+    let build = |entries: &[Entry]| {
+        entries.iter().fold(Router::new(), |router: Router<Site>, (route, handler)| router.route(route.path, handler()))
+    };
+    let shared = build(SHARED).layer(from_fn_with_state(site.clone(), cors::layer));
+    build(OWN)
+        .merge(shared)
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(layers::BODY))
+        .layer(CatchPanicLayer::custom(layers::caught))
+        .layer(from_fn_with_state(site.clone(), layers::around))
+        .with_state(site)
+}

@@ -1,0 +1,36 @@
+//! Pages as values: a struct per page, rendered to HTML by the template of its name. Nothing here knows HTTP.
+//!
+//! A handler fills a struct and calls [`render`]. Every page has a [`Chrome`]; every form posts `form-token` and, where
+//! the page belongs to an authorization request, `flow`. Ids of forms, fields, buttons and links are an interface:
+//! tests, password managers and people's automation hold on to them.
+//!
+//! All text is escaped by the templates. The only markup made in code is [`Chrome::rich`], from our own messages.
+
+pub mod account;
+pub mod chrome;
+pub mod entry;
+pub mod form;
+pub mod notice;
+pub mod request;
+#[cfg(test)]
+mod tests;
+
+use askama::Template;
+
+pub use account::{
+    AccountContacts, AccountHome, AccountSessions, ContactRow, Person, Section, SessionRow, device_name,
+};
+pub use chrome::{Chrome, LEGAL_ROOT, Link, with_query};
+pub use entry::{CodeEntry, CodePurpose, Confirmed, Method, Offers, Registration, SignIn};
+pub use form::{Errors, Message};
+pub use notice::{DocumentPage, ErrorPage, FormPost};
+pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};
+
+/// The page as HTML. A template that fails is a defect: it is logged, and a bare sentence takes the page's place.
+pub fn render(page: &impl Template) -> String {
+    page.render().unwrap_or_else(|error| {
+        tracing::error!(%error, "a page failed to render");
+        "<!doctype html><html lang=\"ru\"><meta charset=\"utf-8\"><title>500</title><p>Не удалось показать страницу."
+            .to_owned()
+    })
+}

@@ -1,0 +1,245 @@
+//! The person's own pages below `/account`.
+
+use askama::Template;
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::time::Timestamp;
+use kabinet_core::user::User;
+
+use super::chrome::Chrome;
+use super::form::Message;
+use super::request::initial;
+
+/// A section of the side navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Who am I.
+    Home,
+    /// Phone and e-mail.
+    Contacts,
+    /// Sessions.
+    Sessions,
+}
+
+impl Section {
+    /// Every section, in order.
+    pub const ALL: [Self; 3] = [Self::Home, Self::Contacts, Self::Sessions];
+
+    /// Its path.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Home => "/account",
+            Self::Contacts => "/account/contacts",
+            Self::Sessions => "/account/sessions",
+        }
+    }
+
+    fn label(self, chrome: &Chrome<'_>) -> String {
+        let key = match self {
+            Self::Home => "account-home",
+            Self::Contacts => "account-contacts",
+            Self::Sessions => "account-sessions",
+        };
+        chrome.t(key).into_owned()
+    }
+
+    const fn slug(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Contacts => "contacts",
+            Self::Sessions => "sessions",
+        }
+    }
+
+    const fn icon(self) -> &'static str {
+        match self {
+            Self::Home => "person",
+            Self::Contacts => "password",
+            Self::Sessions => "device",
+        }
+    }
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The `sub`.
+    pub id: String,
+    /// What the person is called.
+    pub name: String,
+    /// Phone and e-mail, each given or not.
+    pub contacts: Vec<ContactRow>,
+    /// Since when the account exists.
+    pub since: Timestamp,
+}
+
+/// A contact and its state.
+#[derive(Clone, Debug)]
+pub struct ContactRow {
+    /// Phone or e-mail.
+    pub kind: ContactKind,
+    /// The contact; `None`: not given.
+    pub contact: Option<Contact>,
+    /// When it was confirmed last.
+    pub verified_at: Option<Timestamp>,
+}
+
+impl Person {
+    /// The person as stored.
+    #[must_use]
+    pub fn of(user: &User) -> Self {
+        let row = |kind| ContactRow {
+            kind,
+            contact: user.contact(kind).map(|confirmed| confirmed.contact.clone()),
+            verified_at: user.contact(kind).and_then(|confirmed| confirmed.verified_at),
+        };
+        Self {
+            id: user.id.to_string(),
+            name: user.display_name(),
+            contacts: vec![row(ContactKind::Phone), row(ContactKind::Email)],
+            since: user.created_at,
+        }
+    }
+
+    fn initial(&self) -> String {
+        initial(&self.name)
+    }
+}
+
+/// A session of the person.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    /// Its id; the button is `end-session-ID`, name and value likewise.
+    pub id: String,
+    /// Browser and system, see [`device_name`].
+    pub device: Option<String>,
+    /// The network address it was last used from.
+    pub network: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was last used.
+    pub seen: Timestamp,
+    /// Whether it is the one that looks at the page.
+    pub current: bool,
+}
+
+impl SessionRow {
+    fn device(&self, chrome: &Chrome<'_>) -> String {
+        self.device.clone().unwrap_or_else(|| chrome.t("session-unknown").into_owned())
+    }
+
+    fn end_label(&self, chrome: &Chrome<'_>) -> String {
+        chrome.t_with("session-end-of", "device", self.device(chrome))
+    }
+}
+
+/// `/account`: who am I, contacts, sessions.
+#[derive(Template)]
+#[template(path = "account-home.html")]
+pub struct AccountHome<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Who is signed in.
+    pub person: Person,
+    /// The sessions, the current one first.
+    pub sessions: Vec<SessionRow>,
+    /// How long an access token lives that products check by themselves, in minutes.
+    pub token_minutes: u32,
+    /// What happened, e.g. `Message::of("session-ended")`.
+    pub notice: Option<Message>,
+}
+
+/// `/account/contacts`.
+#[derive(Template)]
+#[template(path = "account-contacts.html")]
+pub struct AccountContacts<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Who is signed in.
+    pub person: Person,
+    /// What happened.
+    pub notice: Option<Message>,
+}
+
+/// `/account/sessions`: form `sessions-form`, buttons `end-session-ID` and `end-others`.
+#[derive(Template)]
+#[template(path = "account-sessions.html")]
+pub struct AccountSessions<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Who is signed in.
+    pub person: Person,
+    /// The sessions, the current one first.
+    pub sessions: Vec<SessionRow>,
+    /// How long an access token lives that products check by themselves, in minutes.
+    pub token_minutes: u32,
+    /// What happened.
+    pub notice: Option<Message>,
+}
+
+impl AccountHome<'_> {
+    fn section(&self) -> Section {
+        Section::Home
+    }
+}
+
+impl AccountContacts<'_> {
+    fn section(&self) -> Section {
+        Section::Contacts
+    }
+}
+
+impl AccountSessions<'_> {
+    fn section(&self) -> Section {
+        Section::Sessions
+    }
+}
+
+/// Browser and system of a `User-Agent`, e.g. `Chrome · Windows`; `None` when neither is known.
+#[must_use]
+pub fn device_name(user_agent: &str) -> Option<String> {
+    // The order matters: most browsers also claim to be Chrome and Safari, Android also claims to be Linux.
+    const BROWSERS: [(&str, &str); 8] = [
+        ("YaBrowser/", "Яндекс Браузер"),
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("Chromium/", "Chromium"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const SYSTEMS: [(&str, &str); 7] = [
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ];
+    let find =
+        |list: &[(&str, &'static str)]| list.iter().find(|(mark, _)| user_agent.contains(mark)).map(|found| found.1);
+    match (find(&BROWSERS), find(&SYSTEMS)) {
+        (Some(browser), Some(system)) => Some(format!("{browser} · {system}")),
+        (one, other) => one.or(other).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_agent_is_told_in_two_words() {
+        let chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+        assert_eq!(device_name(chrome).as_deref(), Some("Chrome · Windows"));
+        assert_eq!(
+            device_name(&format!("{chrome} YaBrowser/25.1")).as_deref(),
+            Some("Яндекс Браузер · Windows")
+        );
+        let phone = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36";
+        assert_eq!(device_name(phone).as_deref(), Some("Chrome · Android"));
+        assert_eq!(device_name("<script>alert(1)</script>"), None);
+    }
+}

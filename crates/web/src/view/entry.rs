@@ -1,0 +1,224 @@
+//! The way in: sign-in, registration, confirmation code, success.
+
+use askama::Template;
+use kabinet_core::contact::{Contact, ContactKind};
+
+use super::chrome::Chrome;
+use super::form::{Errors, Message};
+
+/// A way to sign in or register beside the form: a tile `method-NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Back to phone or e-mail with a password.
+    Password,
+    /// A qualified certificate.
+    Certificate,
+    /// Госуслуги.
+    Esia,
+    /// Telegram.
+    Telegram,
+    /// An upstream provider.
+    Upstream {
+        /// Its key: `a-z`, `0-9` and `-`.
+        name: String,
+        /// What its tile says.
+        title: String,
+    },
+}
+
+impl Method {
+    /// The name in `method-NAME` and `/login/NAME`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Password => "password",
+            Self::Certificate => "certificate",
+            Self::Esia => "esia",
+            Self::Telegram => "telegram",
+            Self::Upstream { name, .. } => name,
+        }
+    }
+
+    /// What the tile says.
+    #[must_use]
+    pub fn label(&self, chrome: &Chrome<'_>) -> String {
+        match self {
+            Self::Upstream { title, .. } => title.clone(),
+            known => chrome.t(&format!("method-{}", known.name())).into_owned(),
+        }
+    }
+
+    /// Where the tile leads.
+    #[must_use]
+    pub fn path(&self, root: &str) -> String {
+        match self {
+            Self::Password => root.to_owned(),
+            known => format!("{root}/{}", known.name()),
+        }
+    }
+
+    /// Its icon.
+    #[must_use]
+    pub fn icon(&self) -> &str {
+        match self {
+            Self::Upstream { .. } => "upstream",
+            known => known.name(),
+        }
+    }
+}
+
+/// What the sign-in page offers beside the form.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offers {
+    /// Registration is open: link `go-register`.
+    pub register: bool,
+    /// Recovery exists: link `go-recover`.
+    pub recover: bool,
+    /// The page «У меня есть код» exists: link `method-code`.
+    pub code: bool,
+}
+
+/// `/login`: form `login-form`, posts `phone` or `email`, `password`, `remember`, button `submit`.
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+pub struct SignIn<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The field that is asked for; the other is a link `toggle-identifier` (`?by=email`, `?by=phone`).
+    pub identifier: ContactKind,
+    /// What was typed, kept as it was.
+    pub value: String,
+    /// Whether `remember` is ticked.
+    pub remember: bool,
+    /// What is wrong.
+    pub errors: Errors,
+    /// Why the page is shown, e.g. `Message::of("reauthenticate")`.
+    pub notice: Option<Message>,
+    /// Other ways, in order.
+    pub methods: Vec<Method>,
+    /// Links below.
+    pub offers: Offers,
+}
+
+/// `/register`: form `register-form`, posts `phone` or `email`, `password`, `pd-consent`, button `submit`.
+#[derive(Template)]
+#[template(path = "registration.html")]
+pub struct Registration<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The field that is asked for.
+    pub identifier: ContactKind,
+    /// What was typed.
+    pub value: String,
+    /// Whether the person ticked the consent before; never ticked for them.
+    pub pd_consent: bool,
+    /// The least length of a password, in characters.
+    pub password_min: u32,
+    /// What is wrong.
+    pub errors: Errors,
+    /// Other ways to register, in order.
+    pub methods: Vec<Method>,
+}
+
+impl Registration<'_> {
+    /// What password generators must know.
+    fn password_rules(&self) -> String {
+        format!("minlength: {}; maxlength: 256;", self.password_min)
+    }
+}
+
+/// What a code is entered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodePurpose {
+    /// Registration: the contact is shown in full, so that a typing error is seen.
+    Register,
+    /// Anything else: the contact is masked.
+    Prove,
+}
+
+/// A confirmation code: form `code-form`, posts `code`, buttons `submit` and `resend`.
+#[derive(Template)]
+#[template(path = "code.html")]
+pub struct CodeEntry<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// What for.
+    pub purpose: CodePurpose,
+    /// Where the form posts to.
+    pub action: String,
+    /// Where the code went.
+    pub contact: Contact,
+    /// Seconds until another code may be asked for; 0: now.
+    pub wait: u32,
+    /// How long a code lives, in minutes.
+    pub life_minutes: u32,
+    /// What is wrong.
+    pub errors: Errors,
+    /// What happened, e.g. `Message::of("code-resent")`.
+    pub notice: Option<Message>,
+    /// Further hidden fields.
+    pub hidden: Vec<(&'static str, String)>,
+}
+
+impl CodeEntry<'_> {
+    fn heading(&self) -> std::borrow::Cow<'static, str> {
+        match self.contact.kind() {
+            ContactKind::Phone => self.chrome.t("confirm-phone"),
+            ContactKind::Email => self.chrome.t("confirm-email"),
+        }
+    }
+
+    fn sent_to(&self) -> String {
+        match self.purpose {
+            CodePurpose::Register => self.contact.display(),
+            CodePurpose::Prove => self.contact.masked(),
+        }
+    }
+
+    fn is_registration(&self) -> bool {
+        self.purpose == CodePurpose::Register
+    }
+
+    fn button(&self) -> String {
+        match self.wait {
+            0 => self.chrome.t("resend").into_owned(),
+            wait => self.chrome.t_with("resend-in", "seconds", wait),
+        }
+    }
+}
+
+/// The contact is confirmed: link `continue`, followed by script after some seconds.
+#[derive(Template)]
+#[template(path = "confirmed.html")]
+pub struct Confirmed<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// What was confirmed.
+    pub kind: ContactKind,
+    /// Where `continue` leads: the request goes on, or `/account`.
+    pub href: String,
+}
+
+impl Confirmed<'_> {
+    fn heading(&self) -> std::borrow::Cow<'static, str> {
+        match self.kind {
+            ContactKind::Phone => self.chrome.t("phone-confirmed"),
+            ContactKind::Email => self.chrome.t("email-confirmed"),
+        }
+    }
+}
+
+pub(super) fn other_kind(kind: &ContactKind) -> &'static str {
+    match kind {
+        ContactKind::Phone => "email",
+        ContactKind::Email => "phone",
+    }
+}
+
+/// The `autocomplete` of the identifier where an account is made.
+pub(super) fn contact_autocomplete(kind: &ContactKind) -> &'static str {
+    match kind {
+        ContactKind::Phone => "tel",
+        ContactKind::Email => "email",
+    }
+}

@@ -1,0 +1,199 @@
+//! The provider under measurement: the release binary on a fresh SQLite, on core 0, driven by its CLI and pages.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::http::{self, Connection};
+use super::page::Browser;
+use crate::guardian::Guardian;
+use crate::{servers, shell};
+
+pub const PASSWORD: &str = "лошадь-батарея-скрепка-7";
+pub const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
+
+/// A configured provider; it runs between `start` and `stop`.
+pub struct Provider {
+    binary: PathBuf,
+    dir: PathBuf,
+    pub port: u16,
+    admin_port: u16,
+    is_migrated: bool,
+    child: Option<Child>,
+}
+
+/// A registered client.
+pub struct Client {
+    pub id: String,
+    secret: String,
+}
+
+impl Client {
+    pub fn basic(&self) -> String {
+        http::basic(&self.id, &self.secret)
+    }
+}
+
+impl Provider {
+    /// Lays out a provider; its database is migrated before it first starts.
+    pub fn create(binary: &Path, guardian: &Guardian) -> Result<Self> {
+        let dir = guardian.dir().join("provider");
+        std::fs::create_dir_all(&dir)?;
+        Ok(Self {
+            binary: binary.to_path_buf(),
+            dir,
+            port: servers::free_port()?,
+            admin_port: servers::free_port()?,
+            is_migrated: false,
+            child: None,
+        })
+    }
+
+    fn command(&self, pinned: bool) -> Command {
+        let mut command = if pinned {
+            pinned_to(0, &self.binary)
+        } else {
+            Command::new(&self.binary)
+        };
+        command
+            .current_dir(&self.dir)
+            .env("KABINET__ISSUER", format!("http://127.0.0.1:{}", self.port))
+            .env("KABINET__LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("KABINET__ADMIN_LISTEN", format!("127.0.0.1:{}", self.admin_port))
+            .env("KABINET__STORE__URL", format!("sqlite:{}", self.dir.join("kabinet.db").display()))
+            .env("KABINET__DELIVERY__OUTBOX", self.dir.join("outbox.jsonl"))
+            .env("KABINET__LOG__LEVEL", "warn");
+        command
+    }
+
+    /// Runs a command of the CLI; its standard output.
+    pub fn cli(&self, args: &[&str], input: Option<&str>) -> Result<String> {
+        let mut command = self.command(false);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| self.binary.display().to_string())?;
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+            stdin.write_all(input.as_bytes())?;
+        }
+        let out = child.wait_with_output()?;
+        if !out.status.success() {
+            let stderr = String::from_utf8_lossy(&out.stderr);
+            let last = stderr.trim().lines().next_back().unwrap_or_default().to_owned();
+            bail!("`kabinet {}`: {last}", args.join(" "));
+        }
+        Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+    }
+
+    fn cli_json(&self, args: &[&str], input: Option<&str>) -> Result<Value> {
+        let out = self.cli(&[args, &["--json"]].concat(), input)?;
+        serde_json::from_str(&out).with_context(|| out.clone())
+    }
+
+    /// Registers a client; `args` are further flags of `kabinet client create`.
+    pub fn create_client(&self, name: &str, args: &[&str]) -> Result<Client> {
+        let made = self.cli_json(&[&["client", "create", name], args].concat(), None)?;
+        let field = |key: &str| made[key].as_str().map(str::to_owned).with_context(|| format!("no {key} in {made}"));
+        Ok(Client { id: field("client_id")?, secret: field("client_secret")? })
+    }
+
+    pub fn create_web_client(&self) -> Result<Client> {
+        self.create_client("Web", &["--profile", "web", "--redirect-uri", REDIRECT_URI, "--first-party"])
+    }
+
+    pub fn create_user(&self, phone: &str) -> Result<()> {
+        self.cli_json(&["user", "create", "--phone", phone, "--password-stdin"], Some(PASSWORD))
+            .map(|_| ())
+    }
+
+    /// Starts the server on core 0; the time until the first answer of status 200.
+    pub fn start(&mut self, guardian: &Guardian) -> Result<Duration> {
+        if !self.is_migrated {
+            self.cli(&["migrate"], None)?;
+            self.is_migrated = true;
+        }
+        let log = std::fs::File::create(self.dir.join("log"))?;
+        let mut command = self.command(true);
+        command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let begun = Instant::now();
+        let mut child = command.spawn()?;
+        guardian.watch("provider", child.id());
+        let request = http::get("/.well-known/openid-configuration", &[]);
+        loop {
+            if Connection::new(self.port).send(&request).is_ok_and(|answer| answer.status == 200) {
+                let took = begun.elapsed();
+                self.child = Some(child);
+                return Ok(took);
+            }
+            if let Some(status) = child.try_wait()? {
+                bail!("the server ended with {status}: {}", self.last_log_line());
+            }
+            if begun.elapsed() > Duration::from_secs(20) {
+                child.kill().ok();
+                child.wait().ok();
+                bail!("the server did not answer in 20 s: {}", self.last_log_line());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn last_log_line(&self) -> String {
+        let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+        log.trim().lines().next_back().unwrap_or_default().to_owned()
+    }
+
+    /// Ends the server with SIGTERM, as an orchestrator does.
+    pub fn stop(&mut self, guardian: &Guardian) {
+        let Some(mut child) = self.child.take() else { return };
+        Command::new("kill").arg(child.id().to_string()).status().ok();
+        child.wait().ok();
+        guardian.forget("provider");
+    }
+
+    /// Resident memory in KiB.
+    pub fn memory(&self) -> Result<u64> {
+        let child = self.child.as_ref().context("the server does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).context("no VmRSS")
+    }
+
+    /// A browser in which the person has signed in.
+    pub fn sign_in(&self, phone: &str) -> Result<Browser> {
+        let mut browser = Browser::new(self.port);
+        let page = browser.get("/login")?;
+        let answer = browser.submit(&page, "login-form", &[("phone", phone), ("password", PASSWORD)])?;
+        if !matches!(answer.status, 302 | 303) {
+            bail!("sign-in answered {}", answer.status);
+        }
+        Ok(browser)
+    }
+
+    /// A POST to an endpoint outside of any load.
+    pub fn post(&self, path: &str, client: &Client, fields: &[(&str, &str)]) -> Result<Value> {
+        let answer = Connection::new(self.port).send(&http::post(path, &[client.basic()], fields))?;
+        if answer.status != 200 {
+            bail!("{path} answered {}: {}", answer.status, answer.text());
+        }
+        answer.json()
+    }
+}
+
+/// The program on one core, where `taskset` is there and the core exists.
+pub fn pinned_to(core: usize, program: &Path) -> Command {
+    if !can_pin() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("taskset");
+    command.args(["-c", &core.to_string()]).arg(program);
+    command
+}
+
+/// Whether server and load can have a core each.
+pub fn can_pin() -> bool {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Once this process is pinned itself, it sees one core only; the other is core 0.
+    shell::find("taskset").is_some() && (cores > 1 || Path::new("/sys/devices/system/cpu/cpu1").exists())
+}

@@ -1,0 +1,315 @@
+//! The parts of a test run: what each needs, runs and counts.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use crate::guardian::Guardian;
+use crate::needs::{Need, cargo_deny, has_openssl};
+use crate::tally::Tally;
+use crate::{canary, install, shell, tidy};
+
+/// A part that takes longer hangs.
+const LIMIT_SECONDS: &str = "2400";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// What a part does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// A cargo command that succeeds or fails as a whole.
+    Check(&'static [&'static str]),
+    Tidy,
+    Deny,
+    Unit,
+    /// One test binary of the crate `kabinet-tests`.
+    Suite(Database),
+    Browser,
+    Canaries,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// The name that `--only` takes; several parts may share it.
+    pub name: &'static str,
+    pub needs: &'static [Need],
+    work: Work,
+}
+
+const SERVERS: &[Need] = &[Need::OpensslHeaders, Need::Postgres, Need::Redis];
+const BROWSER: &[Need] = &[
+    Need::OpensslHeaders,
+    Need::Chromium,
+    Need::Apache,
+    Need::ModAuthOpenidc,
+    Need::Fonts,
+    Need::Python,
+    Need::Node,
+    Need::NpmPackages,
+    Need::PythonPackages,
+];
+const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+
+const fn part(name: &'static str, needs: &'static [Need], work: Work) -> Part {
+    Part { name, needs, work }
+}
+
+/// Every part, in the order they run.
+pub const PARTS: &[Part] = &[
+    part("format", &[Need::Rustfmt], Work::Check(&["fmt", "--all", "--check"])),
+    part("clippy", &[Need::Clippy, Need::OpensslHeaders], Work::Check(CLIPPY)),
+    part("tidy", &[], Work::Tidy),
+    part("deny", &[Need::CargoDeny], Work::Deny),
+    part("unit", SERVERS, Work::Unit),
+    part("protocol", SERVERS, Work::Suite(Database::Sqlite)),
+    part("protocol", SERVERS, Work::Suite(Database::Postgres)),
+    part("journeys", SERVERS, Work::Suite(Database::Sqlite)),
+    part("journeys", SERVERS, Work::Suite(Database::Postgres)),
+    part("guards", SERVERS, Work::Suite(Database::Sqlite)),
+    part("storage", SERVERS, Work::Suite(Database::Sqlite)),
+    part("storage", SERVERS, Work::Suite(Database::Postgres)),
+    part("browser", BROWSER, Work::Browser),
+    part("canaries", &[], Work::Canaries),
+];
+
+/// What the parts of one run share.
+pub struct Scene<'a> {
+    pub guardian: &'a Guardian,
+    /// Where the servers under test write their logs.
+    pub logs: PathBuf,
+    /// Variables for every test: the servers' URLs and so on.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+/// How a part ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub ok: bool,
+    pub tally: Tally,
+    pub note: String,
+}
+
+impl Outcome {
+    /// A part without tests of its own counts as one.
+    fn whole(ok: bool, note: impl Into<String>) -> Self {
+        let tally = Tally { passed: u64::from(ok), failed: u64::from(!ok), ignored: 0 };
+        Self { ok, tally, note: note.into() }
+    }
+
+    fn counted(ok: bool, mut tally: Tally) -> Self {
+        let mut notes = Vec::new();
+        if tally.passed + tally.failed == 0 {
+            notes.push("no test ran".to_owned());
+        }
+        if tally.ignored > 0 {
+            notes.push(format!("{} ignored", tally.ignored));
+        }
+        if !ok && tally.failed == 0 {
+            notes.push("did not build or did not end".to_owned());
+        }
+        let ok = ok && notes.is_empty() && tally.failed == 0;
+        if !ok && tally.failed == 0 {
+            tally.failed = 1;
+        }
+        Self { ok, tally, note: notes.join("; ") }
+    }
+
+    pub fn could_not_run(note: impl Into<String>) -> Self {
+        Self::whole(false, note)
+    }
+}
+
+impl Part {
+    /// The name in the table.
+    pub fn title(&self) -> String {
+        match self.work {
+            Work::Suite(Database::Sqlite) if self.name != "guards" => format!("{} sqlite", self.name),
+            Work::Suite(Database::Postgres) => format!("{} postgres+redis", self.name),
+            _ => self.name.to_owned(),
+        }
+    }
+
+    pub fn uses_servers(&self) -> bool {
+        self.needs.contains(&Need::Postgres)
+    }
+
+    /// Whether its tests write logs that `canaries` then searches.
+    pub fn writes_logs(&self) -> bool {
+        matches!(self.work, Work::Suite(_) | Work::Browser)
+    }
+
+    pub fn run(&self, scene: &Scene<'_>) -> Outcome {
+        if let Some(need) = self.needs.iter().find(|need| need.is_vital() && !need.is_met()) {
+            return Outcome::could_not_run(format!("could not run: no {need:?}"));
+        }
+        let done = match self.work {
+            Work::Check(args) => check(scene, args),
+            Work::Tidy => tidy::run().map(|ok| Outcome::whole(ok, "")),
+            Work::Deny => deny(scene),
+            Work::Unit => {
+                let args = ["test", "--workspace", "--exclude", "kabinet-tests", "--lib", "--bins", "--no-fail-fast"];
+                tests(scene, &args, Database::Sqlite)
+            }
+            Work::Suite(database) => suite(scene, self.name, database),
+            Work::Browser => browser(scene),
+            Work::Canaries => canaries(scene),
+        };
+        done.unwrap_or_else(|error| Outcome::could_not_run(format!("could not run: {error:#}")))
+    }
+}
+
+/// Runs the command under a time limit, so that it ends with the run.
+fn limited(scene: &Scene<'_>, command: &Command, each: impl FnMut(&str)) -> Result<bool> {
+    let mut limited = Command::new("timeout");
+    limited
+        .args(["-k", "10", LIMIT_SECONDS])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(dir) = command.get_current_dir() {
+        limited.current_dir(dir);
+    }
+    for (key, value) in command.get_envs() {
+        limited.env(key, value.unwrap_or_default());
+    }
+    for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("KABINET__")) {
+        limited.env_remove(key);
+    }
+    let ok = shell::stream(&mut limited, |pid| scene.guardian.watch("part", pid), each);
+    scene.guardian.forget("part");
+    ok
+}
+
+/// Cargo with the settings that every part shares, so that nothing is built twice.
+fn cargo(args: &[&str]) -> Command {
+    let mut command = shell::cargo();
+    command.args(args);
+    if has_openssl() {
+        command.env("OPENSSL_NO_VENDOR", "1");
+    }
+    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
+    }
+    command
+}
+
+fn check(scene: &Scene<'_>, args: &[&str]) -> Result<Outcome> {
+    Ok(Outcome::whole(limited(scene, &cargo(args), |_| ())?, ""))
+}
+
+fn deny(scene: &Scene<'_>) -> Result<Outcome> {
+    let program = cargo_deny().context("no cargo-deny")?;
+    let deny = |checks: &[&str]| {
+        let mut command = Command::new(&program);
+        command
+            .args(["--log-level", "error", "--workspace", "--config", ".deny.toml", "check"])
+            .args(checks);
+        command.current_dir(shell::root());
+        command
+    };
+    let mut ok = limited(scene, &deny(&["bans", "licenses", "sources"]), |_| ())?;
+    let mut note = "advisories: not run, no database here";
+    if has_advisories() {
+        ok &= limited(scene, &deny(&["--disable-fetch", "advisories"]), |_| ())?;
+        note = "advisories: run on the database found here";
+    }
+    Ok(Outcome::whole(ok, note))
+}
+
+/// Whether a copy of the advisory database is where cargo-deny looks for one.
+fn has_advisories() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let databases = home.and_then(|home| std::fs::read_dir(home.join("advisory-dbs")).ok());
+    databases
+        .into_iter()
+        .flatten()
+        .flatten()
+        .any(|entry| entry.path().join("crates").is_dir())
+}
+
+fn tests(scene: &Scene<'_>, args: &[&str], database: Database) -> Result<Outcome> {
+    let mut command = cargo(args);
+    command.envs(scene.variables.iter().cloned());
+    command.env("KABINET_TEST_DB", if database == Database::Sqlite { "sqlite" } else { "postgres" });
+    let mut tally = Tally::default();
+    let ok = limited(scene, &command, |line| tally.read_cargo(line))?;
+    Ok(Outcome::counted(ok, tally))
+}
+
+fn suite(scene: &Scene<'_>, name: &str, database: Database) -> Result<Outcome> {
+    let file = format!("tests/tests/{name}/main.rs");
+    if !shell::root().join(&file).is_file() {
+        return Ok(Outcome::could_not_run(format!("{file} does not exist")));
+    }
+    let lacks = |key: &str| !scene.variables.iter().any(|(name, _)| *name == key);
+    if database == Database::Postgres && (lacks("KABINET_TEST_POSTGRES") || lacks("KABINET_TEST_REDIS")) {
+        return Ok(Outcome::could_not_run("could not run: PostgreSQL or Redis did not start"));
+    }
+    tests(scene, &["test", "-p", "kabinet-tests", "--test", name, "--no-fail-fast"], database)
+}
+
+fn browser(scene: &Scene<'_>) -> Result<Outcome> {
+    let program = "tests/e2e/run.mjs";
+    if !shell::root().join(program).is_file() {
+        return Ok(Outcome::could_not_run(format!("{program} does not exist")));
+    }
+    if !limited(scene, &cargo(&["build", "-p", "kabinet", "-p", "kabinet-demo"]), |_| ())? {
+        return Ok(Outcome::could_not_run("the binaries do not build"));
+    }
+    let built = |name: &str| shell::target().join("debug").join(name);
+    let mut command = Command::new("node");
+    command
+        .arg(program)
+        .arg("--binary")
+        .arg(built("kabinet"))
+        .arg("--demo")
+        .arg(built("kabinet-demo"));
+    command.current_dir(shell::root()).env("PATH", install::path_with_node()?);
+    command.envs(scene.variables.iter().cloned());
+    command.env("E2E_PYTHON", crate::needs::venv().join("bin/python"));
+    let mut tally = Tally::default();
+    let ok = limited(scene, &command, |line| tally.read_plain(line))?;
+    Ok(Outcome::counted(ok, tally))
+}
+
+fn canaries(scene: &Scene<'_>) -> Result<Outcome> {
+    let (leaks, read) = canary::search(&scene.logs)?;
+    for leak in &leaks {
+        println!("{leak}");
+    }
+    let note = match (read, leaks.len()) {
+        (0, _) => "nothing was logged, so nothing was searched".to_owned(),
+        (read, 0) => format!("{read} log files"),
+        (_, leaks) => format!("{leaks} lines of the logs hold a secret"),
+    };
+    Ok(Outcome::whole(read > 0 && leaks.is_empty(), note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_ran_no_test_has_failed() {
+        let outcome = Outcome::counted(true, Tally::default());
+        assert!(!outcome.ok);
+        assert_eq!(outcome.tally.failed, 1);
+    }
+
+    #[test]
+    fn a_part_that_skipped_a_test_has_failed() {
+        assert!(!Outcome::counted(true, Tally { passed: 3, failed: 0, ignored: 1 }).ok);
+    }
+
+    #[test]
+    fn a_part_whose_tests_all_passed_has_passed_with_their_number() {
+        let outcome = Outcome::counted(true, Tally { passed: 3, failed: 0, ignored: 0 });
+        assert!(outcome.ok);
+        assert_eq!(outcome.tally.passed, 3);
+    }
+}

@@ -1,0 +1,82 @@
+// `kabinet-demo`: everything that a first look at the product shows, clicked through.
+
+import { strict as assert } from 'node:assert';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { claims, register, signIn } from '../lib/person.mjs';
+import { Outbox } from '../lib/outbox.mjs';
+import { Background, logFile, until } from '../lib/process.mjs';
+import { newPhone, PASSWORD } from '../lib/provider.mjs';
+import { test } from '../lib/report.mjs';
+
+/** Starts the demo in an empty directory and gives what it printed once everything answers. */
+async function withDemo(world, body) {
+  if (!world.demo) throw new Error('--demo PATH is missing');
+  const dir = mkdtempSync(join(tmpdir(), 'kabinet-e2e-demo-'));
+  const out = join(dir, 'stdout');
+  const args = ['--json', '--dir', join(dir, 'demo')];
+  const demo = new Background(world.demo, args, { cwd: dir, env: process.env, log: logFile('demo', dir), out });
+  try {
+    const line = await until(() => {
+      if (demo.result !== undefined) throw new Error(`the demo ended (${demo.result}): ${demo.tail()}`);
+      return /^(\{.*\})\n/.exec(readFileSync(out, 'utf8'))?.[1];
+    }, () => `the demo printed no JSON: ${demo.tail()}`, 30_000);
+    await body(JSON.parse(line));
+  } finally {
+    await demo.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** The page of a relying party, signed out: the sign-in link leads to the provider's own page. */
+async function start(page, party) {
+  await page.goto(party.url);
+  await page.click('#sign-in');
+}
+
+export default [
+  test('the demo prints its parts, and both products sign the ready account in and out', (world) =>
+    withDemo(world, async (demo) => {
+      assert.match(demo.issuer, /^http:\/\/localhost:\d+$/);
+      assert.equal(demo.relying_parties.length, 2);
+      assert.deepEqual(Object.keys(demo.standins).sort(), ['esia', 'telegram', 'toolbox', 'upstream']);
+      for (const party of demo.relying_parties) {
+        assert.ok(party.name.length > 0, 'a product has a name');
+        await world.browser.visit(async (page) => {
+          await start(page, party);
+          await signIn(page, demo.account);
+          const { sub, iss } = await claims(page);
+          assert.equal(iss, demo.issuer);
+          await world.browser.picture(page, `demo-${demo.relying_parties.indexOf(party)}`);
+          for (const other of demo.relying_parties) {
+            if (other === party) continue;
+            await start(page, other);
+            assert.equal((await claims(page)).sub, sub, 'the other product sees the same person, without a password');
+          }
+          await page.goto(party.url);
+          await page.click('#sign-out');
+          await page.locator('#logout-confirm, #sign-in').first().waitFor();
+          if (await page.locator('#logout-confirm').count()) await page.click('#logout-confirm #submit');
+          await page.goto(party.url);
+          await page.click('#sign-in');
+          await page.locator('#login-form').waitFor();
+        });
+      }
+    })),
+
+  test('the demo shows a sent code on a page', (world) =>
+    withDemo(world, (demo) =>
+      world.browser.visit(async (page, context) => {
+        const phone = newPhone();
+        await start(page, demo.relying_parties[0]);
+        await page.click('#go-register');
+        const outbox = new Outbox(demo.outbox);
+        await register(page, { phone, password: PASSWORD }, outbox);
+        const code = await outbox.code(phone);
+        const shown = await context.newPage();
+        await shown.goto(demo.relying_parties[0].url);
+        await shown.locator('a[href*=outbox]').first().click();
+        await shown.getByText(code).first().waitFor();
+      }))),
+].flat();

@@ -1,0 +1,137 @@
+// Chromium and the people in it. Every visit is its own browser profile, and every visit fails when
+// a page logged an error (a refused inline script or style among them) or when a request left for
+// another host than this machine's.
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { inflateSync } from 'node:zlib';
+import axe from 'axe-core';
+import { chromium } from 'playwright-core';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const OWN_HOSTS = new Set(['localhost', '127.0.0.1']);
+const VIEWS = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
+const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+
+export class Browser {
+  static async start(shots) {
+    const browser = new Browser();
+    browser.shots = shots;
+    if (shots) mkdirSync(shots, { recursive: true });
+    browser.chromium = await chromium.launch({
+      executablePath: process.env.E2E_CHROMIUM ?? '/usr/bin/chromium',
+      args: FLAGS,
+    });
+    return browser;
+  }
+
+  stop() {
+    return this.chromium.close();
+  }
+
+  /** Runs `body` with a page of a new profile, and checks afterwards what the pages did. */
+  async visit(body, { scripts = true, ...options } = {}) {
+    const context = await this.chromium.newContext({
+      javaScriptEnabled: scripts,
+      locale: 'ru-RU',
+      timezoneId: 'Europe/Moscow',
+      ...options,
+    });
+    context.setDefaultTimeout(10_000);
+    const faults = watch(context);
+    const page = await context.newPage();
+    try {
+      await body(page, context);
+    } catch (error) {
+      throw await this.described(error, context, faults);
+    } finally {
+      await context.close();
+    }
+    if (faults.length) throw new Error(faults.join('\n'));
+  }
+
+  /** The error with what the person saw, and a picture when pictures are wanted. */
+  async described(error, context, faults) {
+    const seen = [];
+    for (const [n, page] of context.pages().entries()) {
+      const text = await page.locator('body').innerText({ timeout: 1_000 }).catch(() => '');
+      seen.push(`on ${page.url().slice(0, 200)}: ${text.replace(/\s+/g, ' ').slice(0, 500)}`);
+      if (this.shots) await page.screenshot({ path: join(this.shots, `failed-${Date.now()}-${n}.png`) }).catch(() => {});
+    }
+    error.stack = [error.stack, ...seen, ...faults].join('\n');
+    return error;
+  }
+
+  /** Pictures of the page as it stands: phone and desktop, light and dark. Nothing without --shots. */
+  async picture(page, name) {
+    if (!this.shots) return;
+    const before = page.viewportSize();
+    for (const [view, size] of Object.entries(VIEWS)) {
+      for (const colorScheme of ['light', 'dark']) {
+        await page.setViewportSize(size);
+        await page.emulateMedia({ colorScheme });
+        await page.screenshot({ path: join(this.shots, `${name}-${view}-${colorScheme}.png`), fullPage: true });
+      }
+    }
+    await page.emulateMedia({ colorScheme: null });
+    await page.setViewportSize(before);
+  }
+}
+
+function watch(context) {
+  const faults = [];
+  const documents = new Set();
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    if (request.isNavigationRequest()) documents.add(request.url());
+    if (/^(https?|wss?):$/.test(url.protocol) && !OWN_HOSTS.has(url.hostname)) faults.push(`a request left for ${url.href}`);
+  });
+  context.on('console', (message) => {
+    const refusedPage = /status of 4\d\d/.test(message.text()) && documents.has(message.location().url);
+    if (message.type() === 'error' && !refusedPage) faults.push(`console error on ${message.location().url}: ${message.text()}`);
+  });
+  context.on('weberror', (error) => faults.push(`script error: ${error.error()}`));
+  return faults;
+}
+
+/** What axe finds against WCAG 2.2 AA, as lines; empty is good. */
+export async function accessibilityFaults(page) {
+  await page.evaluate(axe.source);
+  const violations = await page.evaluate(async (tags) => {
+    const found = await window.axe.run(document, { runOnly: { type: 'tag', values: tags } });
+    return found.violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.html} ${node.failureSummary}`) }));
+  }, AXE_TAGS);
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).join(' | ')}`);
+}
+
+/** How bright one pixel of the page is, from 0 (black) to 255 (white). */
+export async function brightness(page, x, y) {
+  const png = await page.screenshot({ clip: { x, y, width: 1, height: 1 } });
+  const data = [];
+  for (let at = 8; at < png.length; at += 12 + png.readUInt32BE(at)) {
+    if (png.toString('latin1', at + 4, at + 8) === 'IDAT') data.push(png.subarray(at + 8, at + 8 + png.readUInt32BE(at)));
+  }
+  // The first byte of a row names its filter; on a single pixel every filter leaves the value as it is.
+  const [, red, green, blue] = inflateSync(Buffer.concat(data));
+  return Math.round(0.2126 * red + 0.7152 * green + 0.0722 * blue);
+}
+
+/** Presses Tab until the element with this id has the focus; gives the ids passed on the way. */
+export async function tabTo(page, id, most = 40) {
+  const passed = [];
+  for (let n = 0; n <= most; n += 1) {
+    const now = await page.evaluate(() => document.activeElement?.id ?? '');
+    if (now === id) return passed;
+    passed.push(now);
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not reach #${id}; it passed ${passed.join(', ')}`);
+}

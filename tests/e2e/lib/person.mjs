@@ -1,0 +1,64 @@
+// What a person does on the provider's pages, by the ids that the pages promise.
+
+import { strict as assert } from 'node:assert';
+
+/** Clicks what leads to another page, and waits until that page is there. */
+export async function follow(page, selector) {
+  const arrived = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
+  await Promise.all([arrived, page.click(selector)]);
+  await page.waitForLoadState();
+}
+
+/** Fills a login or registration form; changes to the e-mail form first where needed. */
+export async function identify(page, form, { phone, email, password }) {
+  await page.locator(`#${form}`).waitFor();
+  const field = phone ? 'phone' : 'email';
+  if ((await page.locator(`#${form} #${field}`).count()) === 0) await page.click('#toggle-identifier');
+  await page.locator(`#${form} #${field}`).fill(phone ?? email);
+  await page.locator(`#${form} #password`).fill(password);
+}
+
+/** Signs in on the sign-in page. */
+export async function signIn(page, person) {
+  await identify(page, 'login-form', person);
+  await follow(page, '#login-form #submit');
+}
+
+/** Registers on the registration page, up to the success page's link. */
+export async function register(page, person, outbox) {
+  const to = person.phone ?? person.email;
+  const before = outbox.messages(to).length;
+  await identify(page, 'register-form', person);
+  await page.check('#register-form #pd-consent');
+  await page.click('#register-form #submit');
+  await page.locator('#code-form').waitFor();
+  await page.locator('#code-form #code').fill(await outbox.code(to, before));
+  await page.click('#code-form #submit');
+  await page.locator('#continue').waitFor();
+}
+
+/** Confirms the sign-out if the provider asks, and waits for the product's farewell. */
+export async function confirmSignOut(page) {
+  await page.locator('#logout-confirm, #bye').first().waitFor();
+  if (await page.locator('#logout-confirm').count()) await page.click('#logout-confirm #submit');
+  await page.locator('#bye').waitFor();
+}
+
+/** The JSON that a relying party shows in the element with this id. */
+export async function json(page, id) {
+  const text = await page.locator(`#${id}`).innerText();
+  return JSON.parse(text);
+}
+
+/** The verified claims shown by a relying party; its refusal, if it shows one, is the error. */
+export async function claims(page) {
+  await page.locator('#claims, #refused').first().waitFor();
+  if (await page.locator('#refused').count()) assert.fail(`the relying party refused: ${await page.locator('#refused').innerText()}`);
+  return json(page, 'claims');
+}
+
+/** The error code that a relying party got from the provider. */
+export async function refusal(page) {
+  await page.locator('#claims, #refused').first().waitFor();
+  return (await json(page, 'refused')).error;
+}

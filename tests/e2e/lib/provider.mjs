@@ -1,0 +1,98 @@
+// The built binary on an empty SQLite: migrated, serving, with clients and people made by its CLI.
+//
+// The issuer is http://localhost:PORT and every relying party lives on 127.0.0.1, so that they are
+// different sites for the browser, as in production.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Outbox } from './outbox.mjs';
+import { Background, freePort, logFile, run } from './process.mjs';
+
+/** Secrets of these tests begin so, and no log may hold one. */
+export const CANARY = 'CANARY-';
+export const PASSWORD = `${CANARY}лошадь-батарея-скрепка-7`;
+export const WRONG_PASSWORD = `${CANARY}не тот пароль вовсе`;
+
+let people = 0;
+
+/** A phone number that no other test of this run uses. */
+export function newPhone() {
+  return `+7916${String(2_000_000 + ++people * 37).padStart(7, '0')}`;
+}
+
+/** An address that no other test of this run uses. */
+export function newEmail() {
+  return `person-${++people}@example.test`;
+}
+
+export class Provider {
+  static async start(binary, name = 'kabinet') {
+    const provider = new Provider();
+    provider.binary = binary;
+    provider.name = name;
+    provider.dir = mkdtempSync(join(tmpdir(), 'kabinet-e2e-'));
+    const [port, adminPort] = [await freePort(), await freePort()];
+    provider.issuer = `http://localhost:${port}`;
+    provider.outbox = new Outbox(join(provider.dir, 'outbox.jsonl'));
+    provider.env = {
+      ...process.env,
+      KABINET__ISSUER: provider.issuer,
+      KABINET__LISTEN: `127.0.0.1:${port}`,
+      KABINET__ADMIN_LISTEN: `127.0.0.1:${adminPort}`,
+      KABINET__STORE__URL: `sqlite:${join(provider.dir, 'kabinet.db')}`,
+      KABINET__DELIVERY__OUTBOX: provider.outbox.path,
+    };
+    await provider.cli(['migrate']);
+    await provider.serve();
+    return provider;
+  }
+
+  async serve() {
+    const log = logFile(this.name, this.dir);
+    this.process = new Background(this.binary, ['serve'], { cwd: this.dir, env: this.env, log });
+    await this.process.answers(`${this.issuer}/.well-known/openid-configuration`);
+  }
+
+  /** Kills the server without a word and starts it again. */
+  async restart() {
+    await this.process.stop('SIGKILL');
+    await this.serve();
+  }
+
+  async stop() {
+    await this.process?.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  cli(args, stdin) {
+    return run(this.binary, args, { cwd: this.dir, env: this.env, stdin });
+  }
+
+  async json(args, stdin) {
+    return JSON.parse(await this.cli([...args, '--json'], stdin));
+  }
+
+  /** Registers a client; the result has `client_id` and, unless it is public, `client_secret`. */
+  client(name, { profile = 'web', redirectUris, logoutUris = [], firstParty = false, more = [] }) {
+    const args = ['client', 'create', name, '--profile', profile];
+    for (const uri of redirectUris) args.push('--redirect-uri', uri);
+    for (const uri of logoutUris) args.push('--post-logout-redirect-uri', uri);
+    if (firstParty) args.push('--first-party');
+    return this.json([...args, ...more]);
+  }
+
+  /** A person with a confirmed phone, or with an e-mail address when `email` is given. */
+  async person({ email, phone = email ? undefined : newPhone() } = {}) {
+    const contact = email ? ['--email', email] : ['--phone', phone];
+    const { sub } = await this.json(['user', 'create', ...contact, '--password-stdin'], `${PASSWORD}\n`);
+    return { sub, phone, email, password: PASSWORD };
+  }
+
+  /** An address of the provider, with a query. */
+  url(path, query = {}) {
+    const url = new URL(path, this.issuer);
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    return url.href;
+  }
+}

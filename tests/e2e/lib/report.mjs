@@ -1,0 +1,72 @@
+// What a test is, which of them run, and how the result is told.
+//
+// A suite is a list of tests; a test has a sentence for a name and gets the world (provider,
+// browser, options). The last line printed is `N passed, N failed`.
+
+const LIMIT = 60_000;
+
+export const test = (name, body) => [{ name, body: (world) => body(world, {}) }];
+
+/** The same test with and without JavaScript in the browser. */
+export function bothWays(name, body) {
+  return [
+    { name: `${name} (with scripts)`, body: (world) => body(world, { scripts: true }) },
+    { name: `${name} (without scripts)`, body: (world) => body(world, { scripts: false }) },
+  ];
+}
+
+export class Report {
+  constructor(only, suites) {
+    this.only = only;
+    this.wholeSuite = suites.includes(only);
+    this.passed = 0;
+    this.failed = 0;
+  }
+
+  wanted(suite, tests) {
+    if (!this.only || suite === this.only) return tests;
+    return this.wholeSuite ? [] : tests.filter(({ name }) => name.includes(this.only));
+  }
+
+  async runTest(suite, { name, body }, world) {
+    const begun = Date.now();
+    try {
+      await within(LIMIT, body(world));
+      this.passed += 1;
+      console.log(`ok      ${suite}: ${name} (${Date.now() - begun} ms)`);
+    } catch (error) {
+      this.failure(`${suite}: ${name} (${Date.now() - begun} ms)`, error);
+    }
+  }
+
+  failure(name, error) {
+    this.failed += 1;
+    console.log(`not ok  ${name}\n${told(error).replace(/^/gm, '        ')}`);
+  }
+
+  /** Prints the last line; true when everything passed and something ran. */
+  close() {
+    if (this.passed + this.failed === 0) this.failure('the run', `no test is named ${this.only}`);
+    console.log(`${this.passed} passed, ${this.failed} failed`);
+    return this.failed === 0;
+  }
+}
+
+/** An error without colours and without the frames that every test has. */
+function told(error) {
+  const text = String(error?.stack ?? error).replace(/\u001b\[[0-9;]*m/g, '');
+  const lines = text.split('\n').filter((line) => !/^\s+at .*(lib\/(browser|report)\.mjs|run\.mjs|node:internal)/.test(line));
+  return lines.filter((line) => line.trim()).join('\n');
+}
+
+async function within(limit, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not finished after ${limit} ms`)), limit);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,38 @@
+// Relying parties written in Python: one file each, started with the suite's own interpreter.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Background, freePort } from '../lib/process.mjs';
+
+const PYTHON = process.env.E2E_PYTHON ?? new URL('../../../target/e2e-venv/bin/python', import.meta.url).pathname;
+
+/** Starts `parties/NAME/app.py` as a client of the provider, runs `body(url)`, and ends it. */
+export async function withPythonParty(provider, name, callback, body) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const dir = mkdtempSync(join(tmpdir(), `kabinet-e2e-${name}-`));
+  const client = await provider.client(name, { redirectUris: [`${url}${callback}`], firstParty: true });
+  const env = {
+    ...process.env,
+    CLIENT_ID: client.client_id,
+    CLIENT_SECRET: client.client_secret,
+    DIR: dir,
+    ISSUER: provider.issuer,
+    PORT: String(port),
+    PYTHONDONTWRITEBYTECODE: '1',
+    PYTHONUNBUFFERED: '1',
+  };
+  const app = new URL(`${name}/app.py`, import.meta.url).pathname;
+  const party = new Background(PYTHON, [app], { cwd: dir, env, log: join(dir, 'log') });
+  try {
+    await party.answers(`${url}/`);
+    await body(url);
+  } catch (error) {
+    error.stack += `\n${name} wrote: ${party.tail()}`;
+    throw error;
+  } finally {
+    await party.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,68 @@
+// The browser part of the test suite:
+//
+//   node tests/e2e/run.mjs --binary PATH --demo PATH [--only NAME] [--shots DIR]
+//
+// starts the built provider on an empty SQLite, four relying parties that nobody here wrote, and
+// Chromium. --only takes the name of a suite or a part of a test's name; --shots keeps pictures of
+// every page. E2E_PYTHON, E2E_CHROMIUM, E2E_APACHE and E2E_APACHE_MODULES name other places of those
+// programs, KABINET_TEST_LOGS a directory for the servers' logs. The last line is
+// `N passed, N failed`; the exit code is 0 only when nothing failed and nothing was left out.
+
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Browser } from './lib/browser.mjs';
+import { Provider } from './lib/provider.mjs';
+import { Report } from './lib/report.mjs';
+
+const LANES = 2;
+
+// The longest come first, so that both lanes end at about the same time.
+const SUITES = {
+  pages: './journeys/pages.mjs',
+  flow: './journeys/flow.mjs',
+  registration: './journeys/registration.mjs',
+  'openid-client': './parties/openid-client/party.mjs',
+  authlib: './parties/authlib/party.mjs',
+  social: './parties/social/party.mjs',
+  apache: './parties/apache/party.mjs',
+  'sign-in': './journeys/sign-in.mjs',
+  sessions: './journeys/sessions.mjs',
+  consent: './journeys/consent.mjs',
+  'sign-out': './journeys/sign-out.mjs',
+  account: './journeys/account.mjs',
+  demo: './journeys/demo.mjs',
+};
+
+const { values } = parseArgs({
+  options: { binary: { type: 'string' }, demo: { type: 'string' }, only: { type: 'string' }, shots: { type: 'string' } },
+});
+const report = new Report(values.only, Object.keys(SUITES));
+const path = (name) => values[name] && resolve(values[name]);
+const world = { binary: path('binary'), demo: path('demo') };
+
+/** Takes suites from the list until none is left; every test has its own product, person and browser profile. */
+async function runLane(suites) {
+  for (let next = suites.shift(); next; next = suites.shift()) {
+    const [name, tests] = next;
+    for (const test of tests) await report.runTest(name, test, world);
+  }
+}
+
+try {
+  const chosen = [];
+  for (const [name, file] of Object.entries(SUITES)) {
+    const tests = report.wanted(name, (await import(file)).default);
+    if (tests.length) chosen.push([name, tests]);
+  }
+  world.browser = await Browser.start(path('shots'));
+  if (chosen.some(([name]) => name !== 'demo')) {
+    if (!world.binary) throw new Error('--binary PATH is missing');
+    world.provider = await Provider.start(world.binary);
+  }
+  await Promise.all(Array.from({ length: LANES }, () => runLane(chosen)));
+} catch (error) {
+  report.failure('the run itself', error);
+}
+await world.browser?.stop().catch(() => {});
+await world.provider?.stop().catch(() => {});
+process.exit(report.close() ? 0 : 1);
