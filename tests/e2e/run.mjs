@@ -8,6 +8,7 @@
 // programs, KABINET_TEST_LOGS a directory for the servers' logs. The last line is
 // `N passed, N failed`; the exit code is 0 only when nothing failed and nothing was left out.
 
+import { strict as assert } from 'node:assert';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Browser } from './lib/browser.mjs';
@@ -31,6 +32,11 @@ const SUITES = {
   'sign-out': './journeys/sign-out.mjs',
   account: './journeys/account.mjs',
   demo: './journeys/demo.mjs',
+};
+
+const NO_ERRORS = {
+  name: 'the provider logged no error of its own while all this went on',
+  body: async ({ provider }) => assert.deepEqual(provider.loggedErrors(), []),
 };
 
 const { values } = parseArgs({
@@ -60,6 +66,7 @@ try {
     world.provider = await Provider.start(world.binary);
   }
   await Promise.all(Array.from({ length: LANES }, () => runLane(chosen)));
+  if (world.provider) await report.runTest('log', NO_ERRORS, world);
 } catch (error) {
   report.failure('the run itself', error);
 }

@@ -106,7 +106,13 @@ impl Record {
     /// A record of an event without particulars.
     #[must_use]
     pub fn of(event: Event) -> Self {
-        Self { event, user: None, client: None, session: None, data: Map::new() }
+        Self {
+            event,
+            user: None,
+            client: None,
+            session: None,
+            data: Map::new(),
+        }
     }
 
     /// Names the person.

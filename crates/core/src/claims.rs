@@ -7,15 +7,50 @@ use crate::user::User;
 
 /// Claims of the scope `profile` that are stored as given; `updated_at` and `preferred_username` are computed.
 const PROFILE: [&str; 13] = [
-    "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender",
-    "birthdate", "zoneinfo", "locale",
+    "name",
+    "family_name",
+    "given_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
 ];
 
 /// Every claim that the provider can give, for `claims_supported`.
 pub const SUPPORTED: [&str; 27] = [
-    "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "name", "family_name", "given_name", "middle_name",
-    "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
-    "email", "phone_number", "address",
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "sid",
+    "name",
+    "family_name",
+    "given_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "phone_number",
+    "address",
 ];
 
 /// What is wrong with claims that someone wants to store.
@@ -44,7 +79,10 @@ pub fn check(claims: &Map<String, Value>) -> Result<(), BadClaim> {
                 }
             }
             name if PROFILE.contains(&name) => {
-                if !value.as_str().is_some_and(|text| text.chars().count() <= 1000 && !text.chars().any(char::is_control)) {
+                if !value
+                    .as_str()
+                    .is_some_and(|text| text.chars().count() <= 1000 && !text.chars().any(char::is_control))
+                {
                     return bad("must be a string of at most 1000 characters without control characters");
                 }
             }
@@ -137,7 +175,14 @@ mod tests {
     fn only_standard_claims_of_the_right_type_are_stored() {
         let check = |value: Value| check(value.as_object().unwrap());
         assert_eq!(check(json!({"name": "Иван", "address": {"locality": "Калуга"}})), Ok(()));
-        for bad in [json!({"name": 5}), json!({"address": "Калуга"}), json!({"is_admin": true}), json!({"email": "a@b.ru"}), json!({"sub": "x"}), json!({"name": "a\nb"})] {
+        for bad in [
+            json!({"name": 5}),
+            json!({"address": "Калуга"}),
+            json!({"is_admin": true}),
+            json!({"email": "a@b.ru"}),
+            json!({"sub": "x"}),
+            json!({"name": "a\nb"}),
+        ] {
             assert!(check(bad.clone()).is_err(), "{bad}");
         }
     }

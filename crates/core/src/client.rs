@@ -226,16 +226,26 @@ impl ClientMetadata {
     pub fn of_profile(profile: Profile, name: &str) -> Self {
         use GrantType::{AuthorizationCode, ClientCredentials, DeviceCode, RefreshToken};
         let (grants, auth, scope): (&[GrantType], AuthMethod, &str) = match profile {
-            Profile::Web => {
-                (&[AuthorizationCode, RefreshToken], AuthMethod::ClientSecretBasic, "openid profile email phone address offline_access")
+            Profile::Web => (
+                &[AuthorizationCode, RefreshToken],
+                AuthMethod::ClientSecretBasic,
+                "openid profile email phone address offline_access",
+            ),
+            Profile::Spa => {
+                (&[AuthorizationCode, RefreshToken], AuthMethod::None, "openid profile email phone address")
             }
-            Profile::Spa => (&[AuthorizationCode, RefreshToken], AuthMethod::None, "openid profile email phone address"),
-            Profile::Native => {
-                (&[AuthorizationCode, RefreshToken], AuthMethod::None, "openid profile email phone address offline_access")
-            }
+            Profile::Native => (
+                &[AuthorizationCode, RefreshToken],
+                AuthMethod::None,
+                "openid profile email phone address offline_access",
+            ),
             Profile::Machine => (&[ClientCredentials], AuthMethod::ClientSecretBasic, ""),
             Profile::Device => (&[DeviceCode, RefreshToken], AuthMethod::None, "openid profile offline_access"),
-            Profile::OneC => (&[AuthorizationCode, RefreshToken], AuthMethod::ClientSecretBasic, "openid profile email phone"),
+            Profile::OneC => (
+                &[AuthorizationCode, RefreshToken],
+                AuthMethod::ClientSecretBasic,
+                "openid profile email phone",
+            ),
         };
         let redirects = grants.contains(&AuthorizationCode);
         Self {
@@ -274,7 +284,7 @@ impl ClientMetadata {
         if self.grant_types.is_empty() {
             return bad("grant_types", "must name at least one grant type");
         }
-        if grants(GrantType::AuthorizationCode) != !self.response_types.is_empty() {
+        if grants(GrantType::AuthorizationCode) == self.response_types.is_empty() {
             return bad("response_types", "must go with the grant type authorization_code (RFC 7591 section 2.1)");
         }
         if let Some(other) = self.response_types.iter().find(|r| *r != "code") {
@@ -282,7 +292,10 @@ impl ClientMetadata {
         }
         // RFC 6749 §4.4: client credentials are for confidential clients only.
         if grants(GrantType::ClientCredentials) && self.is_public() {
-            return bad("grant_types", "client_credentials needs a client that authenticates (RFC 6749 section 4.4)");
+            return bad(
+                "grant_types",
+                "client_credentials needs a client that authenticates (RFC 6749 section 4.4)",
+            );
         }
         if self.grant_types == [GrantType::RefreshToken] {
             return bad("grant_types", "refresh_token needs a grant that gives refresh tokens");
@@ -308,14 +321,19 @@ impl ClientMetadata {
             return bad("must have 1 to 100 characters");
         }
         // Look-alikes and reordering in a name that people are asked to trust.
-        let hostile = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let hostile = |c: char| {
+            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
         if self.client_name.chars().any(hostile) {
             return bad("must not hold control or direction characters");
         }
         if let Some(uri) = &self.client_uri
             && !url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
         {
-            return Err(BadClient { field: "client_uri", detail: "must be an http or https URL".to_owned() });
+            return Err(BadClient {
+                field: "client_uri",
+                detail: "must be an http or https URL".to_owned(),
+            });
         }
         Ok(())
     }
@@ -323,7 +341,10 @@ impl ClientMetadata {
     fn check_redirects(&self) -> Result<(), BadClient> {
         let wants = self.grant_types.contains(&GrantType::AuthorizationCode);
         if wants && self.redirect_uris.is_empty() {
-            return Err(BadClient { field: "redirect_uris", detail: "at least one is needed".to_owned() });
+            return Err(BadClient {
+                field: "redirect_uris",
+                detail: "at least one is needed".to_owned(),
+            });
         }
         if !wants && !self.redirect_uris.is_empty() {
             return Err(BadClient {
@@ -331,7 +352,10 @@ impl ClientMetadata {
                 detail: "this client has no grant type that redirects".to_owned(),
             });
         }
-        let lists = [("redirect_uris", &self.redirect_uris), ("post_logout_redirect_uris", &self.post_logout_redirect_uris)];
+        let lists = [
+            ("redirect_uris", &self.redirect_uris),
+            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
+        ];
         for (field, uris) in lists {
             for uri in uris {
                 check_registration(uri, self.private_schemes())
@@ -342,7 +366,11 @@ impl ClientMetadata {
     }
 
     fn private_schemes(&self) -> PrivateSchemes {
-        if self.profile == Profile::Native { PrivateSchemes::Allowed } else { PrivateSchemes::Refused }
+        if self.profile == Profile::Native {
+            PrivateSchemes::Allowed
+        } else {
+            PrivateSchemes::Refused
+        }
     }
 
     /// Whether the client cannot keep a secret (RFC 6749 §2.1).
@@ -366,14 +394,22 @@ impl ClientMetadata {
     /// The redirect URI that a request asks for, if it is one of the client's.
     #[must_use]
     pub fn find_redirect<'a>(&self, asked: &'a str) -> Option<&'a str> {
-        let port = if self.profile == Profile::Native { LoopbackPort::Any } else { LoopbackPort::Exact };
+        let port = if self.profile == Profile::Native {
+            LoopbackPort::Any
+        } else {
+            LoopbackPort::Exact
+        };
         find(&self.redirect_uris, asked, port)
     }
 
     /// The post-logout redirect URI that a request asks for, if it is one of the client's.
     #[must_use]
     pub fn find_post_logout<'a>(&self, asked: &'a str) -> Option<&'a str> {
-        let port = if self.profile == Profile::Native { LoopbackPort::Any } else { LoopbackPort::Exact };
+        let port = if self.profile == Profile::Native {
+            LoopbackPort::Any
+        } else {
+            LoopbackPort::Exact
+        };
         find(&self.post_logout_redirect_uris, asked, port)
     }
 
@@ -417,7 +453,10 @@ impl Client {
     /// Whether `secret` is one of the client's that is good at `now`; constant time for each of them.
     #[must_use]
     pub fn knows_secret(&self, secret: &str, now: Timestamp) -> bool {
-        self.secrets.iter().filter(|s| s.expires_at.is_none_or(|end| end > now)).fold(false, |found, s| s.hash.matches(secret) | found)
+        self.secrets
+            .iter()
+            .filter(|s| s.expires_at.is_none_or(|end| end > now))
+            .fold(false, |found, s| s.hash.matches(secret) | found)
     }
 }
 
@@ -440,7 +479,8 @@ mod tests {
 
     #[test]
     fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
-        let cases: [(&str, fn(&mut ClientMetadata)); 9] = [
+        type Spoil = fn(&mut ClientMetadata);
+        let cases: [(&str, Spoil); 9] = [
             ("client_name", |c| c.client_name = "  ".to_owned()),
             ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
             ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),

@@ -82,7 +82,11 @@ impl Contact {
         match self.kind {
             ContactKind::Phone => match self.value.strip_prefix("+7") {
                 Some(rest) if rest.len() == 10 => format!("+7 {} •••-••-{}", &rest[..3], &rest[8..]),
-                _ => format!("{}•••{}", &self.value[..3.min(self.value.len())], &self.value[self.value.len().saturating_sub(2)..]),
+                _ => format!(
+                    "{}•••{}",
+                    &self.value[..3.min(self.value.len())],
+                    &self.value[self.value.len().saturating_sub(2)..]
+                ),
             },
             ContactKind::Email => match self.value.split_once('@') {
                 Some((local, domain)) => format!("{}•••@{domain}", local.chars().next().unwrap_or('•')),
@@ -100,7 +104,8 @@ impl fmt::Debug for Contact {
 
 fn normal_phone(typed: &str) -> Option<String> {
     let typed = typed.trim();
-    let separator = |c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    let separator =
+        |c: char| c.is_whitespace() || matches!(c, '-' | '(' | ')' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}');
     let bare: String = typed.chars().filter(|c| !separator(*c)).collect();
     let (international, digits) = match (bare.strip_prefix('+'), bare.strip_prefix("00")) {
         (Some(rest), _) | (None, Some(rest)) => (true, rest),
@@ -109,7 +114,10 @@ fn normal_phone(typed: &str) -> Option<String> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let russian = |rest: &str| (rest.len() == 10 && !rest.starts_with("800") && !rest.starts_with(['0', '1', '2'])).then(|| format!("+7{rest}"));
+    let russian = |rest: &str| {
+        (rest.len() == 10 && !rest.starts_with("800") && !rest.starts_with(['0', '1', '2']))
+            .then(|| format!("+7{rest}"))
+    };
     match digits.as_bytes() {
         [b'7', ..] => russian(&digits[1..]),
         [b'8', ..] if !international && digits.len() == 11 => russian(&digits[1..]),
@@ -128,8 +136,12 @@ fn normal_email(typed: &str) -> Option<String> {
     if local.is_empty() || local.len() > 64 || dots || !local.bytes().all(atext) {
         return None;
     }
-    let url::Host::Domain(domain) = url::Host::parse(domain).ok()? else { return None };
-    let labels_ok = domain.split('.').all(|l| !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-'));
+    let url::Host::Domain(domain) = url::Host::parse(domain).ok()? else {
+        return None;
+    };
+    let labels_ok = domain
+        .split('.')
+        .all(|l| !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-'));
     let chars_ok = domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
     if !domain.contains('.') || domain.len() > 253 || !labels_ok || !chars_ok {
         return None;
@@ -143,26 +155,73 @@ mod tests {
 
     #[test]
     fn every_way_of_typing_a_number_gives_one_form() {
-        for typed in ["8 (910) 594-08-99", "89105940899", "9105940899", "+7 910 594 08 99", "7 910 5940899", "007 910 594 08 99", "+7\u{a0}(910)\u{a0}594\u{2011}08\u{2011}99"] {
+        for typed in [
+            "8 (910) 594-08-99",
+            "89105940899",
+            "9105940899",
+            "+7 910 594 08 99",
+            "7 910 5940899",
+            "007 910 594 08 99",
+            "+7\u{a0}(910)\u{a0}594\u{2011}08\u{2011}99",
+        ] {
             assert_eq!(Contact::parse(ContactKind::Phone, typed).unwrap().value(), "+79105940899", "{typed}");
         }
-        for (typed, normal) in [("+77011234567", "+77011234567"), ("+86 139 1234 5678", "+8613912345678"), ("00375291234567", "+375291234567"), ("+49 30 901820", "+4930901820")] {
+        for (typed, normal) in [
+            ("+77011234567", "+77011234567"),
+            ("+86 139 1234 5678", "+8613912345678"),
+            ("00375291234567", "+375291234567"),
+            ("+49 30 901820", "+4930901820"),
+        ] {
             assert_eq!(Contact::parse(ContactKind::Phone, typed).unwrap().value(), normal);
         }
     }
 
     #[test]
     fn what_cannot_get_a_message_is_no_phone() {
-        for typed in ["8-800-555-35-35", "+78005553535", "+7 (", "", "12345", "8910594089", "910594089", "+7910594089a", "89105940899 доб. 5", "+0123456789", "4951234567", "+7910594089912"] {
+        for typed in [
+            "8-800-555-35-35",
+            "+78005553535",
+            "+7 (",
+            "",
+            "12345",
+            "8910594089",
+            "910594089",
+            "+7910594089a",
+            "89105940899 доб. 5",
+            "+0123456789",
+            "4951234567",
+            "+7910594089912",
+        ] {
             assert!(Contact::parse(ContactKind::Phone, typed).is_none(), "{typed}");
         }
     }
 
     #[test]
     fn an_address_is_compared_in_lower_case_and_its_domain_in_ascii() {
-        assert_eq!(Contact::parse(ContactKind::Email, " Ivan@Example.TEST ").unwrap().value(), "ivan@example.test");
-        assert_eq!(Contact::parse(ContactKind::Email, "a@почта.рф").unwrap().value(), "a@xn--80a1acny.xn--p1ai");
-        for typed in ["", "a", "a@", "@b.ru", "a@b", "a@b@c.ru", "a b@c.ru", "a@[127.0.0.1]", "a@127.0.0.1", ".a@b.ru", "a..b@c.ru", "a@-b.ru", "a@b.ru\r\nBcc: x@y.ru", "иван@b.ru"] {
+        assert_eq!(
+            Contact::parse(ContactKind::Email, " Ivan@Example.TEST ").unwrap().value(),
+            "ivan@example.test"
+        );
+        assert_eq!(
+            Contact::parse(ContactKind::Email, "a@почта.рф").unwrap().value(),
+            "a@xn--80a1acny.xn--p1ai"
+        );
+        for typed in [
+            "",
+            "a",
+            "a@",
+            "@b.ru",
+            "a@b",
+            "a@b@c.ru",
+            "a b@c.ru",
+            "a@[127.0.0.1]",
+            "a@127.0.0.1",
+            ".a@b.ru",
+            "a..b@c.ru",
+            "a@-b.ru",
+            "a@b.ru\r\nBcc: x@y.ru",
+            "иван@b.ru",
+        ] {
             assert!(Contact::parse(ContactKind::Email, typed).is_none(), "{typed}");
         }
     }
@@ -171,6 +230,9 @@ mod tests {
     fn a_mask_keeps_just_enough_to_recognise_ones_own() {
         assert_eq!(Contact::parse(ContactKind::Phone, "89123456789").unwrap().masked(), "+7 912 •••-••-89");
         assert_eq!(Contact::parse(ContactKind::Phone, "89105940899").unwrap().display(), "+7 (910) 594-08-99");
-        assert_eq!(Contact::parse(ContactKind::Email, "ivan@example.test").unwrap().masked(), "i•••@example.test");
+        assert_eq!(
+            Contact::parse(ContactKind::Email, "ivan@example.test").unwrap().masked(),
+            "i•••@example.test"
+        );
     }
 }

@@ -52,7 +52,11 @@ impl Prompt {
         }
         // OpenID Connect Core §3.1.2.1: none with any other value is an error.
         let others = prompt.login || prompt.consent || prompt.select_account || prompt.create;
-        if prompt.none && others { Err(Code::InvalidRequest) } else { Ok(prompt) }
+        if prompt.none && others {
+            Err(Code::InvalidRequest)
+        } else {
+            Ok(prompt)
+        }
     }
 }
 
@@ -192,7 +196,11 @@ mod tests {
         Session {
             id: SessionId::from(format!("s-{user}").as_str()),
             user_id: UserId::from(user),
-            authentication: Authentication { at: Timestamp(at), factors: vec![Factor::Pwd], flow: flow.map(FlowId::from) },
+            authentication: Authentication {
+                at: Timestamp(at),
+                factors: vec![Factor::Pwd],
+                flow: flow.map(FlowId::from),
+            },
             chosen_for: None,
             remembered: false,
             created_at: Timestamp(at),
@@ -214,7 +222,14 @@ mod tests {
 
     impl Case {
         fn of(prompt: &'static str, sessions: Vec<Session>) -> Self {
-            Self { prompt, max_age: None, hint: None, last: None, sessions, consent: None }
+            Self {
+                prompt,
+                max_age: None,
+                hint: None,
+                last: None,
+                sessions,
+                consent: None,
+            }
         }
 
         fn decide(&self) -> Step {
@@ -226,9 +241,18 @@ mod tests {
                 .consent
                 .iter()
                 .filter(|c| !c.1.is_empty())
-                .map(|c| GivenConsent { user_id: UserId::from("a"), scope: Scope::parse(c.1).unwrap(), flow: c.2.map(FlowId::from) })
+                .map(|c| GivenConsent {
+                    user_id: UserId::from("a"),
+                    scope: Scope::parse(c.1).unwrap(),
+                    flow: c.2.map(FlowId::from),
+                })
                 .collect();
-            let asked = Asked { flow: &flow, prompt: Prompt::parse(self.prompt).unwrap(), max_age: self.max_age, hint: hint.as_ref() };
+            let asked = Asked {
+                flow: &flow,
+                prompt: Prompt::parse(self.prompt).unwrap(),
+                max_age: self.max_age,
+                hint: hint.as_ref(),
+            };
             let known = Known {
                 sessions: &self.sessions,
                 last_for_client: last.as_ref(),
@@ -267,15 +291,49 @@ mod tests {
         assert_eq!(Case::of("login", vec![session("a", 999, None)]).decide(), again());
         assert_eq!(Case::of("login", vec![session("a", 999, Some("other"))]).decide(), again());
         assert_eq!(Case::of("login", vec![session("a", 1, Some("f"))]).decide(), Step::Issue(0));
-        assert_eq!(Case { max_age: Some(0), ..Case::of("", vec![session("a", 999, None)]) }.decide(), again());
-        assert_eq!(Case { max_age: Some(0), ..Case::of("", vec![session("a", 990, Some("f"))]) }.decide(), Step::Issue(0));
-        assert_eq!(Case { max_age: Some(100), ..Case::of("", vec![session("a", 900, None)]) }.decide(), Step::Issue(0));
-        assert_eq!(Case { max_age: Some(99), ..Case::of("", vec![session("a", 900, None)]) }.decide(), again());
+        assert_eq!(
+            Case {
+                max_age: Some(0),
+                ..Case::of("", vec![session("a", 999, None)])
+            }
+            .decide(),
+            again()
+        );
+        assert_eq!(
+            Case {
+                max_age: Some(0),
+                ..Case::of("", vec![session("a", 990, Some("f"))])
+            }
+            .decide(),
+            Step::Issue(0)
+        );
+        assert_eq!(
+            Case {
+                max_age: Some(100),
+                ..Case::of("", vec![session("a", 900, None)])
+            }
+            .decide(),
+            Step::Issue(0)
+        );
+        assert_eq!(
+            Case {
+                max_age: Some(99),
+                ..Case::of("", vec![session("a", 900, None)])
+            }
+            .decide(),
+            again()
+        );
     }
 
     #[test]
     fn consent_is_asked_for_what_is_new_and_again_when_the_client_insists() {
-        let case = |prompt, consent| Case { consent: Some(consent), ..Case::of(prompt, vec![session("a", 900, None)]) }.decide();
+        let case = |prompt, consent| {
+            Case {
+                consent: Some(consent),
+                ..Case::of(prompt, vec![session("a", 900, None)])
+            }
+            .decide()
+        };
         assert_eq!(case("", ("openid email", "", None)), Step::Consent(0));
         assert_eq!(case("", ("openid email", "openid", None)), Step::Consent(0));
         assert_eq!(case("", ("openid", "email openid", None)), Step::Issue(0));
@@ -287,11 +345,31 @@ mod tests {
     fn prompt_none_turns_every_page_into_its_error() {
         let refuse = Step::Refuse;
         assert_eq!(Case::of("none", vec![]).decide(), refuse(Code::LoginRequired));
-        assert_eq!(Case { max_age: Some(1), ..Case::of("none", vec![session("a", 1, None)]) }.decide(), refuse(Code::LoginRequired));
-        assert_eq!(Case::of("none", vec![session("a", 1, None), session("b", 1, None)]).decide(), refuse(Code::AccountSelectionRequired));
-        let unconsented = Case { consent: Some(("openid", "", None)), ..Case::of("none", vec![session("a", 1, None)]) };
+        assert_eq!(
+            Case {
+                max_age: Some(1),
+                ..Case::of("none", vec![session("a", 1, None)])
+            }
+            .decide(),
+            refuse(Code::LoginRequired)
+        );
+        assert_eq!(
+            Case::of("none", vec![session("a", 1, None), session("b", 1, None)]).decide(),
+            refuse(Code::AccountSelectionRequired)
+        );
+        let unconsented = Case {
+            consent: Some(("openid", "", None)),
+            ..Case::of("none", vec![session("a", 1, None)])
+        };
         assert_eq!(unconsented.decide(), refuse(Code::ConsentRequired));
-        assert_eq!(Case { hint: Some("z"), ..Case::of("none", vec![session("a", 1, None)]) }.decide(), refuse(Code::LoginRequired));
+        assert_eq!(
+            Case {
+                hint: Some("z"),
+                ..Case::of("none", vec![session("a", 1, None)])
+            }
+            .decide(),
+            refuse(Code::LoginRequired)
+        );
         assert_eq!(Case::of("none", vec![session("a", 1, None)]).decide(), Step::Issue(0));
         assert_eq!(Prompt::parse("none login"), Err(Code::InvalidRequest));
     }

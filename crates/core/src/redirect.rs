@@ -22,7 +22,9 @@ pub enum BadRedirect {
     #[error("must use https; http is for loopback addresses only (RFC 8252 section 7.3)")]
     Http,
     /// A scheme that a browser runs or that names a local thing, or one without a dot.
-    #[error("has a scheme that is not allowed; a private scheme needs a dot, as in com.example.app (RFC 8252 section 7.1)")]
+    #[error(
+        "has a scheme that is not allowed; a private scheme needs a dot, as in com.example.app (RFC 8252 section 7.1)"
+    )]
     Scheme,
     /// A control character, a space, a backslash or a non-ASCII character.
     #[error("holds a character that a URI may not hold")]
@@ -49,7 +51,10 @@ pub fn check_registration(uri: &str, schemes: PrivateSchemes) -> Result<(), BadR
     if uri.len() > 2048 {
         return Err(BadRedirect::TooLong);
     }
-    if !uri.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'|' | b'^')) {
+    if !uri
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'|' | b'^'))
+    {
         return Err(BadRedirect::Character);
     }
     let url = Url::parse(uri).map_err(|_| BadRedirect::NotAbsolute)?;
@@ -134,13 +139,34 @@ mod tests {
         let registered = [REGISTERED.to_owned()];
         assert_eq!(find(&registered, REGISTERED, LoopbackPort::Any), Some(REGISTERED));
         for near in [
-            "https://rp.example/cb/", "https://rp.example/CB", "https://RP.example/cb", "HTTPS://rp.example/cb",
-            "https://rp.example/cb?x=1", "https://rp.example/cb#", "https://rp.example/./cb", "https://rp.example/a/../cb",
-            "https://rp.example/%63b", "https://rp.example/cb%2e", "https://rp.example:443/cb", "https://rp.example:8443/cb",
-            "https://user@rp.example/cb", "https://rp.example.evil.test/cb", "https://evil.test/https://rp.example/cb",
-            "https://rp.example\\@evil.test/cb", "https://rp.example/cb\t", " https://rp.example/cb", "https://rp.example//cb",
-            "https://sub.rp.example/cb", "https://rp.example/cb;x", "http://rp.example/cb", "//rp.example/cb", "",
-            "https://rp.example/cb%00", "https://rp.example%2fcb", "https://rp.examp\u{131}e/cb", "https://rp.example/cb&",
+            "https://rp.example/cb/",
+            "https://rp.example/CB",
+            "https://RP.example/cb",
+            "HTTPS://rp.example/cb",
+            "https://rp.example/cb?x=1",
+            "https://rp.example/cb#",
+            "https://rp.example/./cb",
+            "https://rp.example/a/../cb",
+            "https://rp.example/%63b",
+            "https://rp.example/cb%2e",
+            "https://rp.example:443/cb",
+            "https://rp.example:8443/cb",
+            "https://user@rp.example/cb",
+            "https://rp.example.evil.test/cb",
+            "https://evil.test/https://rp.example/cb",
+            "https://rp.example\\@evil.test/cb",
+            "https://rp.example/cb\t",
+            " https://rp.example/cb",
+            "https://rp.example//cb",
+            "https://sub.rp.example/cb",
+            "https://rp.example/cb;x",
+            "http://rp.example/cb",
+            "//rp.example/cb",
+            "",
+            "https://rp.example/cb%00",
+            "https://rp.example%2fcb",
+            "https://rp.examp\u{131}e/cb",
+            "https://rp.example/cb&",
         ] {
             assert_eq!(find(&registered, near, LoopbackPort::Any), None, "{near}");
         }
@@ -154,8 +180,14 @@ mod tests {
         }
         assert!(find(&registered, "http://127.0.0.1:5123/cb", LoopbackPort::Exact).is_none());
         for bad in [
-            "http://localhost:5123/cb", "http://127.0.0.1:5123/other", "http://127.0.0.1:99999/cb", "http://127.0.0.1:/cb",
-            "http://127.0.0.1:80@evil.test/cb", "http://127.0.0.1.evil.test/cb", "https://127.0.0.1:5123/cb", "http://127.0.0.2/cb",
+            "http://localhost:5123/cb",
+            "http://127.0.0.1:5123/other",
+            "http://127.0.0.1:99999/cb",
+            "http://127.0.0.1:/cb",
+            "http://127.0.0.1:80@evil.test/cb",
+            "http://127.0.0.1.evil.test/cb",
+            "https://127.0.0.1:5123/cb",
+            "http://127.0.0.2/cb",
             "http://127.0.0.1:1a/cb",
         ] {
             assert!(find(&registered, bad, LoopbackPort::Any).is_none(), "{bad}");

@@ -63,7 +63,10 @@ impl MasterKey {
     #[must_use]
     pub fn sealer(&self, purpose: &str) -> Sealer {
         let id: [u8; 32] = *self.derive(&format!("{purpose}/id"));
-        Sealer { cipher: XChaCha20Poly1305::new((&*self.derive(purpose)).into()), id: [id[0], id[1], id[2], id[3]] }
+        Sealer {
+            cipher: XChaCha20Poly1305::new((&*self.derive(purpose)).into()),
+            id: [id[0], id[1], id[2], id[3]],
+        }
     }
 
     /// Makes and checks message authentication codes of one purpose.

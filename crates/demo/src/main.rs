@@ -14,7 +14,9 @@ mod print;
 mod provider;
 mod seed;
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +26,7 @@ use clap::Parser;
 use kabinet::{Ambient, Shutdown};
 use kabinet_fetch::{Fetch, Options};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -47,22 +50,49 @@ struct Arguments {
     dir: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(why) => return complain(&why.into()),
+    };
+    let ended = runtime.block_on(live(arguments));
+    // A key that is still being made must not hold up the end.
+    runtime.shutdown_background();
+    ended.map_or_else(|why| complain(&why), |()| ExitCode::SUCCESS)
+}
+
+fn complain(why: &anyhow::Error) -> ExitCode {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "kabinet-demo: {why:#}");
+    ExitCode::FAILURE
+}
+
+async fn live(arguments: Arguments) -> anyhow::Result<()> {
     let mut ending = Ending::new()?;
     let place = Place::open(arguments.dir, &Ambient::real())?;
-    let ended = tokio::select! {
-        ended = run(&place, arguments.json) => ended,
-        () = ending.signal() => Ok(()),
-    };
+    let ended = run(&place, arguments.json, &mut ending).await;
     place.leave();
     ended
 }
 
-/// Starts everything and stays until the signal.
-async fn run(place: &Place, json: bool) -> anyhow::Result<()> {
-    let mut ending = Ending::new()?;
+/// Starts everything and stays until the signal, which may come before everything has started.
+async fn run(place: &Place, json: bool, ending: &mut Ending) -> anyhow::Result<()> {
+    let running = tokio::select! {
+        started = start(place, json) => started?,
+        () = ending.signal() => return Ok(()),
+    };
+    stay(ending, running).await
+}
+
+/// What runs until the signal.
+struct Running {
+    shutdown: Shutdown,
+    provider: JoinHandle<anyhow::Result<()>>,
+    sites: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     let ambient = Ambient::real();
     let sockets = Sockets::bind(&place.saved()).await?;
     let bound = provider::bind(place).await?;
@@ -80,7 +110,10 @@ async fn run(place: &Place, json: bool) -> anyhow::Result<()> {
     let mut sites = vec![serve(sockets.outbox, kabinet_standins::outbox::router(place.outbox()))];
     for (n, socket) in sockets.parties.into_iter().enumerate() {
         let other = (n + 1) % PRODUCTS.len();
-        let neighbours = Neighbours { outbox: outbox.clone(), other: (PRODUCTS[other].name, bases[other].clone()) };
+        let neighbours = Neighbours {
+            outbox: outbox.clone(),
+            other: (PRODUCTS[other].name, bases[other].clone()),
+        };
         let registration = Registration {
             issuer: bound.config.issuer.clone(),
             client_id: saved.clients[n].id.clone(),
@@ -88,29 +121,34 @@ async fn run(place: &Place, json: bool) -> anyhow::Result<()> {
             base: bases[n].clone(),
             fetch: fetch.clone(),
         };
-        sites.push(serve(socket, party::router(PRODUCTS[n], registration, neighbours, Arc::clone(&ambient.entropy))));
+        sites.push(serve(
+            socket,
+            party::router(PRODUCTS[n], registration, neighbours, Arc::clone(&ambient.entropy)),
+        ));
     }
     let issuer = bound.config.issuer.clone();
     let (shutdown, provider) = provider::serve(bound, ambient).await?;
-    let printed = print::Parts { issuer: &issuer, password: &saved.password, bases: &bases, outbox: &outbox, place };
+    let printed = print::Parts {
+        issuer: &issuer,
+        password: &saved.password,
+        bases: &bases,
+        outbox: &outbox,
+        place,
+    };
     until_all_answer(&fetch, &printed).await?;
     printed.print(json)?;
-    stay(&mut ending, shutdown, provider).await?;
-    sites.iter().for_each(JoinHandle::abort);
-    Ok(())
+    Ok(Running { shutdown, provider, sites })
 }
 
-/// Waits for the signal, or for the provider to fail before it.
-async fn stay(
-    ending: &mut Ending,
-    shutdown: Shutdown,
-    mut provider: JoinHandle<anyhow::Result<()>>,
-) -> anyhow::Result<()> {
+/// Waits for the signal, or for the provider to fail before it, and ends everything.
+async fn stay(ending: &mut Ending, running: Running) -> anyhow::Result<()> {
+    let Running { shutdown, mut provider, sites } = running;
     tokio::select! {
         () = ending.signal() => {}
         ended = &mut provider => return ended.context("the provider failed")?,
     }
     shutdown.begin();
+    sites.iter().for_each(JoinHandle::abort);
     match tokio::time::timeout(LAST_BREATH, provider).await {
         Ok(ended) => ended?,
         Err(_) => Ok(()),
@@ -119,7 +157,6 @@ async fn stay(
 
 fn loopback() -> anyhow::Result<Options> {
     let allow = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
-    // Discovery, keys and userinfo are small; a first sign-in may wait for a password hash.
     Ok(Options { allow, ..Options::default() })
 }
 
@@ -148,7 +185,10 @@ struct Ending {
 impl Ending {
     fn new() -> anyhow::Result<Self> {
         let term = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
-        Ok(Self { term, interrupt: signal(SignalKind::interrupt()).context("cannot wait for SIGINT")? })
+        Ok(Self {
+            term,
+            interrupt: signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?,
+        })
     }
 
     async fn signal(&mut self) {

@@ -53,14 +53,22 @@ pub const PRODUCTS: [Product; 2] = [
         brand: "astral-edo",
         tagline: "обмен документами",
         first_party: true,
-        colours: Colours { ground: "#6a2bd9", ink: "#ffffff", links: ("#6a2bd9", "#bfa0ff") },
+        colours: Colours {
+            ground: "#6a2bd9",
+            ink: "#ffffff",
+            links: ("#6a2bd9", "#bfa0ff"),
+        },
     },
     Product {
         name: "1С-ЭТП",
         brand: "1c-etp",
         tagline: "торговые площадки",
         first_party: false,
-        colours: Colours { ground: "#ffd60a", ink: "#1a1a1a", links: ("#6b5600", "#ffd84d") },
+        colours: Colours {
+            ground: "#ffd60a",
+            ink: "#1a1a1a",
+            links: ("#6b5600", "#ffd84d"),
+        },
     },
 ];
 
@@ -84,11 +92,22 @@ struct Party {
 type Shared = State<Arc<Party>>;
 
 /// The product's site.
-pub fn router(product: Product, registration: Registration, neighbours: Neighbours, entropy: Arc<dyn Entropy>) -> Router {
+pub fn router(
+    product: Product,
+    registration: Registration,
+    neighbours: Neighbours,
+    entropy: Arc<dyn Entropy>,
+) -> Router {
     // A cookie belongs to a host whatever the port, so the port is in its name.
     let cookie = format!("product-{}", registration.base.port().unwrap_or_default());
     let protocol = Protocol::new(registration);
-    let party = Party { product, protocol, neighbours, sessions: Sessions::new(entropy), cookie };
+    let party = Party {
+        product,
+        protocol,
+        neighbours,
+        sessions: Sessions::new(entropy),
+        cookie,
+    };
     Router::new()
         .route("/", get(home))
         .route("/sign-in", get(sign_in))
@@ -96,8 +115,8 @@ pub fn router(product: Product, registration: Registration, neighbours: Neighbou
         .route("/refresh", post(refresh))
         .route("/sign-out", get(sign_out))
         .route("/signed-out", get(signed_out))
-        .route("/style.css", get(async || look::stylesheet(product.colours)))
-        .route("/icon.svg", get(async || look::icon(product.colours)))
+        .route("/style.css", get(style))
+        .route("/icon.svg", get(icon))
         .with_state(Arc::new(party))
 }
 
@@ -144,7 +163,9 @@ async fn callback(State(party): Shared, headers: HeaderMap, answer: Query<Answer
 
 async fn refresh(State(party): Shared, headers: HeaderMap) -> Result<Redirect, Refused> {
     let key = party.key(&headers).unwrap_or_default();
-    let Some(current) = party.sessions.signed_in(&key) else { return Ok(Redirect::to("/")) };
+    let Some(current) = party.sessions.signed_in(&key) else {
+        return Ok(Redirect::to("/"));
+    };
     match party.protocol.refresh(&current).await {
         Ok(renewed) => party.sessions.renew(&key, renewed),
         Err(why) => {
@@ -157,13 +178,23 @@ async fn refresh(State(party): Shared, headers: HeaderMap) -> Result<Redirect, R
 
 async fn sign_out(State(party): Shared, headers: HeaderMap) -> Result<Redirect, Refused> {
     let ended = party.key(&headers).and_then(|key| party.sessions.end(&key));
-    let Some(ended) = ended else { return Ok(Redirect::to("/")) };
+    let Some(ended) = ended else {
+        return Ok(Redirect::to("/"));
+    };
     let url = party.protocol.sign_out(&ended).await.map_err(|why| party.refuse(why))?;
     Ok(Redirect::to(url.as_str()))
 }
 
 async fn signed_out(State(party): Shared) -> Response {
     party.page(StatusCode::OK, None, Some(Message::Bye))
+}
+
+async fn style(State(party): Shared) -> Response {
+    look::stylesheet(party.product.colours)
+}
+
+async fn icon(State(party): Shared) -> Response {
+    look::icon(party.product.colours)
 }
 
 /// A page with the reason, already made.
@@ -194,7 +225,9 @@ impl Party {
     fn key(&self, headers: &HeaderMap) -> Option<String> {
         let given = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut cookies = given.flat_map(Cookie::split_parse).flatten();
-        cookies.find(|cookie| cookie.name() == self.cookie).map(|cookie| cookie.value().to_owned())
+        cookies
+            .find(|cookie| cookie.name() == self.cookie)
+            .map(|cookie| cookie.value().to_owned())
     }
 
     fn set_cookie(&self, key: String) -> String {
@@ -209,7 +242,13 @@ impl Party {
 
     fn page(&self, status: StatusCode, signed_in: Option<&SignedIn>, message: Option<Message>) -> Response {
         let issuer = self.protocol.issuer();
-        let page = Page { product: &self.product, neighbours: &self.neighbours, issuer, signed_in, message };
+        let page = Page {
+            product: &self.product,
+            neighbours: &self.neighbours,
+            issuer,
+            signed_in,
+            message,
+        };
         match page.render() {
             Ok(text) => (status, look::page(text)).into_response(),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

@@ -16,6 +16,8 @@ use url::Url;
 
 use crate::party::PRODUCTS;
 
+const DATABASE: &str = "kabinet.db";
+
 /// What is remembered from run to run. It holds secrets, so only its owner may read the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Saved {
@@ -44,8 +46,6 @@ pub struct SavedClient {
 pub struct Place {
     dir: PathBuf,
     is_kept: bool,
-    /// Whether this run is the first one here.
-    pub is_new: bool,
     saved: Mutex<Saved>,
     _lock: File,
 }
@@ -74,12 +74,15 @@ impl Place {
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
             Err(why) => return Err(why).context("demo.json cannot be read"),
         };
-        let is_new = saved.is_none();
+        // The clients' secrets and the password are nowhere else.
+        if saved.is_none() && dir.join(DATABASE).exists() {
+            bail!("{} holds a database but no demo.json; take another directory", dir.display());
+        }
         let saved = saved.unwrap_or_else(|| crate::seed::invent(ambient));
         if saved.clients.len() != PRODUCTS.len() {
             bail!("{} is of another version; take another directory", file.display());
         }
-        Ok(Self { dir, is_kept, is_new, saved: Mutex::new(saved), _lock: lock })
+        Ok(Self { dir, is_kept, saved: Mutex::new(saved), _lock: lock })
     }
 
     /// What is remembered now.
@@ -103,7 +106,7 @@ impl Place {
 
     /// The database.
     pub fn database(&self) -> PathBuf {
-        self.dir.join("kabinet.db")
+        self.dir.join(DATABASE)
     }
 
     /// Where codes are sent.
@@ -224,13 +227,13 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("kabinet-demo-test-{}", std::process::id()));
         let ambient = Ambient::real();
         let place = Place::open(Some(dir.clone()), &ambient).unwrap();
-        assert!(place.is_new);
         let first = place.update(|saved| saved.issuer_port = Some(7)).unwrap();
         assert!(Place::open(Some(dir.clone()), &ambient).is_err());
         drop(place);
         let again = Place::open(Some(dir.clone()), &ambient).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(dir.join("demo.json")).unwrap().permissions());
-        assert_eq!((again.is_new, again.saved().password, mode & 0o777), (false, first.password, 0o600));
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(dir.join("demo.json")).unwrap().permissions());
+        assert_eq!((again.saved().password, mode & 0o777), (first.password, 0o600));
         assert_eq!((again.saved().issuer_port, again.saved().clients.len()), (Some(7), PRODUCTS.len()));
         std::fs::remove_dir_all(dir).unwrap();
     }

@@ -61,7 +61,12 @@ impl Parts<'_> {
     fn text(&self) -> String {
         let phone = Contact::parse(ContactKind::Phone, PHONE).map_or_else(|| PHONE.to_owned(), |phone| phone.display());
         let mut lines = vec!["Демонстрация работает. Откройте в браузере один из продуктов:".to_owned(), String::new()];
-        lines.extend(PRODUCTS.iter().zip(self.bases).map(|(product, base)| format!("  {:<18}{base}", product.name)));
+        lines.extend(
+            PRODUCTS
+                .iter()
+                .zip(self.bases)
+                .map(|(product, base)| format!("  {:<18}{base}", product.name)),
+        );
         lines.extend([
             String::new(),
             "Готовая учётная запись:".to_owned(),

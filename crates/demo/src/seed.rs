@@ -10,7 +10,7 @@ use kabinet_core::id::ClientId;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_identity::NewAccount;
 use kabinet_store::{Store, audit, change, client, user};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::party::protocol::Registration;
@@ -60,9 +60,20 @@ fn wanted(product: &Product, saved: &SavedClient, base: &Url, ambient: &Ambient)
     metadata.brand = Some(product.brand.to_owned());
     metadata.first_party = product.first_party;
     metadata.require_pkce = true;
-    let secret = ClientSecret { hash: TokenHash::of(&saved.secret), created_at: now, expires_at: None };
+    let secret = ClientSecret {
+        hash: TokenHash::of(&saved.secret),
+        created_at: now,
+        expires_at: None,
+    };
     let id = ClientId::from(saved.id.as_str());
-    Client { id, metadata, secrets: vec![secret], disabled: false, created_at: now, updated_at: now }
+    Client {
+        id,
+        metadata,
+        secrets: vec![secret],
+        disabled: false,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 async fn plant_client(store: &Store, ambient: &Ambient, wanted: Client) -> anyhow::Result<()> {
@@ -97,11 +108,16 @@ async fn plant_account(config: &Config, store: &Store, ambient: &Ambient, passwo
     }) else {
         bail!("the claims of the account are no object");
     };
-    let account = NewAccount { contacts: vec![phone], password: Some(Secret::from(password)), claims: Map::from(claims), role: None };
+    let account = NewAccount {
+        contacts: vec![phone],
+        password: Some(Secret::from(password)),
+        claims,
+        role: None,
+    };
     identity.create_user(account, &origin()).await?;
     Ok(())
 }
 
 fn origin() -> Origin {
-    Origin { actor: "cli", ..Origin::default() }
+    Origin { actor: "demo", ..Origin::default() }
 }

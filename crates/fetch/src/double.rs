@@ -11,7 +11,6 @@ pub struct Calls(Arc<Mutex<Vec<Request>>>);
 
 impl Calls {
     /// The requests since the last time that this was asked.
-    #[must_use]
     pub fn take(&self) -> Vec<Request> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

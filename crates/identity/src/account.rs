@@ -111,7 +111,7 @@ impl Identity {
         )
         .await?;
         if let Some(phc) = phc {
-            user::put_credential(&mut tx, &id, METHOD.id, id.as_str(), &phc, now).await?;
+            user::put_credential(&mut tx, &id, (METHOD.id, id.as_str()), &phc, now).await?;
         }
         self.write(&mut tx, &Record::of(Event::UserCreated).user(&id), origin).await?;
         tx.commit().await?;

@@ -248,7 +248,11 @@ impl Identity {
     }
 
     async fn deliver(&self, letter: Letter<'_>, now: Timestamp) -> Result<(), CodeError> {
-        if self.0.sender.send(letter, now).await { Ok(()) } else { Err(CodeError::NotSent) }
+        if self.0.sender.send(letter, now).await {
+            Ok(())
+        } else {
+            Err(CodeError::NotSent)
+        }
     }
 
     /// What the message says: its owner alone learns that the contact has an account.

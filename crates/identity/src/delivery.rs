@@ -169,7 +169,14 @@ impl Sender {
         let Letter { to, purpose, word, code } = letter;
         let channel = Channel::of(to.kind());
         let text = self.text(channel, word, &code);
-        let message = Message { channel, to: to.clone(), purpose, code: Some(code), text, at: now };
+        let message = Message {
+            channel,
+            to: to.clone(),
+            purpose,
+            code: Some(code),
+            text,
+            at: now,
+        };
         let delivery = self.delivery.clone();
         let (channel, purpose) = (channel.as_str(), purpose.as_str());
         match tokio::task::spawn_blocking(move || delivery.deliver(&message)).await {

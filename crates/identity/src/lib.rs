@@ -124,6 +124,13 @@ impl Identity {
         self.0.clock.now()
     }
 
+    /// What a browser is given when it signs in to an account, to be shown at later attempts: worth nothing in another
+    /// browser or for another account.
+    #[must_use]
+    pub fn device_mark(&self, user: &UserId, binding: &TokenHash) -> String {
+        self.0.throttle.device(user.as_str(), binding)
+    }
+
     async fn write(&self, tx: &mut Tx, record: &Record, origin: &Origin) -> kabinet_store::Result<()> {
         audit::write(tx, record, origin, self.now(), &*self.0.entropy).await
     }
@@ -142,9 +149,9 @@ pub struct Visit {
     pub flow: Option<FlowId>,
     /// The client of that request.
     pub client: Option<ClientId>,
-    /// Whether this browser has signed in to the account in question before. Failures of such a browser are counted
-    /// apart, so that strangers cannot make its owner wait; so it must be true for that account only.
-    pub device_known: bool,
+    /// The device marks that this browser holds, see [`Identity::device_mark`]. Failures of a browser that has signed in
+    /// to the account before are counted apart, so that strangers cannot make its owner wait.
+    pub devices: Vec<String>,
 }
 
 /// That somebody has just proven to be this person. Only this crate makes one.

@@ -10,13 +10,13 @@
 
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::authn::Factor;
-use kabinet_core::contact::Contact;
+use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ClientId, UserId};
 use kabinet_core::password::{self, BadPassword, normal};
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::ConfirmedContact;
-use kabinet_store::document::Document;
+use kabinet_store::document::{Agreement, Document};
 use kabinet_store::user::NewUser;
 use kabinet_store::{Tx, document, user};
 use serde::{Deserialize, Serialize};
@@ -154,7 +154,7 @@ impl Identity {
             },
         )
         .await?;
-        user::put_credential(tx, &id, METHOD.id, id.as_str(), &intent.phc, now).await?;
+        user::put_credential(tx, &id, (METHOD.id, id.as_str()), &intent.phc, now).await?;
         let about = |event| intent.client.iter().fold(Record::of(event).user(&id), Record::client);
         self.write(tx, &about(Event::UserRegistered), &visit.origin).await?;
         self.write(tx, &about(Event::ContactConfirmed).with("kind", contact.kind().as_str()), &visit.origin)
@@ -166,12 +166,19 @@ impl Identity {
             ..visit.origin.clone()
         };
         for text in &intent.documents {
-            document::record(tx, &id, text, intent.client.as_ref(), &ticked, (intent.at, entropy)).await?;
+            let agreement =
+                Agreement { document: text, client: intent.client.as_ref(), origin: &ticked, at: intent.at };
+            document::record(tx, &id, &agreement, entropy).await?;
             let record = about(Event::DocumentAccepted)
                 .with("document", text.document.as_str())
                 .with("version", text.version.as_str());
             self.write(tx, &record, &ticked).await?;
         }
-        Ok(Proof::new(id, vec![Factor::Pwd, Factor::Otp]))
+        // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
+        let factors = match contact.kind() {
+            ContactKind::Phone => vec![Factor::Pwd, Factor::Otp],
+            ContactKind::Email => vec![Factor::Pwd],
+        };
+        Ok(Proof::new(id, factors))
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use kabinet_core::contact::Contact;
 use kabinet_core::seal::Stamper;
+use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::throttle::{Failures, clear, fail, read};
@@ -55,19 +56,25 @@ impl Throttle {
     /// The counters of an attempt to sign in to the account that holds `contact`.
     pub fn sign_in(&self, user: Option<&User>, contact: &Contact, visit: &Visit) -> Counters {
         match user {
-            Some(user) => self.of("user", user.id.as_str(), visit),
-            None => self.of(contact.kind().as_str(), contact.value(), visit),
+            Some(user) => self.of_user(user.id.as_str(), visit),
+            None => self.of((contact.kind().as_str(), contact.value()), visit, false),
         }
     }
 
     /// The counters of an account, by its subject.
     pub fn of_user(&self, user: &str, visit: &Visit) -> Counters {
-        self.of("user", user, visit)
+        let mark = self.device(user, &visit.binding);
+        self.of(("user", user), visit, visit.devices.contains(&mark))
     }
 
-    fn of(&self, kind: &str, subject: &str, visit: &Visit) -> Counters {
+    /// What a browser that has signed in to an account holds: no other browser and no other account has the same.
+    pub fn device(&self, user: &str, binding: &TokenHash) -> String {
+        self.stamper.stamp(&["device", user, binding.as_str()])
+    }
+
+    fn of(&self, (kind, subject): (&str, &str), visit: &Visit, known: bool) -> Counters {
         let key = |device, network: &str| self.stamper.stamp(&["sign-in", kind, subject, device, network]);
-        if visit.device_known {
+        if known {
             return Counters { keys: vec![key("known", &visit.network)], network: None };
         }
         let keys = vec![key("unknown", &visit.network), key("unknown", "")];

@@ -19,7 +19,10 @@ impl Ambient {
     /// The system's clock and randomness.
     #[must_use]
     pub fn real() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
     }
 }
 
@@ -27,7 +30,10 @@ struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the clock that everything else is given"
+        )]
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     }
@@ -37,7 +43,10 @@ struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, out: &mut [u8]) {
-        #[expect(clippy::disallowed_methods, reason = "this is the randomness that everything else is given")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the randomness that everything else is given"
+        )]
         let filled = getrandom::fill(out);
         if filled.is_err() {
             // A guessable key is worse than no process at all.

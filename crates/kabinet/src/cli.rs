@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use kabinet::config::{Config, Environment, Loaded};
+use kabinet::config::{Config, ConfigError, Environment, Loaded};
 use kabinet::{Ambient, telemetry};
 use kabinet_core::audit::Origin;
 use kabinet_core::time::Timestamp;
@@ -82,7 +82,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Doctor = cli.command {
         return doctor::run(loaded, output).await;
     }
-    let loaded = loaded.context("the configuration is not usable")?;
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(ConfigError(problems)) => bail!("the configuration cannot be used:\n  {}", problems.join("\n  ")),
+    };
     let mut log = loaded.config.log.clone();
     if !matches!(cli.command, Command::Serve) {
         // Standard error is read by a person or a script here, not by a log collector.
@@ -92,13 +95,25 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve => serve::serve(&loaded.config).await?,
         Command::Migrate => serve::migrate(&loaded.config, output).await?,
-        Command::Doctor => {}
         Command::Config(command) => config::run(&command, &loaded, output)?,
-        Command::Client(command) => client::run(command, &Desk::open(loaded.config).await?, output).await?,
-        Command::User(command) => user::run(command, &Desk::open(loaded.config).await?, output).await?,
-        Command::Key(command) => key::run(&command, &Desk::open(loaded.config).await?, output).await?,
+        command => {
+            let desk = Desk::open(loaded.config).await?;
+            let done = at_desk(command, &desk, output).await;
+            desk.store.close().await;
+            done?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that looks at or changes the database.
+async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Result<()> {
+    match command {
+        Command::Client(command) => client::run(command, desk, output).await,
+        Command::User(command) => user::run(command, desk, output).await,
+        Command::Key(command) => key::run(&command, desk, output).await,
+        Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) => Ok(()),
+    }
 }
 
 /// What a command that looks at or changes the database works with.
@@ -149,7 +164,9 @@ impl Output {
     fn answer(self, object: &Value, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         let text = if self.json { object.to_string() } else { text() };
         let mut out = std::io::stdout().lock();
-        out.write_all(text.trim_end().as_bytes()).and_then(|()| out.write_all(b"\n")).context("cannot print the answer")
+        out.write_all(text.trim_end().as_bytes())
+            .and_then(|()| out.write_all(b"\n"))
+            .context("cannot print the answer")
     }
 }
 
@@ -160,5 +177,6 @@ fn wire<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 
 /// A moment as people read it.
 fn moment(at: Timestamp) -> String {
-    chrono::DateTime::from_timestamp(at.0, 0).map_or_else(|| at.0.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+    chrono::DateTime::from_timestamp(at.0, 0)
+        .map_or_else(|| at.0.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }

@@ -22,8 +22,8 @@ use figment::error::Kind;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-pub use print::Origins;
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};
+pub use print::Origins;
 pub use sections::*;
 pub use values::{Hidden, Network, Seconds, ServiceUrl};
 
@@ -63,7 +63,9 @@ impl Environment {
     }
 
     fn ours(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value.as_str())))
+        self.0
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value.as_str())))
     }
 }
 
@@ -199,13 +201,15 @@ impl Sources {
             let name = format!("environment variable {PREFIX}{rest}");
             let path = rest.to_ascii_lowercase().replace("__", ".");
             if rest != rest.to_ascii_uppercase() {
-                self.problems.push(format!("{name}: is written in capitals, {PREFIX}{}", rest.to_ascii_uppercase()));
+                self.problems
+                    .push(format!("{name}: is written in capitals, {PREFIX}{}", rest.to_ascii_uppercase()));
                 continue;
             }
             let secret = path.strip_suffix("_file").filter(|key| SECRETS.contains(key));
             let (path, value) = match secret {
                 Some(_) if environment.ours().any(|(other, _)| format!("{other}_FILE") == rest) => {
-                    self.problems.push(format!("{name}: give either this or the variable without _FILE, not both"));
+                    self.problems
+                        .push(format!("{name}: give either this or the variable without _FILE, not both"));
                     continue;
                 }
                 Some(key) => match std::fs::read_to_string(value) {
@@ -243,7 +247,9 @@ impl Sources {
                 value if self.keys.contains(&path) => {
                     known.insert(key, value);
                 }
-                _ => self.problems.push(format!("{path} ({name}): is not a known key; the nearest is {}", self.nearest(&path))),
+                _ => self
+                    .problems
+                    .push(format!("{path} ({name}): is not a known key; the nearest is {}", self.nearest(&path))),
             }
         }
         known
@@ -272,7 +278,11 @@ impl Sources {
                 self.problems.push(line);
             }
         }
-        if self.problems.is_empty() { Ok((config, origins)) } else { Err(ConfigError(self.problems)) }
+        if self.problems.is_empty() {
+            Ok((config, origins))
+        } else {
+            Err(ConfigError(self.problems))
+        }
     }
 
     /// Reads the values; one that cannot be read is reported and its default taken, so that all are reported.

@@ -24,13 +24,19 @@ const RECONNECT: Duration = Duration::from_secs(1);
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// The running jobs. Dropped, they stop at once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Jobs {
     shutdown: Shutdown,
     tasks: JoinSet<()>,
+    /// Closed when everything else has ended, so that SQLite folds its log into the database file.
+    store: Option<Store>,
 }
 
 impl Jobs {
+    pub(crate) fn of(store: &Store) -> Self {
+        Self { store: Some(store.clone()), ..Self::default() }
+    }
+
     /// The signal that ends the jobs and the listeners.
     #[must_use]
     pub fn shutdown(&self) -> &Shutdown {
@@ -111,12 +117,16 @@ impl Jobs {
         });
     }
 
-    /// Begins the shutdown and waits for the jobs to end.
+    /// Begins the shutdown, waits for the jobs to end and closes the database.
     pub async fn end(mut self) {
         self.shutdown.begin();
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
             warn!("a background job did not end in time and was dropped");
+        }
+        self.tasks.abort_all();
+        if let Some(store) = self.store.take() {
+            let _ = tokio::time::timeout(PATIENCE, store.close()).await;
         }
     }
 }

@@ -52,7 +52,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     }
     let provider = provider(config, &store, &master, &ambient).await?;
     let identity = identity(config, &store, master.clone(), &ambient)?;
-    let mut jobs = Jobs::default();
+    let mut jobs = Jobs::of(&store);
     jobs.follow_changes(&provider, &store, config.redis.url.is_some());
     jobs.sweep(&provider, &store, ambient.clock.clone());
     if let Some(metrics) = collected {
@@ -60,7 +60,14 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     }
     let admin = operations::router(readiness(&provider, &store, jobs.shutdown()));
     let Ambient { clock, entropy } = ambient;
-    let parts = kabinet_web::Parts { config: settings::web(config), provider, identity, master, clock, entropy };
+    let parts = kabinet_web::Parts {
+        config: settings::web(config),
+        provider,
+        identity,
+        master,
+        clock,
+        entropy,
+    };
     let router = kabinet_web::router(kabinet_web::Site::new(parts)?);
     Ok(App { router, admin, jobs })
 }
@@ -69,8 +76,13 @@ const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
 async fn provider(config: &Config, store: &Store, master: &MasterKey, ambient: &Ambient) -> anyhow::Result<Provider> {
     let Ambient { clock, entropy } = ambient.clone();
-    let parts =
-        kabinet_oidc::Parts { config: settings::oidc(config), store: store.clone(), master: master.clone(), clock, entropy };
+    let parts = kabinet_oidc::Parts {
+        config: settings::oidc(config),
+        store: store.clone(),
+        master: master.clone(),
+        clock,
+        entropy,
+    };
     let provider = Provider::open(parts).await.context("the signing keys cannot be used")?;
     if !provider.keys().is_complete() {
         bail!("signing keys are missing; run `kabinet migrate`");
@@ -91,8 +103,14 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         None => Arc::new(NoDelivery),
     };
     let Ambient { clock, entropy } = ambient.clone();
-    let parts =
-        kabinet_identity::Parts { store: store.clone(), config: settings::identity(config), master, clock, entropy, delivery };
+    let parts = kabinet_identity::Parts {
+        store: store.clone(),
+        config: settings::identity(config),
+        master,
+        clock,
+        entropy,
+        delivery,
+    };
     Ok(Identity::new(parts))
 }
 
@@ -119,7 +137,12 @@ fn readiness(provider: &Provider, store: &Store, shutdown: &Shutdown) -> operati
 /// When it does not answer.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     if let Some(file) = config::database_file(config) {
-        let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&file);
+        let made = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&file);
         made.with_context(|| format!("store.url: cannot open {}", file.display()))?;
     }
     let options = Options {
@@ -127,7 +150,9 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
         redis: config.redis.url.as_ref().map(|url| url.expose().to_owned()),
         connections: config.store.connections,
     };
-    Store::open(&options).await.with_context(|| format!("store.url: {} does not answer", config.store.url))
+    Store::open(&options)
+        .await
+        .with_context(|| format!("store.url: {} does not answer", config.store.url))
 }
 
 /// Brings the database up to date and makes the signing keys that are missing; how many.

@@ -1,15 +1,17 @@
 //! Listening: the public router on `listen`, the admin router on `admin_listen`, and the end of both.
 //!
 //! The end, within two seconds of the signal and without losing a request:
-//! 1. readiness goes, and every HTTP/1 answer says `Connection: close`, so that busy clients leave between two requests
-//!    instead of having one cut off; new connections are still served;
-//! 2. the public listener closes, idle connections close, running requests end;
-//! 3. the admin listener closes, jobs end.
+//! 1. readiness goes; the public listener takes in who already waits and closes;
+//! 2. every HTTP/1 answer says `Connection: close`, so that busy clients leave between two requests instead of having one
+//!    cut off, and who has just connected is heard;
+//! 3. idle connections close, running requests end;
+//! 4. the admin listener closes, jobs end.
 //!
 //! A connection has ten seconds for its first request; between requests it may rest for as long as reverse proxies keep
 //! theirs.
 
 mod certificate;
+mod door;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +20,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{CONNECTION, HeaderValue};
 use axum::http::Version;
+use axum::http::header::{CONNECTION, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum_server::tls_openssl::OpenSSLAcceptor;
@@ -34,6 +36,8 @@ use crate::shutdown::Shutdown;
 
 pub use certificate::Certificate;
 
+use door::{Door, Peer};
+
 /// Until the first request of a connection is there.
 const FIRST_REQUEST: Duration = Duration::from_secs(10);
 /// Between two requests of a connection, and for the head of the later ones.
@@ -41,9 +45,11 @@ const REST: Duration = Duration::from_secs(75);
 /// The head of a request at most, in bytes.
 const HEAD: u32 = 64 * 1024;
 /// How long connections are asked to leave before they are closed.
-const ASK_TO_LEAVE: Duration = Duration::from_millis(300);
+const ASK_TO_LEAVE: Duration = Duration::from_millis(400);
 /// How long running requests may take after that.
-const DRAIN: Duration = Duration::from_millis(1500);
+const DRAIN: Duration = Duration::from_millis(1400);
+/// How often it is looked whether the last connection has left.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Sockets that are bound and not yet served.
 pub struct Bound {
@@ -83,8 +89,11 @@ impl Bound {
         let (public, admin) = (Handle::new(), Handle::new());
         let is_tls = self.certificate.is_some();
         let follow = self.certificate.clone().map(|certificate| tokio::spawn(certificate.follow()));
-        let mut public_task = spawn(self.public, router, self.certificate, public.clone());
-        let mut admin_task = spawn(self.admin, app.admin, None, admin.clone());
+        let door = Door::new(self.public, shutdown.clone());
+        let all_in = door.empty();
+        let mut public_task = spawn(door, router, self.certificate, public.clone());
+        // Health is answered until the very end.
+        let mut admin_task = spawn(Door::new(self.admin, Shutdown::default()), app.admin, None, admin.clone());
         info!(listen = %public_address, tls = is_tls, "listening");
         info!(listen = %admin_address, "listening for health and metrics");
         notify(&[sd_notify::NotifyState::Ready]);
@@ -94,7 +103,7 @@ impl Bound {
             ended = &mut admin_task => return Err(failure("admin_listen", ended)),
         }
         notify(&[sd_notify::NotifyState::Stopping]);
-        drain(&public, public_task).await;
+        drain(&public, public_task, &all_in).await;
         admin.graceful_shutdown(Some(Duration::from_millis(50)));
         let _ = admin_task.await;
         if let Some(follow) = follow {
@@ -108,13 +117,15 @@ impl Bound {
 
 async fn bind(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     // Sets SO_REUSEADDR, so that a restart need not wait for connections of the last process.
-    TcpListener::bind(address).await.with_context(|| format!("{key}: cannot listen on {address}"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{key}: cannot listen on {address}"))
 }
 
 type Serving = JoinHandle<io::Result<()>>;
 
-fn spawn(listener: TcpListener, router: Router, certificate: Option<Certificate>, handle: Handle<SocketAddr>) -> Serving {
-    let mut server = Server::<SocketAddr>::from_listener(listener)
+fn spawn(door: Door, router: Router, certificate: Option<Certificate>, handle: Handle<Peer>) -> Serving {
+    let mut server = Server::<Peer>::from_listener(door)
         .handle(handle)
         .first_request_timeout(FIRST_REQUEST)
         .accept_error_handler(|peer, why| debug!(peer = ?peer, error = %why, "a connection was not accepted"));
@@ -138,12 +149,16 @@ fn failure(key: &str, ended: Result<io::Result<()>, tokio::task::JoinError>) -> 
     }
 }
 
-async fn drain(public: &Handle<SocketAddr>, task: Serving) {
+async fn drain(public: &Handle<Peer>, task: Serving, all_in: &Shutdown) {
     let connections = public.connection_count();
     info!(connections, "draining");
-    if connections > 0 {
-        tokio::time::sleep(ASK_TO_LEAVE).await;
-    }
+    let all_left = async {
+        all_in.begun().await;
+        while public.connection_count() > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let _ = tokio::time::timeout(ASK_TO_LEAVE, all_left).await;
     public.graceful_shutdown(Some(DRAIN));
     let _ = task.await;
     let lost = public.connection_count();

@@ -48,7 +48,9 @@ async fn ready(State(readiness): State<Readiness>) -> impl IntoResponse {
 }
 
 async fn metrics() -> impl IntoResponse {
-    let text = telemetry::metrics().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
+    let text = telemetry::metrics()
+        .map(metrics_exporter_prometheus::PrometheusHandle::render)
+        .unwrap_or_default();
     ([NO_STORE, (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

@@ -38,7 +38,11 @@ impl Outbox {
     fn append(&self, line: &[u8]) -> io::Result<()> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.file()?.write(line)?;
-        if written == line.len() { Ok(()) } else { Err(io::Error::from(io::ErrorKind::WriteZero)) }
+        if written == line.len() {
+            Ok(())
+        } else {
+            Err(io::Error::from(io::ErrorKind::WriteZero))
+        }
     }
 }
 
@@ -53,7 +57,8 @@ impl Deliver for Outbox {
             "text": message.text,
             "at": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         });
-        self.append(format!("{line}\n").as_bytes()).map_err(|why| Undelivered(format!("the outbox: {why}")))
+        self.append(format!("{line}\n").as_bytes())
+            .map_err(|why| Undelivered(format!("the outbox: {why}")))
     }
 }
 
@@ -89,7 +94,10 @@ mod tests {
         let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 100);
         let first = lines.iter().find(|line| line["at"] == "1970-01-01T00:00:00Z").unwrap();
-        assert_eq!((&first["channel"], &first["to"], &first["code"]), (&"sms".into(), &"+79161234567".into(), &"012345".into()));
+        assert_eq!(
+            (&first["channel"], &first["to"], &first["code"]),
+            (&"sms".into(), &"+79161234567".into(), &"012345".into())
+        );
         assert!(lines.iter().any(|line| line["code"].is_null() && line["purpose"] == "sign-in"));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(path).unwrap();

@@ -27,7 +27,10 @@ pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
 pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
     let (session, confirmation, hashing) = (&config.session, &config.confirmation, &config.hashing);
     kabinet_identity::Config {
-        host: url::Url::parse(&config.issuer).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default(),
+        host: url::Url::parse(&config.issuer)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default(),
         session: SessionConfig {
             idle: session.idle.get(),
             max: session.max.get(),
@@ -81,6 +84,12 @@ mod tests {
         let config = Config::default();
         assert_eq!(oidc(&config).token, kabinet_oidc::config::TokenConfig::default());
         let ours = identity(&config);
-        assert_eq!(ours, kabinet_identity::Config { host: "localhost".to_owned(), ..kabinet_identity::Config::default() });
+        assert_eq!(
+            ours,
+            kabinet_identity::Config {
+                host: "localhost".to_owned(),
+                ..kabinet_identity::Config::default()
+            }
+        );
     }
 }

@@ -22,7 +22,9 @@ where
     let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&log.level)).with_writer(writer);
     match log.format {
         LogFormat::Text => Dispatch::new(lines.with_ansi(false).finish()),
-        LogFormat::Json => Dispatch::new(lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish()),
+        LogFormat::Json => {
+            Dispatch::new(lines.json().flatten_event(true).with_current_span(true).with_span_list(false).finish())
+        }
     }
 }
 
@@ -36,7 +38,11 @@ pub fn install(log: &Log) {
 /// A panic is a bug. Its message may hold a value, so only a fixed text is repeated.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("the message is withheld");
+    let text = panic
+        .payload()
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("the message is withheld");
     error!(panic.place = place, "a bug: {text}");
 }
 
@@ -46,7 +52,10 @@ static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 pub fn metrics() -> Option<&'static PrometheusHandle> {
     let collect = || {
         let times = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-        PrometheusBuilder::new().set_buckets(&times).and_then(PrometheusBuilder::install_recorder).ok()
+        PrometheusBuilder::new()
+            .set_buckets(&times)
+            .and_then(PrometheusBuilder::install_recorder)
+            .ok()
     };
     METRICS.get_or_init(collect).as_ref()
 }
@@ -86,7 +95,10 @@ mod tests {
     #[test]
     fn a_line_carries_the_request_it_belongs_to_in_both_forms() {
         let text = logged(LogFormat::Text);
-        assert!(text.contains("tokens issued") && text.contains("r-1") && text.lines().count() == 1, "{text}");
+        assert!(
+            text.contains("tokens issued") && text.contains("r-1") && text.lines().count() == 1,
+            "{text}"
+        );
         let json: serde_json::Value = serde_json::from_str(&logged(LogFormat::Json)).unwrap();
         assert_eq!(json["span"]["request.id"], "r-1");
         assert_eq!((&json["client.id"], &json["message"]), (&"c-1".into(), &"tokens issued".into()));

@@ -50,7 +50,7 @@ pub enum Refusal {
     /// A page; never a redirect.
     Page(Fault),
     /// An error for the client.
-    Answer(Response, OAuthError),
+    Answer(Box<Response>, OAuthError),
     /// The provider failed.
     Failed(Error),
 }
@@ -107,10 +107,12 @@ impl Provider {
         self.check(&request, client, destination.clone())?;
         if let Some(token) = params.get("id_token_hint") {
             let hint = self.read_hint(token).filter(|hint| hint.client_id.as_str() == request.client_id);
-            let hint = hint.ok_or_else(|| answer(OAuthError::new(Code::InvalidRequest, "id_token_hint is not an ID token of this client")))?;
+            let hint = hint.ok_or_else(|| {
+                answer(OAuthError::new(Code::InvalidRequest, "id_token_hint is not an ID token of this client"))
+            })?;
             request.hint = Some(hint.user_id.to_string());
         }
-        Ok(self.new_flow(Target::Authorize(request), binding))
+        Ok(self.new_flow(Target::Authorize(Box::new(request)), binding))
     }
 
     /// Decides what happens next with a flow, and does it when nobody needs to be asked.
@@ -118,14 +120,21 @@ impl Provider {
     /// # Errors
     /// When the request is refused.
     pub async fn next(&self, flow: &Flow, sessions: &[Session], origin: &Origin) -> std::result::Result<Next, Refusal> {
-        let Some(request) = flow.request() else { return Err(Refusal::Page(Fault::BadRequest)) };
+        let Some(request) = flow.request() else {
+            return Err(Refusal::Page(Fault::BadRequest));
+        };
         let (client, destination) = self.prove_destination(request).await?;
         let checked = self.check(request, client, destination)?;
         let step = self.decide(flow, request, &checked, sessions).await?;
         match step {
-            Step::Refuse(code) => Err(self.refuse(&checked.destination, OAuthError::new(code, "the person must be asked, and prompt=none forbids it"))),
+            Step::Refuse(code) => Err(self.refuse(
+                &checked.destination,
+                OAuthError::new(code, "the person must be asked, and prompt=none forbids it"),
+            )),
             Step::Issue(place) => {
-                let session = sessions.get(place).ok_or_else(|| Error::Bug("the decision names no session".to_owned()))?;
+                let session = sessions
+                    .get(place)
+                    .ok_or_else(|| Error::Bug("the decision names no session".to_owned()))?;
                 Ok(Next::Answer(self.issue(request, &checked, session, origin).await?))
             }
             page => Ok(Next::Page(page, checked)),
@@ -137,13 +146,18 @@ impl Provider {
     /// # Errors
     /// When the request is refused before that.
     pub async fn deny(&self, flow: &Flow) -> std::result::Result<Response, Refusal> {
-        let Some(request) = flow.request() else { return Err(Refusal::Page(Fault::BadRequest)) };
+        let Some(request) = flow.request() else {
+            return Err(Refusal::Page(Fault::BadRequest));
+        };
         let (_, destination) = self.prove_destination(request).await?;
         Ok(self.error_response(&destination, &OAuthError::new(Code::AccessDenied, "the person refused")))
     }
 
     /// Client and redirect URI, in this order and before anything else.
-    async fn prove_destination(&self, request: &AuthorizeParams) -> std::result::Result<(Arc<Client>, Destination), Refusal> {
+    async fn prove_destination(
+        &self,
+        request: &AuthorizeParams,
+    ) -> std::result::Result<(Arc<Client>, Destination), Refusal> {
         if request.client_id.len() > LONGEST {
             return Err(Refusal::Page(Fault::UnknownClient));
         }
@@ -153,12 +167,21 @@ impl Provider {
         if client.metadata.find_redirect(&request.redirect_uri).is_none() {
             return Err(Refusal::Page(Fault::BadRedirectUri));
         }
-        let mode = request.response_mode.as_deref().and_then(ResponseMode::parse).unwrap_or(ResponseMode::Query);
+        let mode = request
+            .response_mode
+            .as_deref()
+            .and_then(ResponseMode::parse)
+            .unwrap_or(ResponseMode::Query);
         Ok((client, Destination::of(request, mode)))
     }
 
     /// The checks that entry and resume share, in order.
-    fn check(&self, request: &AuthorizeParams, client: Arc<Client>, destination: Destination) -> std::result::Result<Checked, Refusal> {
+    fn check(
+        &self,
+        request: &AuthorizeParams,
+        client: Arc<Client>,
+        destination: Destination,
+    ) -> std::result::Result<Checked, Refusal> {
         let answer = |error: OAuthError| self.refuse(&destination, error);
         let bad = |description| answer(OAuthError::new(Code::InvalidRequest, description));
         if request.response_type.is_empty() {
@@ -178,31 +201,58 @@ impl Provider {
             return Err(bad("a parameter is longer than 2048 bytes"));
         }
         if !client.metadata.may(GrantType::AuthorizationCode) {
-            return Err(answer(OAuthError::new(Code::UnauthorizedClient, "this client may not use the authorization endpoint")));
+            return Err(answer(OAuthError::new(
+                Code::UnauthorizedClient,
+                "this client may not use the authorization endpoint",
+            )));
         }
-        let approved = flow::authorize(request, client.metadata.needs_pkce(), &client.metadata.scope).map_err(answer)?;
+        let approved =
+            flow::authorize(request, client.metadata.needs_pkce(), &client.metadata.scope).map_err(answer)?;
         // Without openid this is plain OAuth; without any scope there is nothing to grant.
         if approved.scope.is_empty() {
-            return Err(answer(OAuthError::new(Code::InvalidScope, "none of the scopes may be asked for by this client")));
+            return Err(answer(OAuthError::new(
+                Code::InvalidScope,
+                "none of the scopes may be asked for by this client",
+            )));
         }
         if request.resource.iter().any(|resource| !client.metadata.resources.contains(resource)) {
-            return Err(answer(OAuthError::new(Code::InvalidTarget, "resource is not one of this client's (RFC 8707)")));
+            return Err(answer(OAuthError::new(
+                Code::InvalidTarget,
+                "resource is not one of this client's (RFC 8707)",
+            )));
         }
         let prompt = Prompt::parse(request.prompt.as_deref().unwrap_or_default())
             .map_err(|code| answer(OAuthError::new(code, "prompt=none stands alone")))?;
         let max_age = request.max_age.as_deref().map(|age| age.parse::<u32>().map(i64::from)).transpose();
         let max_age = max_age.map_err(|_| bad("max_age must be a number of seconds"))?;
         let scope = self.offline_scope(&client, approved.scope, prompt);
-        Ok(Checked { client, scope, prompt, destination, max_age, challenge: approved.challenge })
+        Ok(Checked {
+            client,
+            scope,
+            prompt,
+            destination,
+            max_age,
+            challenge: approved.challenge,
+        })
     }
 
     /// OpenID Connect Core §11: `offline_access` needs the person's word or a client of the house; and a client that may
     /// refresh.
     fn offline_scope(&self, client: &Client, scope: Scope, _: Prompt) -> Scope {
-        if client.metadata.may(GrantType::RefreshToken) { scope } else { scope.without(&Scope::from_iter(["offline_access"])) }
+        if client.metadata.may(GrantType::RefreshToken) {
+            scope
+        } else {
+            scope.without(&Scope::from_iter(["offline_access"]))
+        }
     }
 
-    async fn decide(&self, flow: &Flow, request: &AuthorizeParams, checked: &Checked, sessions: &[Session]) -> Result<Step> {
+    async fn decide(
+        &self,
+        flow: &Flow,
+        request: &AuthorizeParams,
+        checked: &Checked,
+        sessions: &[Session],
+    ) -> Result<Step> {
         let db = self.store().db();
         let users: Vec<UserId> = sessions.iter().map(|session| session.user_id.clone()).collect();
         let given = if checked.client.metadata.first_party || users.is_empty() {
@@ -217,12 +267,32 @@ impl Provider {
             None
         };
         let hint = request.hint.as_deref().map(UserId::from);
-        let asked = Asked { flow: &flow.id, prompt: checked.prompt, max_age: checked.max_age, hint: hint.as_ref() };
-        let consent = (!checked.client.metadata.first_party).then_some(Consents { asked: &checked.scope, given: &given });
-        Ok(decide(&asked, &Known { sessions, last_for_client: last.as_ref(), consent, now: self.now() }))
+        let asked = Asked {
+            flow: &flow.id,
+            prompt: checked.prompt,
+            max_age: checked.max_age,
+            hint: hint.as_ref(),
+        };
+        let consent =
+            (!checked.client.metadata.first_party).then_some(Consents { asked: &checked.scope, given: &given });
+        Ok(decide(
+            &asked,
+            &Known {
+                sessions,
+                last_for_client: last.as_ref(),
+                consent,
+                now: self.now(),
+            },
+        ))
     }
 
-    async fn issue(&self, request: &AuthorizeParams, checked: &Checked, session: &Session, origin: &Origin) -> Result<Response> {
+    async fn issue(
+        &self,
+        request: &AuthorizeParams,
+        checked: &Checked,
+        session: &Session,
+        origin: &Origin,
+    ) -> Result<Response> {
         let (now, entropy) = (self.now(), self.entropy());
         let life = &self.config().token;
         let detail = Detail {
@@ -241,7 +311,10 @@ impl Provider {
             scope: checked.scope.clone(),
             detail: serde_json::to_string(&detail).map_err(|e| Error::Bug(e.to_string()))?,
             offline: checked.scope.has("offline_access"),
-            refresh_salt: base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, random::<16>(entropy)),
+            refresh_salt: base64::Engine::encode(
+                &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+                random::<16>(entropy),
+            ),
             refresh_generation: 0,
             refresh_used_at: now,
             refresh_expires_at: now,
@@ -250,19 +323,33 @@ impl Provider {
             ended_at: None,
         };
         let mut tx = self.store().begin().await?;
-        kabinet_store::grant::issue(&mut tx, &grant, &TokenHash::of(code.expose()), now.plus(life.code), now.plus(life.code + 60)).await?;
-        let record = Record::of(Event::GrantIssued).user(&grant.user_id).client(&grant.client_id).session(&grant.session_id);
+        kabinet_store::grant::issue(
+            &mut tx,
+            &grant,
+            &TokenHash::of(code.expose()),
+            now.plus(life.code),
+            now.plus(life.code + 60),
+        )
+        .await?;
+        let record = Record::of(Event::GrantIssued)
+            .user(&grant.user_id)
+            .client(&grant.client_id)
+            .session(&grant.session_id);
         kabinet_store::audit::write(&mut tx, &record.with("grant", grant.id.as_str()), origin, now, entropy).await?;
         tx.commit().await?;
-        Ok(checked.destination.clone().answer(vec![("code", code.expose().to_owned())], self.issuer()))
+        Ok(checked
+            .destination
+            .clone()
+            .answer(vec![("code", code.expose().to_owned())], self.issuer()))
     }
 
     fn refuse(&self, to: &Destination, error: OAuthError) -> Refusal {
-        Refusal::Answer(self.error_response(to, &error), error)
+        Refusal::Answer(Box::new(self.error_response(to, &error)), error)
     }
 
     fn error_response(&self, to: &Destination, error: &OAuthError) -> Response {
-        let params = vec![("error", error.code.as_str().to_owned()), ("error_description", error.description.to_owned())];
+        let params =
+            vec![("error", error.code.as_str().to_owned()), ("error_description", error.description.to_owned())];
         to.clone().answer(params, self.issuer())
     }
 

@@ -46,7 +46,9 @@ impl Guesses {
     fn too_many(&self, client: &ClientId, network: &str) -> bool {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         !counts.is_empty()
-            && counts.get(&(client.clone(), network.to_owned())).is_some_and(|(n, since)| *n >= FREE && since.elapsed() < WINDOW)
+            && counts
+                .get(&(client.clone(), network.to_owned()))
+                .is_some_and(|(n, since)| *n >= FREE && since.elapsed() < WINDOW)
     }
 
     fn count(&self, client: &ClientId, network: &str) {
@@ -62,7 +64,10 @@ impl Guesses {
     }
 
     pub(crate) fn forget(&self) {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (_, since)| since.elapsed() < WINDOW);
+        self.counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, (_, since)| since.elapsed() < WINDOW);
     }
 }
 
@@ -77,13 +82,20 @@ impl Provider {
     ///
     /// # Errors
     /// `invalid_client`, or `invalid_request` for two methods at once.
-    pub async fn authenticate(&self, authorization: Option<&str>, params: &Params, caller: &Caller) -> Result<AuthenticatedClient> {
+    pub async fn authenticate(
+        &self,
+        authorization: Option<&str>,
+        params: &Params,
+        caller: &Caller,
+    ) -> Result<AuthenticatedClient> {
         let claimed = claimed(authorization, params)?;
         if claimed.id.len() > 256 {
             return Err(UNKNOWN.into());
         }
         let id = ClientId::from(claimed.id);
-        let Some(client) = self.client(&id).await? else { return Err(UNKNOWN.into()) };
+        let Some(client) = self.client(&id).await? else {
+            return Err(UNKNOWN.into());
+        };
         if self.inner.guesses.too_many(&id, &caller.network) {
             tracing::warn!(client.id = %id, "too many wrong client secrets");
             return Err(OAuthError::new(Code::TemporarilyUnavailable, "too many failed attempts, wait a minute").into());
@@ -108,13 +120,18 @@ fn claimed(authorization: Option<&str>, params: &Params) -> std::result::Result<
         let id = body_id.ok_or(UNKNOWN)?;
         return Ok(Claimed { id: id.to_owned(), secret: body_secret.map(str::to_owned) });
     };
-    let Some((id, secret)) = basic(header) else { return Err(UNKNOWN) };
+    let Some((id, secret)) = basic(header) else {
+        return Err(UNKNOWN);
+    };
     // RFC 6749 §2.3: a client must not use more than one method in a request.
     if body_secret.is_some() {
         return Err(OAuthError::new(Code::InvalidRequest, "two client authentication methods in one request"));
     }
     if body_id.is_some_and(|body| body != id) {
-        return Err(OAuthError::new(Code::InvalidRequest, "client_id differs from the one in the Authorization header"));
+        return Err(OAuthError::new(
+            Code::InvalidRequest,
+            "client_id differs from the one in the Authorization header",
+        ));
     }
     Ok(Claimed { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
 }

@@ -1,12 +1,18 @@
 //! What a person allows a third-party client: remembered per client, asked again only for more (OpenID Connect Core §3.1.2.4).
 
 use kabinet_core::audit::{Event, Origin, Record};
+use std::sync::Arc;
+
 use kabinet_core::authn::Session;
+use kabinet_core::client::Client;
 use kabinet_core::decision::{GivenConsent, Step};
+use kabinet_core::id::{ClientId, UserId};
+use kabinet_core::scope::Scope;
+use kabinet_core::time::Timestamp;
 
 use crate::authorize::{Next, Refusal};
 use crate::sealed::Flow;
-use crate::{Error, Provider};
+use crate::{Error, Provider, Result};
 
 impl Provider {
     /// Remembers that the person whom the flow asks allows all that it asks for. Does nothing when nobody is asked any
@@ -14,11 +20,20 @@ impl Provider {
     ///
     /// # Errors
     /// When the request is refused by now, or the store fails.
-    pub async fn allow(&self, flow: &Flow, sessions: &[Session], origin: &Origin) -> Result<(), Refusal> {
-        let Next::Page(Step::Consent(place), checked) = self.next(flow, sessions, origin).await? else { return Ok(()) };
-        let session = sessions.get(place).ok_or_else(|| Error::Bug("the decision names no session".to_owned()))?;
+    pub async fn allow(&self, flow: &Flow, sessions: &[Session], origin: &Origin) -> std::result::Result<(), Refusal> {
+        let Next::Page(Step::Consent(place), checked) = self.next(flow, sessions, origin).await? else {
+            return Ok(());
+        };
+        let session = sessions
+            .get(place)
+            .ok_or_else(|| Error::Bug("the decision names no session".to_owned()))?;
         let now = self.now();
-        let before = kabinet_store::consent::of_browser(self.store().db(), &checked.client.id, std::slice::from_ref(&session.user_id)).await?;
+        let before = kabinet_store::consent::of_browser(
+            self.store().db(),
+            &checked.client.id,
+            std::slice::from_ref(&session.user_id),
+        )
+        .await?;
         let known = before.into_iter().next().map(|given| given.scope).unwrap_or_default();
         let given = GivenConsent {
             user_id: session.user_id.clone(),
@@ -27,9 +42,54 @@ impl Provider {
         };
         let mut tx = self.store().begin().await?;
         kabinet_store::consent::put(&mut tx, &given, &checked.client.id, now).await?;
-        let record = Record::of(Event::ConsentGranted).user(&given.user_id).client(&checked.client.id).session(&session.id);
-        kabinet_store::audit::write(&mut tx, &record.with("scope", given.scope.to_string()), origin, now, self.entropy()).await?;
+        let record = Record::of(Event::ConsentGranted)
+            .user(&given.user_id)
+            .client(&checked.client.id)
+            .session(&session.id);
+        kabinet_store::audit::write(
+            &mut tx,
+            &record.with("scope", given.scope.to_string()),
+            origin,
+            now,
+            self.entropy(),
+        )
+        .await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// What a person allowed: to whom, what, since when. Clients that are gone or disabled are left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn consents_of(&self, user: &UserId) -> Result<Vec<(Arc<Client>, Scope, Timestamp)>> {
+        let mut out = Vec::new();
+        for (client, scope, since) in kabinet_store::consent::of_user(self.store().db(), user).await? {
+            if let Some(client) = self.client(&client).await? {
+                out.push((client, scope, since));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Takes an allowance back and ends every grant that came of it.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing has changed.
+    pub async fn withdraw(&self, session: &Session, client: &ClientId, origin: &Origin) -> Result<()> {
+        let now = self.now();
+        let mut tx = self.store().begin().await?;
+        if !kabinet_store::consent::withdraw(&mut tx, &session.user_id, client).await? {
+            return Ok(tx.rollback().await?);
+        }
+        kabinet_store::grant::end_of_consent(&mut tx, &session.user_id, client, now).await?;
+        let record = Record::of(Event::ConsentWithdrawn)
+            .user(&session.user_id)
+            .client(client)
+            .session(&session.id);
+        kabinet_store::audit::write(&mut tx, &record, origin, now, self.entropy()).await?;
+        tx.commit().await?;
+        self.changed().await;
         Ok(())
     }
 }

@@ -8,8 +8,8 @@ use openidconnect::core::{
     CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, LanguageTag, ProviderMetadata, ResponseTypes, Scope,
-    TokenUrl, UserInfoUrl,
+    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, LanguageTag, ProviderMetadata, ResponseTypes,
+    Scope, TokenUrl, UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,9 @@ impl Provider {
             end_session_endpoint: at("/oauth2/logout"),
             code_challenge_methods_supported: vec!["S256".to_owned()],
             authorization_response_iss_parameter_supported: true,
-            prompt_values_supported: ["none", "login", "consent", "select_account", "create"].map(str::to_owned).to_vec(),
+            prompt_values_supported: ["none", "login", "consent", "select_account", "create"]
+                .map(str::to_owned)
+                .to_vec(),
         };
         let algs = Alg::ALL.iter().map(|alg| match alg {
             Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -88,11 +90,17 @@ impl Provider {
             .set_token_endpoint(Some(TokenUrl::new(at("/oauth2/token")).map_err(bad)?))
             .set_userinfo_endpoint(Some(UserInfoUrl::new(at("/oauth2/userinfo")).map_err(bad)?))
             .set_scopes_supported(Some(SCOPES.map(|scope| Scope::new(scope.to_owned())).to_vec()))
-            .set_response_modes_supported(Some(vec![CoreResponseMode::Query, CoreResponseMode::Fragment, CoreResponseMode::FormPost]))
+            .set_response_modes_supported(Some(vec![
+                CoreResponseMode::Query,
+                CoreResponseMode::Fragment,
+                CoreResponseMode::FormPost,
+            ]))
             .set_grant_types_supported(Some(GRANTS.iter().map(|grant| grant_type(grant.kind.as_str())).collect()))
             .set_token_endpoint_auth_methods_supported(Some(methods().map(auth_method).to_vec()))
             .set_acr_values_supported(Some(
-                kabinet_core::authn::ACR.map(|acr| openidconnect::AuthenticationContextClass::new(acr.to_owned())).to_vec(),
+                kabinet_core::authn::ACR
+                    .map(|acr| openidconnect::AuthenticationContextClass::new(acr.to_owned()))
+                    .to_vec(),
             ))
             .set_display_values_supported(Some(vec![CoreAuthDisplay::Page, CoreAuthDisplay::Popup]))
             .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))
@@ -106,7 +114,9 @@ impl Provider {
 }
 
 fn claims_supported() -> impl Iterator<Item = &'static str> {
-    kabinet_core::claims::SUPPORTED.into_iter().chain(["email_verified", "phone_number_verified"])
+    kabinet_core::claims::SUPPORTED
+        .into_iter()
+        .chain(["email_verified", "phone_number_verified"])
 }
 
 fn grant_type(name: &str) -> CoreGrantType {

@@ -29,13 +29,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::AuthorizeParams;
 
-const NO_PKCE: OAuthError = OAuthError::new(Code::InvalidRequest, "code_challenge is required for this client (RFC 7636)");
-const BAD_PKCE: OAuthError =
-    OAuthError::new(Code::InvalidRequest, "code_challenge must be 43 to 128 unreserved characters (RFC 7636 section 4.2)");
+const NO_PKCE: OAuthError =
+    OAuthError::new(Code::InvalidRequest, "code_challenge is required for this client (RFC 7636)");
+const BAD_PKCE: OAuthError = OAuthError::new(
+    Code::InvalidRequest,
+    "code_challenge must be 43 to 128 unreserved characters (RFC 7636 section 4.2)",
+);
 const PLAIN_PKCE: OAuthError =
     OAuthError::new(Code::InvalidRequest, "code_challenge_method must be S256 (RFC 9700 section 2.1.1)");
-const ALIEN: OAuthError = OAuthError::new(Code::InvalidGrant, "the code does not belong to this client and redirect_uri");
-const BAD_VERIFIER: OAuthError = OAuthError::new(Code::InvalidGrant, "code_verifier does not match (RFC 7636 section 4.6)");
+const ALIEN: OAuthError =
+    OAuthError::new(Code::InvalidGrant, "the code does not belong to this client and redirect_uri");
+const BAD_VERIFIER: OAuthError =
+    OAuthError::new(Code::InvalidGrant, "code_verifier does not match (RFC 7636 section 4.6)");
 const UNKNOWN_SCOPE: OAuthError = OAuthError::new(Code::InvalidScope, "scope is not a list of scope tokens");
 const WIDER: OAuthError = OAuthError::new(Code::InvalidScope, "scope exceeds what was granted (RFC 6749 section 6)");
 const BUG: OAuthError = OAuthError::new(Code::ServerError, "the provider failed");
@@ -102,7 +107,10 @@ pub(crate) fn authorize(params: &AuthorizeParams, needs_pkce: bool, allowed: &Sc
             }
             Output::Extend => Input::Extended(pkce_extension(challenge.clone())),
             Output::Negotiate { bound_client, scope } => {
-                let asked = scope.map(|scope| Scope::parse(&scope.to_string())).transpose().map_err(|_| UNKNOWN_SCOPE)?;
+                let asked = scope
+                    .map(|scope| Scope::parse(&scope.to_string()))
+                    .transpose()
+                    .map_err(|_| UNKNOWN_SCOPE)?;
                 let granted = asked.unwrap_or_default().common(allowed);
                 let pre_grant = PreGrant {
                     client_id: bound_client.client_id.clone().into_owned(),
@@ -153,7 +161,8 @@ fn check_challenge(params: &AuthorizeParams, needs_pkce: bool) -> Result<Option<
 }
 
 fn unreserved(text: &str) -> bool {
-    (43..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
+    (43..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'))
 }
 
 fn pkce_extension(challenge: Option<String>) -> Extensions {
@@ -238,18 +247,32 @@ impl accesstoken::Request for Exchanging<'_> {
 
 impl Exchange {
     /// Begins an exchange by a client that has been authenticated.
-    pub(crate) fn begin(client_id: &str, code: &str, redirect_uri: &str, verifier: Option<&str>) -> Result<Self, OAuthError> {
+    pub(crate) fn begin(
+        client_id: &str,
+        code: &str,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+    ) -> Result<Self, OAuthError> {
         use accesstoken::{AccessToken, Input, Output};
         let mut machine = AccessToken::new(&Exchanging { client_id, code, redirect_uri });
         let asked = match machine.advance(Input::None) {
             Output::Authenticate { client, .. } => client == client_id,
-            _ => return Err(OAuthError::new(Code::InvalidGrant, "redirect_uri is not the one of the authorization request")),
+            _ => {
+                return Err(OAuthError::new(
+                    Code::InvalidGrant,
+                    "redirect_uri is not the one of the authorization request",
+                ));
+            }
         };
         // The client proved itself before; the machine must mean the same one.
         if !asked || !matches!(machine.advance(Input::Authenticated), Output::Recover { .. }) {
             return Err(BUG);
         }
-        Ok(Self { machine, redirect_uri: redirect_uri.to_owned(), verifier: verifier.map(str::to_owned) })
+        Ok(Self {
+            machine,
+            redirect_uri: redirect_uri.to_owned(),
+            verifier: verifier.map(str::to_owned),
+        })
     }
 
     /// Ends it with the grant that the code was issued for: `Ok` is the machine's word that tokens may be given.
@@ -311,7 +334,12 @@ impl refresh::Request for Refreshing<'_> {
 
 /// Walks a refresh through the machine, once the grant is known: the scope of this answer. `client_id` is who
 /// authenticated; `scope` is what the request asks for.
-pub(crate) fn refresh(token: &str, client_id: &str, grant: &Recovered, scope: Option<&str>) -> Result<Scope, OAuthError> {
+pub(crate) fn refresh(
+    token: &str,
+    client_id: &str,
+    grant: &Recovered,
+    scope: Option<&str>,
+) -> Result<Scope, OAuthError> {
     use refresh::{Input, Output, Refresh};
     // RFC 6749 §3.3 before the machine, whose own grammar is wider.
     scope.map(Scope::parse).transpose().map_err(|_| UNKNOWN_SCOPE)?;
@@ -320,14 +348,18 @@ pub(crate) fn refresh(token: &str, client_id: &str, grant: &Recovered, scope: Op
     let mut input = Input::None;
     loop {
         input = match machine.advance(input) {
-            Output::RecoverRefresh { .. } => Input::Recovered { scope: asked(), grant: Some(Box::new(grant.machine()?)) },
+            Output::RecoverRefresh { .. } => {
+                Input::Recovered { scope: asked(), grant: Some(Box::new(grant.machine()?)) }
+            }
             // RFC 6749 §6: the refresh token is bound to the client it was issued to.
             Output::Unauthenticated { client, .. } if client == client_id => Input::Authenticated { scope: asked() },
             Output::Unauthenticated { .. } => {
                 return Err(OAuthError::new(Code::InvalidGrant, "the refresh token belongs to another client"));
             }
             Output::Refresh { grant, .. } => {
-                return Scope::parse(&grant.scope.to_string()).map(|scope| scope.without(&Scope::from_iter(["-"]))).map_err(|_| BUG);
+                return Scope::parse(&grant.scope.to_string())
+                    .map(|scope| scope.without(&Scope::from_iter(["-"])))
+                    .map_err(|_| BUG);
             }
             Output::Err(_) => return Err(WIDER),
             Output::Ok(_) => return Err(BUG),
@@ -385,7 +417,11 @@ mod tests {
     fn only_code_is_a_response_type() {
         for other in ["token", "id_token", "code token", "none", ""] {
             let asked = AuthorizeParams { response_type: other.to_owned(), ..params() };
-            assert_eq!(authorize(&asked, true, &all()).unwrap_err().code, Code::UnsupportedResponseType, "{other}");
+            assert_eq!(
+                authorize(&asked, true, &all()).unwrap_err().code,
+                Code::UnsupportedResponseType,
+                "{other}"
+            );
         }
     }
 

@@ -74,20 +74,31 @@ impl Request<'_> {
         let access = provider.access_of(self.client, grant, detail, scope);
         let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
         let id_token = if scope.has("openid") {
-            let beside = Beside { access_token: &access_token, nonce };
-            Some(provider.mint_id_token(self.client, user, grant, detail, beside)?)
+            let beside = Beside { user, access_token: &access_token, nonce };
+            Some(provider.mint_id_token(self.client, grant, detail, beside)?)
         } else {
             None
         };
-        let refresh_token = (generation > 0).then(|| provider.refresh_token(&grant.id, generation, &grant.refresh_salt));
-        Ok(Tokens { access_token, expires_in, scope: scope.to_string(), refresh_token, id_token })
+        let refresh_token =
+            (generation > 0).then(|| provider.refresh_token(&grant.id, generation, &grant.refresh_salt));
+        Ok(Tokens {
+            access_token,
+            expires_in,
+            scope: scope.to_string(),
+            refresh_token,
+            id_token,
+        })
     }
 
     /// Narrows the resources of a grant to those that this request names (RFC 8707 §2.2).
     pub(crate) fn narrow(&self, detail: &mut Detail) -> Result<()> {
         let asked: Vec<String> = self.params.all("resource").map(str::to_owned).collect();
         let known = |resource: &String| {
-            if detail.resource.is_empty() { self.client.metadata.resources.contains(resource) } else { detail.resource.contains(resource) }
+            if detail.resource.is_empty() {
+                self.client.metadata.resources.contains(resource)
+            } else {
+                detail.resource.contains(resource)
+            }
         };
         if !asked.iter().all(known) {
             return Err(OAuthError::new(Code::InvalidTarget, "resource was not granted (RFC 8707)").into());

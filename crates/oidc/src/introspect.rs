@@ -54,5 +54,7 @@ impl Provider {
 /// Whether the client is one of the resources that the token is for: by its id, or by the address it was registered with.
 fn is_resource(client: &Client, aud: &[String]) -> bool {
     !client.metadata.is_public()
-        && aud.iter().any(|aud| aud == client.id.as_str() || client.metadata.client_uri.as_ref() == Some(aud))
+        && aud
+            .iter()
+            .any(|aud| aud == client.id.as_str() || client.metadata.client_uri.as_ref() == Some(aud))
 }

@@ -133,10 +133,22 @@ fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
         .ok_or_else(|| Error::Bug(format!("signing key {} was sealed under another master key", record.id)))?;
     let jwk = Jwk::from_bytes(&plain).map_err(bad)?;
     let (signer, verifier): (Box<dyn JwsSigner>, Box<dyn JwsVerifier>) = match record.alg {
-        Alg::RS256 => (Box::new(RS256.signer_from_jwk(&jwk).map_err(bad)?), Box::new(RS256.verifier_from_jwk(&jwk).map_err(bad)?)),
-        Alg::PS256 => (Box::new(PS256.signer_from_jwk(&jwk).map_err(bad)?), Box::new(PS256.verifier_from_jwk(&jwk).map_err(bad)?)),
-        Alg::ES256 => (Box::new(ES256.signer_from_jwk(&jwk).map_err(bad)?), Box::new(ES256.verifier_from_jwk(&jwk).map_err(bad)?)),
-        Alg::EdDSA => (Box::new(EdDSA.signer_from_jwk(&jwk).map_err(bad)?), Box::new(EdDSA.verifier_from_jwk(&jwk).map_err(bad)?)),
+        Alg::RS256 => (
+            Box::new(RS256.signer_from_jwk(&jwk).map_err(bad)?),
+            Box::new(RS256.verifier_from_jwk(&jwk).map_err(bad)?),
+        ),
+        Alg::PS256 => (
+            Box::new(PS256.signer_from_jwk(&jwk).map_err(bad)?),
+            Box::new(PS256.verifier_from_jwk(&jwk).map_err(bad)?),
+        ),
+        Alg::ES256 => (
+            Box::new(ES256.signer_from_jwk(&jwk).map_err(bad)?),
+            Box::new(ES256.verifier_from_jwk(&jwk).map_err(bad)?),
+        ),
+        Alg::EdDSA => (
+            Box::new(EdDSA.signer_from_jwk(&jwk).map_err(bad)?),
+            Box::new(EdDSA.verifier_from_jwk(&jwk).map_err(bad)?),
+        ),
     };
     Ok(Key { id: record.id.clone(), alg: record.alg, signer, verifier })
 }
@@ -145,7 +157,13 @@ fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
 ///
 /// # Errors
 /// When OpenSSL fails.
-pub fn generate(alg: Alg, state: KeyState, sealer: &Sealer, now: Timestamp, entropy: &dyn Entropy) -> Result<SigningKey> {
+pub fn generate(
+    alg: Alg,
+    state: KeyState,
+    sealer: &Sealer,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> Result<SigningKey> {
     let bad = |e: josekit::JoseError| Error::Bug(e.to_string());
     let id = KeyId::generate(now, entropy);
     let mut jwk = match alg {
@@ -164,7 +182,15 @@ pub fn generate(alg: Alg, state: KeyState, sealer: &Sealer, now: Timestamp, entr
     let mut public = jwk.to_public_key().map_err(bad)?;
     label(&mut public);
     let private_sealed = sealer.seal(jwk.to_string().as_bytes(), id.as_str().as_bytes(), entropy);
-    Ok(SigningKey { id, alg, state, public_jwk: public.to_string(), private_sealed, created_at: now, retired_at: None })
+    Ok(SigningKey {
+        id,
+        alg,
+        state,
+        public_jwk: public.to_string(),
+        private_sealed,
+        created_at: now,
+        retired_at: None,
+    })
 }
 
 /// Makes every key that is missing: a current and a next one per algorithm. How many were made.
@@ -201,7 +227,13 @@ pub async fn ensure(store: &Store, sealer: &Sealer, clock: &dyn Clock, entropy: 
 ///
 /// # Errors
 /// When the store or OpenSSL fails; then nothing has moved.
-pub async fn rotate(store: &Store, alg: Alg, sealer: &Sealer, origin: &Origin, ambient: (&dyn Clock, &dyn Entropy)) -> Result<KeyId> {
+pub async fn rotate(
+    store: &Store,
+    alg: Alg,
+    sealer: &Sealer,
+    origin: &Origin,
+    ambient: (&dyn Clock, &dyn Entropy),
+) -> Result<KeyId> {
     let (clock, entropy) = ambient;
     let now = clock.now();
     let fresh = generate(alg, KeyState::Next, sealer, now, entropy)?;
@@ -262,7 +294,9 @@ mod tests {
 
     #[test]
     fn a_key_sealed_under_another_master_key_stops_the_start() {
-        let record = generate(Alg::ES256, KeyState::Current, &sealer(&MasterKey::generate(&Fixed)), Timestamp(1), &Fixed).unwrap();
+        let record =
+            generate(Alg::ES256, KeyState::Current, &sealer(&MasterKey::generate(&Fixed)), Timestamp(1), &Fixed)
+                .unwrap();
         struct Other;
         impl Entropy for Other {
             fn fill(&self, out: &mut [u8]) {

@@ -70,7 +70,9 @@ impl Error {
             Self::Store(error) => {
                 OAuthError::new(Code::TemporarilyUnavailable, "the provider is busy, try again").with_detail(error)
             }
-            Self::Stale => OAuthError::new(Code::TemporarilyUnavailable, "the provider is busy, try again").with_detail(self),
+            Self::Stale => {
+                OAuthError::new(Code::TemporarilyUnavailable, "the provider is busy, try again").with_detail(self)
+            }
             Self::Bug(detail) => OAuthError::new(Code::ServerError, "the provider failed").with_detail(detail),
         }
     }

@@ -78,7 +78,8 @@ impl Provider {
             state.heard = Some(asked_at);
         }
         if keys_changed {
-            let ring = keys::Keyring::load(kabinet_store::key::every(self.store().db()).await?, &self.inner.key_sealer)?;
+            let ring =
+                keys::Keyring::load(kabinet_store::key::every(self.store().db()).await?, &self.inner.key_sealer)?;
             self.inner.keys.store(Arc::new(ring));
         }
         Ok(())
@@ -143,7 +144,9 @@ impl Provider {
             }
             state.seen
         };
-        let Some(client) = kabinet_store::client::by_id(self.store().db(), id).await? else { return Ok(None) };
+        let Some(client) = kabinet_store::client::by_id(self.store().db(), id).await? else {
+            return Ok(None);
+        };
         let client = Arc::new(client);
         let mut state = self.inner.live.state();
         // A change heard while we read may have been about this client.
@@ -169,7 +172,9 @@ impl Provider {
             }
             state.seen
         };
-        let Some(user) = kabinet_store::user::by_id(self.store().db(), id).await? else { return Ok(None) };
+        let Some(user) = kabinet_store::user::by_id(self.store().db(), id).await? else {
+            return Ok(None);
+        };
         let user = Arc::new(user);
         let mut state = self.inner.live.state();
         if state.seen == seen {
@@ -213,7 +218,11 @@ impl Provider {
             let Some(last) = page.last() else { return Ok(origins) };
             after = last.id.to_string();
             let enabled = page.iter().filter(|client| !client.disabled);
-            origins.extend(enabled.flat_map(|client| &client.metadata.redirect_uris).filter_map(|uri| kabinet_core::redirect::origin_of(uri)));
+            origins.extend(
+                enabled
+                    .flat_map(|client| &client.metadata.redirect_uris)
+                    .filter_map(|uri| kabinet_core::redirect::origin_of(uri)),
+            );
         }
     }
 }

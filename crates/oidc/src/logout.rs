@@ -67,7 +67,11 @@ impl Provider {
     }
 
     fn way_back(&self, uri: &str, state: Option<&str>) -> String {
-        let to = Destination { redirect_uri: uri.to_owned(), mode: ResponseMode::Query, state: None };
+        let to = Destination {
+            redirect_uri: uri.to_owned(),
+            mode: ResponseMode::Query,
+            state: None,
+        };
         // RP-Initiated Logout §3: only state is passed back.
         match state {
             Some(state) => Response { to, params: vec![("state", state.to_owned())] }.url(),

@@ -48,7 +48,11 @@ pub struct Response {
 
 impl Destination {
     pub(crate) fn of(params: &AuthorizeParams, mode: ResponseMode) -> Self {
-        Self { redirect_uri: params.redirect_uri.clone(), mode, state: params.state.clone() }
+        Self {
+            redirect_uri: params.redirect_uri.clone(),
+            mode,
+            state: params.state.clone(),
+        }
     }
 
     /// Completes an answer with `state` and the issuer.
@@ -88,7 +92,11 @@ mod tests {
     use super::*;
 
     fn url(uri: &str, mode: ResponseMode) -> String {
-        let to = Destination { redirect_uri: uri.to_owned(), mode, state: Some("a&b+c d я".to_owned()) };
+        let to = Destination {
+            redirect_uri: uri.to_owned(),
+            mode,
+            state: Some("a&b+c d я".to_owned()),
+        };
         to.answer(vec![("code", "x".to_owned())], "https://id.example").url()
     }
 
@@ -96,7 +104,13 @@ mod tests {
     fn the_registered_text_is_kept_and_values_are_encoded() {
         let tail = "code=x&state=a%26b%2Bc+d+%D1%8F&iss=https%3A%2F%2Fid.example";
         assert_eq!(url("https://rp.example", ResponseMode::Query), format!("https://rp.example?{tail}"));
-        assert_eq!(url("https://rp.example/?d=1&e=2", ResponseMode::Query), format!("https://rp.example/?d=1&e=2&{tail}"));
-        assert_eq!(url("https://rp.example/cb", ResponseMode::Fragment), format!("https://rp.example/cb#{tail}"));
+        assert_eq!(
+            url("https://rp.example/?d=1&e=2", ResponseMode::Query),
+            format!("https://rp.example/?d=1&e=2&{tail}")
+        );
+        assert_eq!(
+            url("https://rp.example/cb", ResponseMode::Fragment),
+            format!("https://rp.example/cb#{tail}")
+        );
     }
 }

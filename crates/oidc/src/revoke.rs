@@ -18,12 +18,16 @@ impl Provider {
         if let Some((id, generation)) = Self::read_refresh(token) {
             let known = grant::by_id(self.store().db(), &id).await?;
             // RFC 7009 §2.1: the token must have been issued to the client that revokes it.
-            let Some(family) = known.filter(|g| g.client_id == client.id && self.is_refresh_of(token, g, generation)) else {
+            let Some(family) = known.filter(|g| g.client_id == client.id && self.is_refresh_of(token, g, generation))
+            else {
                 return Ok(());
             };
             let mut tx = self.store().begin().await?;
             if grant::end(&mut tx, &family.id, now).await? {
-                let record = Record::of(Event::GrantEnded).user(&family.user_id).client(&client.id).session(&family.session_id);
+                let record = Record::of(Event::GrantEnded)
+                    .user(&family.user_id)
+                    .client(&client.id)
+                    .session(&family.session_id);
                 let record = record.with("grant", family.id.as_str()).with("why", "revoked by the client");
                 audit::write(&mut tx, &record, &origin, now, self.entropy()).await?;
             }
@@ -31,7 +35,9 @@ impl Provider {
             self.changed().await;
             return Ok(());
         }
-        let Ok(access) = self.read_access(token).await else { return Ok(()) };
+        let Ok(access) = self.read_access(token).await else {
+            return Ok(());
+        };
         if access.client_id != client.id {
             return Ok(());
         }

@@ -27,7 +27,7 @@ const ROW: &str = "row.";
 pub enum Target {
     /// An authorization request.
     #[serde(rename = "a")]
-    Authorize(AuthorizeParams),
+    Authorize(Box<AuthorizeParams>),
     /// A page of the provider itself: a path from `/`.
     #[serde(rename = "p")]
     Page(String),
@@ -75,7 +75,12 @@ impl Provider {
     #[must_use]
     pub fn new_flow(&self, target: Target, binding: &TokenHash) -> Flow {
         let now = self.now();
-        Flow { id: FlowId::generate(now, self.entropy()), at: now, binding: binding.clone(), target }
+        Flow {
+            id: FlowId::generate(now, self.entropy()),
+            at: now,
+            binding: binding.clone(),
+            target,
+        }
     }
 
     /// Seals a flow for the parameter `flow`.
@@ -92,9 +97,22 @@ impl Provider {
             return Err(kabinet_store::Error::Busy.into());
         }
         let client = ClientId::from(flow.request().map_or("", |request| request.client_id.as_str()));
-        let id = format!("{ROW}{}", kabinet_core::secret::TokenKind::Code.generate(self.entropy()).expose().trim_start_matches("kbn_ac_"));
+        let id = format!(
+            "{ROW}{}",
+            kabinet_core::secret::TokenKind::Code
+                .generate(self.entropy())
+                .expose()
+                .trim_start_matches("kbn_ac_")
+        );
         let mut tx = self.store().begin().await?;
-        kabinet_store::pushed::insert(&mut tx, &id, &client, &sealed, self.now(), flow.at.plus(self.config().token.flow)).await?;
+        kabinet_store::pushed::insert(
+            &mut tx,
+            &id,
+            &client,
+            &sealed,
+            self.now()..flow.at.plus(self.config().token.flow),
+        )
+        .await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -112,7 +130,11 @@ impl Provider {
             None => None,
         };
         let sealed = row.as_deref().unwrap_or(text);
-        let opened = self.inner.flow_sealer.open(sealed, b"").and_then(|plain| serde_json::from_slice::<Flow>(&plain).ok());
+        let opened = self
+            .inner
+            .flow_sealer
+            .open(sealed, b"")
+            .and_then(|plain| serde_json::from_slice::<Flow>(&plain).ok());
         Ok(match opened {
             None => Err(Unsealed::Broken),
             Some(flow) if self.now().since(flow.at) > self.config().token.flow => Err(Unsealed::Expired),

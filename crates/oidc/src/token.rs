@@ -51,7 +51,12 @@ impl Provider {
     ///
     /// # Errors
     /// An OAuth error, or a failure of ours.
-    pub async fn token(&self, authorization: Option<&str>, params: &Params, caller: &Caller) -> Result<(AuthenticatedClient, Tokens)> {
+    pub async fn token(
+        &self,
+        authorization: Option<&str>,
+        params: &Params,
+        caller: &Caller,
+    ) -> Result<(AuthenticatedClient, Tokens)> {
         params.sound()?;
         let grant_type = params.need("grant_type", "grant_type is missing")?;
         let client = self.authenticate(authorization, params, caller).await?;
@@ -61,7 +66,12 @@ impl Provider {
         if !client.metadata.may(grant.kind) {
             return Err(OAuthError::new(Code::UnauthorizedClient, "this client may not use this grant_type").into());
         }
-        let request = Request { provider: self, client: &client, params, origin: &caller.origin };
+        let request = Request {
+            provider: self,
+            client: &client,
+            params,
+            origin: &caller.origin,
+        };
         let tokens = (grant.redeem)(request).await?;
         Ok((client, tokens))
     }

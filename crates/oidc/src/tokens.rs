@@ -99,7 +99,10 @@ pub(crate) struct Verified {
 
 impl Verified {
     pub(crate) fn forget(&self, now: Timestamp) {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, access| access.exp > now.0);
+        self.tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, access| access.exp > now.0);
     }
 }
 
@@ -173,16 +176,22 @@ impl Provider {
     }
 
     /// Mints an ID token (OpenID Connect Core §2). `nonce` only in the answer to a code (§12.2).
-    pub(crate) fn mint_id_token(&self, client: &Client, user: &User, grant: &Grant, detail: &Detail, beside: Beside<'_>) -> Result<String> {
+    pub(crate) fn mint_id_token(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        detail: &Detail,
+        beside: Beside<'_>,
+    ) -> Result<String> {
         let now = self.now();
         let mut claims = if client.metadata.claims_in_id_token {
-            kabinet_core::claims::of(user, &grant.scope)
+            kabinet_core::claims::of(beside.user, &grant.scope)
         } else {
             Map::new()
         };
         let own = json!({
             "iss": self.issuer(),
-            "sub": user.id.as_str(),
+            "sub": beside.user.id.as_str(),
             "aud": client.id.as_str(),
             "exp": now.plus(self.config().token.id_token).0,
             "iat": now.0,
@@ -197,13 +206,19 @@ impl Provider {
             claims.insert("nonce".to_owned(), nonce.into());
         }
         let keys = self.inner.keys.load();
-        keys.current(client.metadata.id_token_signed_response_alg)?.sign("JWT", &Value::Object(claims))
+        keys.current(client.metadata.id_token_signed_response_alg)?
+            .sign("JWT", &Value::Object(claims))
     }
 
     /// The name of a session as one client knows it: two clients cannot compare theirs.
     #[must_use]
     pub fn sid(&self, session: &SessionId, client: &ClientId) -> String {
-        self.inner.sid_stamper.stamp(&[session.as_str(), client.as_str()]).chars().take(22).collect()
+        self.inner
+            .sid_stamper
+            .stamp(&[session.as_str(), client.as_str()])
+            .chars()
+            .take(22)
+            .collect()
     }
 
     /// The refresh token of a generation of a family.
@@ -322,13 +337,18 @@ impl Provider {
         }
         let claims: Claims = self.verify_jwt(token, "JWT")?;
         let ours = claims.iss == self.issuer();
-        ours.then(|| Hint { user_id: UserId::from(claims.sub), client_id: ClientId::from(claims.aud), sid: claims.sid })
+        ours.then(|| Hint {
+            user_id: UserId::from(claims.sub),
+            client_id: ClientId::from(claims.aud),
+            sid: claims.sid,
+        })
     }
 }
 
 /// What an ID token is issued beside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beside<'a> {
+    pub(crate) user: &'a User,
     pub(crate) access_token: &'a Secret,
     pub(crate) nonce: Option<&'a str>,
 }

@@ -21,6 +21,9 @@ crate::sql! {
     SINCE = "SELECT v.n, c.kind, c.ref, c.n FROM version v LEFT JOIN changes c ON c.n > $1 WHERE v.id = 1 ORDER BY c.n";
 }
 
+/// The newest number, and a change's kind, thing and number when there is one.
+type Row = (i64, Option<String>, Option<String>, Option<i64>);
+
 /// What kind of thing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -48,7 +51,9 @@ impl Kind {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Grant, Self::Token, Self::Client, Self::User, Self::Keys].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Grant, Self::Token, Self::Client, Self::User, Self::Keys]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -81,7 +86,7 @@ pub async fn tell(tx: &mut Tx, kind: Kind, what: &[String], now: Timestamp) -> R
 /// # Errors
 /// When the database fails.
 pub async fn since(db: &Db, seen: i64) -> Result<(i64, Vec<Change>)> {
-    let rows: Vec<(i64, Option<String>, Option<String>, Option<i64>)> =
+    let rows: Vec<Row> =
         on_db!(db, pool => sqlx::query_as(SINCE).bind(seen).fetch_all(pool).await)?;
     let newest = rows.first().map_or(0, |row| row.0);
     let changes = rows

@@ -87,6 +87,7 @@ pub async fn update(tx: &mut Tx, client: &Client) -> Result<bool> {
 /// # Errors
 /// When the database fails.
 pub async fn delete(tx: &mut Tx, id: &ClientId) -> Result<bool> {
-    let rows = on_tx!(tx, conn => sqlx::query(DELETE).bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
+    let rows =
+        on_tx!(tx, conn => sqlx::query(DELETE).bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }

@@ -69,7 +69,11 @@ struct Row {
 
 impl From<Row> for Confirmation {
     fn from(row: Row) -> Self {
-        let kind = if row.contact_kind == "phone" { ContactKind::Phone } else { ContactKind::Email };
+        let kind = if row.contact_kind == "phone" {
+            ContactKind::Phone
+        } else {
+            ContactKind::Email
+        };
         Self {
             id: ConfirmationId::from(row.id),
             purpose: row.purpose,
@@ -102,7 +106,8 @@ pub async fn insert(tx: &mut Tx, new: &Confirmation, code: &str, keep_until: Tim
 /// # Errors
 /// When the database fails.
 pub async fn by_id(db: &Db, id: &ConfirmationId, now: Timestamp) -> Result<Option<Confirmation>> {
-    let row: Option<Row> = on_db!(db, pool => sqlx::query_as(BY_ID).bind(id.as_str()).bind(now.0).fetch_optional(pool).await)?;
+    let row: Option<Row> =
+        on_db!(db, pool => sqlx::query_as(BY_ID).bind(id.as_str()).bind(now.0).fetch_optional(pool).await)?;
     Ok(row.map(Confirmation::from))
 }
 
@@ -112,7 +117,13 @@ pub async fn by_id(db: &Db, id: &ConfirmationId, now: Timestamp) -> Result<Optio
 ///
 /// # Errors
 /// When the database fails.
-pub async fn spend(tx: &mut Tx, id: &ConfirmationId, code: &str, binding: &TokenHash, now: Timestamp) -> Result<Option<Confirmation>> {
+pub async fn spend(
+    tx: &mut Tx,
+    id: &ConfirmationId,
+    code: &str,
+    binding: &TokenHash,
+    now: Timestamp,
+) -> Result<Option<Confirmation>> {
     let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(SPEND)
         .bind(id.as_str()).bind(code).bind(now.0).bind(binding.as_str()).fetch_optional(conn).await)?;
     Ok(row.map(Confirmation::from))

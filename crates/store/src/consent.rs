@@ -28,7 +28,13 @@ pub async fn of_browser(db: &Db, client: &ClientId, users: &[UserId]) -> Result<
     let rows: Vec<(String, String, Option<String>)> = on_db!(db, pool => sqlx::query_as(OF_BROWSER)
         .bind(client.as_str()).bind(at(0)).bind(at(1)).bind(at(2)).bind(at(3)).bind(at(4)).fetch_all(pool).await)?;
     rows.into_iter()
-        .map(|(user, granted, flow)| Ok(GivenConsent { user_id: UserId::from(user), scope: scope(&granted)?, flow: flow.map(FlowId::from) }))
+        .map(|(user, granted, flow)| {
+            Ok(GivenConsent {
+                user_id: UserId::from(user),
+                scope: scope(&granted)?,
+                flow: flow.map(FlowId::from),
+            })
+        })
         .collect()
 }
 
@@ -37,8 +43,11 @@ pub async fn of_browser(db: &Db, client: &ClientId, users: &[UserId]) -> Result<
 /// # Errors
 /// When the database fails.
 pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(ClientId, Scope, Timestamp)>> {
-    let rows: Vec<(String, String, i64)> = on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).fetch_all(pool).await)?;
-    rows.into_iter().map(|(client, granted, at)| Ok((ClientId::from(client), scope(&granted)?, Timestamp(at)))).collect()
+    let rows: Vec<(String, String, i64)> =
+        on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).fetch_all(pool).await)?;
+    rows.into_iter()
+        .map(|(client, granted, at)| Ok((ClientId::from(client), scope(&granted)?, Timestamp(at))))
+        .collect()
 }
 
 /// Remembers that a person allowed a client this scope, in answer to a sealed request.

@@ -24,17 +24,33 @@ pub struct Document {
     pub sha256: String,
 }
 
+/// How a person agreed to a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreement<'a> {
+    /// The text.
+    pub document: &'a Document,
+    /// The client whose page it was.
+    pub client: Option<&'a ClientId>,
+    /// From where.
+    pub origin: &'a Origin,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Records that a person agreed to a text.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn record(
-    tx: &mut Tx, user: &UserId, document: &Document, client: Option<&ClientId>, origin: &Origin, at: (Timestamp, &dyn Entropy),
+    tx: &mut Tx,
+    user: &UserId,
+    agreement: &Agreement<'_>,
+    entropy: &dyn Entropy,
 ) -> Result<()> {
-    let (now, entropy) = at;
+    let Agreement { document, client, origin, at } = agreement;
     on_tx!(tx, conn => sqlx::query(INSERT)
-        .bind(row_id(now, entropy)).bind(user.as_str()).bind(&document.document).bind(&document.version).bind(&document.sha256)
-        .bind(now.0).bind(&origin.ip).bind(&origin.agent).bind(client.map(ClientId::as_str)).execute(conn).await.map(drop))?;
+        .bind(row_id(*at, entropy)).bind(user.as_str()).bind(&document.document).bind(&document.version).bind(&document.sha256)
+        .bind(at.0).bind(&origin.ip).bind(&origin.agent).bind(client.map(ClientId::as_str)).execute(conn).await.map(drop))?;
     Ok(())
 }
 
@@ -43,6 +59,10 @@ pub async fn record(
 /// # Errors
 /// When the database fails.
 pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(Document, Timestamp)>> {
-    let rows: Vec<(String, String, String, i64)> = on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).fetch_all(pool).await)?;
-    Ok(rows.into_iter().map(|(document, version, sha256, at)| (Document { document, version, sha256 }, Timestamp(at))).collect())
+    let rows: Vec<(String, String, String, i64)> =
+        on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).fetch_all(pool).await)?;
+    Ok(rows
+        .into_iter()
+        .map(|(document, version, sha256, at)| (Document { document, version, sha256 }, Timestamp(at)))
+        .collect())
 }

@@ -43,7 +43,9 @@ impl Ephemeral {
     /// # Errors
     /// When the URL cannot be read.
     pub fn open(url: Option<&str>) -> Result<Self> {
-        let redis = url.map(|url| redis::Client::open(url).map(|client| Redis { client, connection: Arc::default() })).transpose()?;
+        let redis = url
+            .map(|url| redis::Client::open(url).map(|client| Redis { client, connection: Arc::default() }))
+            .transpose()?;
         Ok(Self { memory: Arc::default(), redis })
     }
 
@@ -117,7 +119,7 @@ impl Ephemeral {
                 Err(e) => tracing::warn!(error = %e, "redis does not keep; keeping in process"),
             }
         }
-        self.remember(key, life, |kept| value.clone_into(&mut kept.value));
+        self.remember(key, life, |kept| *kept = Kept { value: value.to_owned(), count: 1, until: Instant::now() + life });
     }
 
     /// Takes a kept value: whoever asks first gets it.
@@ -152,7 +154,9 @@ impl Ephemeral {
     /// Calls `wake` for every publication of any node, until the connection is lost; returns at once without Redis.
     pub async fn listen(&self, wake: impl Fn() + Send) {
         let Some(redis) = &self.redis else { return };
-        let Ok(Ok(mut channel)) = tokio::time::timeout(PATIENCE, redis.client.get_async_pubsub()).await else { return };
+        let Ok(Ok(mut channel)) = tokio::time::timeout(PATIENCE, redis.client.get_async_pubsub()).await else {
+            return;
+        };
         if channel.subscribe(CHANNEL).await.is_err() {
             return;
         }
@@ -203,7 +207,9 @@ impl Redis {
                 .set_response_timeout(Some(PATIENCE))
                 .set_number_of_retries(1)
         };
-        let manager = self.connection.get_or_try_init(|| ConnectionManager::new_with_config(self.client.clone(), config()));
+        let manager = self
+            .connection
+            .get_or_try_init(|| ConnectionManager::new_with_config(self.client.clone(), config()));
         Ok(manager.await?.clone())
     }
 }

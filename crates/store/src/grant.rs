@@ -41,6 +41,7 @@ crate::sql! {
     BY_ID = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1");
     ROTATE = concat!("UPDATE grants SET refresh_generation = refresh_generation + 1, refresh_used_at = $4, refresh_expires_at = $5, keep_until = $6 \
         WHERE id = $1 AND refresh_generation = $2 AND client_id = $3 AND ended_at IS NULL AND refresh_expires_at > $4 AND expires_at > $4 \
+        AND (offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND s.idle_expires_at > $4 AND s.expires_at > $4)) \
         RETURNING ", columns!());
     LAST_FOR_CLIENT = "SELECT user_id FROM grants WHERE client_id = $1 AND session_id IN ($2, $3, $4, $5, $6) ORDER BY created_at DESC, id DESC LIMIT 1";
     END = "UPDATE grants SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
@@ -112,7 +113,8 @@ impl TryFrom<Row> for Grant {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self> {
-        let scope = Scope::parse(&row.scope).map_err(|e| Error::Inconsistent { table: "grants", detail: e.to_string() })?;
+        let scope =
+            Scope::parse(&row.scope).map_err(|e| Error::Inconsistent { table: "grants", detail: e.to_string() })?;
         Ok(Self {
             id: GrantId::from(row.id),
             client_id: ClientId::from(row.client_id),
@@ -136,7 +138,13 @@ impl TryFrom<Row> for Grant {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn issue(tx: &mut Tx, grant: &Grant, code: &TokenHash, code_expires_at: Timestamp, keep_until: Timestamp) -> Result<()> {
+pub async fn issue(
+    tx: &mut Tx,
+    grant: &Grant,
+    code: &TokenHash,
+    code_expires_at: Timestamp,
+    keep_until: Timestamp,
+) -> Result<()> {
     on_tx!(tx, conn => sqlx::query(INSERT)
         .bind(grant.id.as_str()).bind(grant.client_id.as_str()).bind(grant.user_id.as_str()).bind(grant.session_id.as_str())
         .bind(grant.scope.to_string()).bind(&grant.detail).bind(code.as_str()).bind(code_expires_at.0).bind(grant.offline)
@@ -159,7 +167,13 @@ pub async fn redeem(tx: &mut Tx, code: &TokenHash, client: &ClientId, now: Times
 ///
 /// # Errors
 /// When the database fails.
-pub async fn open(tx: &mut Tx, id: &GrantId, generation: i64, refresh_expires_at: Timestamp, keep_until: Timestamp) -> Result<()> {
+pub async fn open(
+    tx: &mut Tx,
+    id: &GrantId,
+    generation: i64,
+    refresh_expires_at: Timestamp,
+    keep_until: Timestamp,
+) -> Result<()> {
     on_tx!(tx, conn => sqlx::query(OPEN)
         .bind(id.as_str()).bind(generation).bind(refresh_expires_at.0).bind(keep_until.0).execute(conn).await.map(drop))?;
     Ok(())
@@ -170,7 +184,8 @@ pub async fn open(tx: &mut Tx, id: &GrantId, generation: i64, refresh_expires_at
 /// # Errors
 /// When the database fails.
 pub async fn by_code(tx: &mut Tx, code: &TokenHash) -> Result<Option<(Grant, bool)>> {
-    let row: Option<CodeRow> = on_tx!(tx, conn => sqlx::query_as(BY_CODE).bind(code.as_str()).fetch_optional(conn).await)?;
+    let row: Option<CodeRow> =
+        on_tx!(tx, conn => sqlx::query_as(BY_CODE).bind(code.as_str()).fetch_optional(conn).await)?;
     row.map(|row| Ok((row.grant.try_into()?, row.code_used_at.is_some()))).transpose()
 }
 
@@ -206,7 +221,7 @@ pub struct Rotation {
 }
 
 /// Moves a family to its next generation: the grant as it is afterwards, exactly once per generation, and only while
-/// the family and the presented generation are good.
+/// the family, the presented generation and, without `offline_access`, the sign-in session are good.
 ///
 /// # Errors
 /// When the database fails.
@@ -255,7 +270,8 @@ pub async fn end_of_session(tx: &mut Tx, session: &SessionId, now: Timestamp) ->
 /// # Errors
 /// When the database fails.
 pub async fn end_of_user(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<usize> {
-    let ids: Vec<String> = on_tx!(tx, conn => sqlx::query_scalar(END_OF_USER).bind(user.as_str()).bind(now.0).fetch_all(conn).await)?;
+    let ids: Vec<String> =
+        on_tx!(tx, conn => sqlx::query_scalar(END_OF_USER).bind(user.as_str()).bind(now.0).fetch_all(conn).await)?;
     ended(tx, ids, now).await
 }
 
@@ -264,7 +280,8 @@ pub async fn end_of_user(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<u
 /// # Errors
 /// When the database fails.
 pub async fn end_of_client(tx: &mut Tx, client: &ClientId, now: Timestamp) -> Result<usize> {
-    let ids: Vec<String> = on_tx!(tx, conn => sqlx::query_scalar(END_OF_CLIENT).bind(client.as_str()).bind(now.0).fetch_all(conn).await)?;
+    let ids: Vec<String> =
+        on_tx!(tx, conn => sqlx::query_scalar(END_OF_CLIENT).bind(client.as_str()).bind(now.0).fetch_all(conn).await)?;
     ended(tx, ids, now).await
 }
 

@@ -1,5 +1,7 @@
 //! Requests kept on the server: seals too long for a URL, and pushed authorization requests (RFC 9126).
 
+use std::ops::Range;
+
 use kabinet_core::id::ClientId;
 use kabinet_core::time::Timestamp;
 
@@ -11,13 +13,19 @@ crate::sql! {
     COUNT = "SELECT COUNT(*) FROM pushed_requests";
 }
 
-/// Keeps a request until `expires_at`.
+/// Keeps a request for this `life`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(tx: &mut Tx, id: &str, client: &ClientId, content: &str, now: Timestamp, expires_at: Timestamp) -> Result<()> {
+pub async fn insert(
+    tx: &mut Tx,
+    id: &str,
+    client: &ClientId,
+    content: &str,
+    life: Range<Timestamp>,
+) -> Result<()> {
     on_tx!(tx, conn => sqlx::query(INSERT)
-        .bind(id).bind(client.as_str()).bind(content).bind(now.0).bind(expires_at.0).execute(conn).await.map(drop))?;
+        .bind(id).bind(client.as_str()).bind(content).bind(life.start.0).bind(life.end.0).execute(conn).await.map(drop))?;
     Ok(())
 }
 

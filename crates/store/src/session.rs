@@ -92,7 +92,8 @@ pub async fn by_secrets(db: &Db, secrets: &[TokenHash], now: Timestamp) -> Resul
 /// # Errors
 /// When the database fails.
 pub async fn by_user(db: &Db, user: &UserId, now: Timestamp) -> Result<Vec<Session>> {
-    let rows: Vec<Row> = on_db!(db, pool => sqlx::query_as(BY_USER).bind(user.as_str()).bind(now.0).fetch_all(pool).await)?;
+    let rows: Vec<Row> =
+        on_db!(db, pool => sqlx::query_as(BY_USER).bind(user.as_str()).bind(now.0).fetch_all(pool).await)?;
     rows.into_iter().map(|row| row.read().map(|(_, session)| session)).collect()
 }
 
@@ -156,6 +157,7 @@ pub async fn end(tx: &mut Tx, id: &SessionId, user: &UserId) -> Result<bool> {
 /// # Errors
 /// When the database fails.
 pub async fn others(tx: &mut Tx, user: &UserId, keep: &str) -> Result<Vec<SessionId>> {
-    let ids: Vec<String> = on_tx!(tx, conn => sqlx::query_scalar(OTHERS).bind(user.as_str()).bind(keep).fetch_all(conn).await)?;
+    let ids: Vec<String> =
+        on_tx!(tx, conn => sqlx::query_scalar(OTHERS).bind(user.as_str()).bind(keep).fetch_all(conn).await)?;
     Ok(ids.into_iter().map(SessionId::from).collect())
 }

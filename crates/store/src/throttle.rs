@@ -31,7 +31,8 @@ pub struct Failures {
 /// # Errors
 /// When the database fails.
 pub async fn read(db: &Db, key: &str, now: Timestamp) -> Result<Failures> {
-    let row: Option<(i64, i64)> = on_db!(db, pool => sqlx::query_as(READ).bind(key).bind(now.0).fetch_optional(pool).await)?;
+    let row: Option<(i64, i64)> =
+        on_db!(db, pool => sqlx::query_as(READ).bind(key).bind(now.0).fetch_optional(pool).await)?;
     Ok(row.map_or_else(Failures::default, |(count, last)| Failures { count, last: Timestamp(last) }))
 }
 

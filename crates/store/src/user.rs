@@ -59,7 +59,10 @@ impl TryFrom<Row> for User {
 
     fn try_from(row: Row) -> Result<Self> {
         let contact = |kind, value: Option<String>, at: Option<i64>| {
-            value.map(|value| ConfirmedContact { contact: Contact::stored(kind, value), verified_at: at.map(Timestamp) })
+            value.map(|value| ConfirmedContact {
+                contact: Contact::stored(kind, value),
+                verified_at: at.map(Timestamp),
+            })
         };
         Ok(Self {
             id: UserId::from(row.id),
@@ -124,7 +127,13 @@ pub async fn contacts(db: &Db, id: &UserId) -> Result<Vec<(ConfirmedContact, boo
         .into_iter()
         .map(|(kind, value, main, at)| {
             let kind = if kind == "phone" { ContactKind::Phone } else { ContactKind::Email };
-            (ConfirmedContact { contact: Contact::stored(kind, value), verified_at: at.map(Timestamp) }, main)
+            (
+                ConfirmedContact {
+                    contact: Contact::stored(kind, value),
+                    verified_at: at.map(Timestamp),
+                },
+                main,
+            )
         })
         .collect())
 }
@@ -143,7 +152,11 @@ pub async fn credential(db: &Db, method: &str, subject: &str) -> Result<Option<S
 /// [`Error::Taken`] when a contact belongs to somebody.
 pub async fn insert(tx: &mut Tx, new: &NewUser) -> Result<()> {
     let claims = text("users", &new.claims)?;
-    let role = new.role.map(|role| text("users", &role)).transpose()?.map(|role| role.trim_matches('"').to_owned());
+    let role = new
+        .role
+        .map(|role| text("users", &role))
+        .transpose()?
+        .map(|role| role.trim_matches('"').to_owned());
     on_tx!(tx, conn => sqlx::query(INSERT).bind(new.id.as_str()).bind(claims).bind(role).bind(new.created_at.0).execute(conn).await.map(drop))?;
     for (i, contact) in new.contacts.iter().enumerate() {
         let kind = contact.contact.kind();
@@ -158,7 +171,8 @@ pub async fn insert(tx: &mut Tx, new: &NewUser) -> Result<()> {
 /// # Errors
 /// [`Error::Taken`] when it belongs to somebody.
 pub async fn insert_contact(tx: &mut Tx, id: &UserId, contact: &ConfirmedContact, main: bool) -> Result<()> {
-    let (kind, value, at) = (contact.contact.kind().as_str(), contact.contact.value(), contact.verified_at.map(|t| t.0));
+    let (kind, value, at) =
+        (contact.contact.kind().as_str(), contact.contact.value(), contact.verified_at.map(|t| t.0));
     let done: std::result::Result<(), sqlx::Error> = on_tx!(tx, conn => sqlx::query(INSERT_CONTACT)
         .bind(kind).bind(value).bind(id.as_str()).bind(main).bind(at).execute(conn).await.map(drop));
     match done.map_err(Error::from) {
@@ -181,7 +195,13 @@ pub async fn verify_contact(tx: &mut Tx, contact: &Contact, now: Timestamp) -> R
 ///
 /// # Errors
 /// [`Error::Taken`] when the subject of the method belongs to somebody else.
-pub async fn put_credential(tx: &mut Tx, id: &UserId, method: &'static str, subject: &str, data: &str, now: Timestamp) -> Result<()> {
+pub async fn put_credential(
+    tx: &mut Tx,
+    id: &UserId,
+    (method, subject): (&'static str, &str),
+    data: &str,
+    now: Timestamp,
+) -> Result<()> {
     let rows = on_tx!(tx, conn => sqlx::query(PUT_CREDENTIAL)
         .bind(method).bind(subject).bind(id.as_str()).bind(data).bind(now.0).execute(conn).await.map(|done| done.rows_affected()))?;
     if rows == 0 { Err(Error::Taken(method)) } else { Ok(()) }
@@ -191,7 +211,13 @@ pub async fn put_credential(tx: &mut Tx, id: &UserId, method: &'static str, subj
 ///
 /// # Errors
 /// When the database fails.
-pub async fn replace_credential(tx: &mut Tx, (method, subject): (&str, &str), old: &str, new: &str, now: Timestamp) -> Result<bool> {
+pub async fn replace_credential(
+    tx: &mut Tx,
+    (method, subject): (&str, &str),
+    old: &str,
+    new: &str,
+    now: Timestamp,
+) -> Result<bool> {
     let rows = on_tx!(tx, conn => sqlx::query(REPLACE_CREDENTIAL)
         .bind(method).bind(subject).bind(old).bind(new).bind(now.0).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
@@ -212,7 +238,8 @@ pub async fn set_disabled(tx: &mut Tx, id: &UserId, disabled: bool, now: Timesta
 /// # Errors
 /// When the database fails.
 pub async fn delete(tx: &mut Tx, id: &UserId) -> Result<bool> {
-    let rows = on_tx!(tx, conn => sqlx::query(DELETE).bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
+    let rows =
+        on_tx!(tx, conn => sqlx::query(DELETE).bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }
 

@@ -10,10 +10,15 @@
 //! 3. A transaction that rolls back undoes its savepoint only. If the shared commit fails, everybody in the batch gets
 //!    the error, and nothing of the batch has happened.
 //!
-//! A transaction that is dropped half-way (the browser went away) is rolled back by a task of its own.
+//! A transaction that is dropped half-way (the browser went away) is rolled back by a task of its own. One that is
+//! dropped while it ends comes to that end: a commit of a batch or a rollback is never left half done, because others
+//! wait for it.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -75,12 +80,17 @@ impl Writer {
 
     pub(crate) async fn migrate(&self, migrations: &Migrator) -> Result<()> {
         let mut line = self.line.lock().await;
+        line.flush().await.map_err(Error::Shared)?;
         let connection = line.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        Ok(migrations.run(connection).await?)
+        // SQLite has no advisory lock: processes that migrate at once take the write lock before they look.
+        let mut all = connection.begin_with("BEGIN IMMEDIATE").await?;
+        migrations.run(&mut *all).await?;
+        Ok(all.commit().await?)
     }
 
     pub(crate) async fn close(&self) {
         let mut line = self.line.lock().await;
+        drop(line.flush().await);
         if let Some(connection) = line.connection.take()
             && let Err(e) = connection.close().await
         {
@@ -170,13 +180,42 @@ impl Turn {
             drop(line);
             return told.await.unwrap_or(Err(Arc::new(sqlx::Error::PoolClosed))).map_err(Error::Shared);
         }
-        line.flush().await.map_err(Error::Shared)
+        ToTheEnd::of(async move { line.flush().await }).await.map_err(Error::Shared)
     }
 
     pub(crate) async fn rollback(mut self) -> Result<()> {
         let Some(line) = self.line.take() else { return Ok(()) };
-        undo(line, self.savepoint, &self.waiting).await;
+        let (savepoint, waiting) = (self.savepoint, self.waiting.clone());
+        ToTheEnd::of(async move { undo(line, savepoint, &waiting).await }).await;
         Ok(())
+    }
+}
+
+/// Work that goes on in a task of its own when nobody waits for it any more.
+struct ToTheEnd<T: Send + 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T: Send + 'static> ToTheEnd<T> {
+    fn of(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl<T: Send + 'static> Future for ToTheEnd<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = &mut self.0 else { return Poll::Pending };
+        let done = ready!(work.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<T: Send + 'static> Drop for ToTheEnd<T> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            tokio::spawn(work);
+        }
     }
 }
 

@@ -20,20 +20,38 @@ pub(crate) struct Names {
     session: String,
     binding: String,
     language: String,
+    devices: String,
 }
 
 impl Names {
     pub(crate) fn of(issuer: &str) -> Self {
         let secure = issuer.starts_with("https:");
         let port = url::Url::parse(issuer).ok().and_then(|url| url.port_or_known_default()).unwrap_or(80);
-        let name = |what: &str| if secure { format!("__Host-kabinet-{what}") } else { format!("kabinet-{what}-{port}") };
-        Self { secure, session: name("session"), binding: name("browser"), language: name("language") }
+        let name = |what: &str| {
+            if secure {
+                format!("__Host-kabinet-{what}")
+            } else {
+                format!("kabinet-{what}-{port}")
+            }
+        };
+        Self {
+            secure,
+            session: name("session"),
+            binding: name("browser"),
+            language: name("language"),
+            devices: name("devices"),
+        }
     }
 
     /// The values of the session cookie, the last signed in first.
     pub(crate) fn sessions(&self, headers: &HeaderMap) -> Vec<Secret> {
         let value = read(headers, &self.session).unwrap_or_default();
-        value.split('.').filter(|part| !part.is_empty() && part.len() < 100).take(ACCOUNTS).map(Secret::from).collect()
+        value
+            .split('.')
+            .filter(|part| !part.is_empty() && part.len() < 100)
+            .take(ACCOUNTS)
+            .map(Secret::from)
+            .collect()
     }
 
     /// The value that forms and flows are bound to.
@@ -43,6 +61,16 @@ impl Names {
 
     pub(crate) fn language(&self, headers: &HeaderMap) -> Option<String> {
         read(headers, &self.language)
+    }
+
+    /// The marks of the accounts that signed in here, the last one first.
+    pub(crate) fn devices(&self, headers: &HeaderMap) -> Vec<String> {
+        let value = read(headers, &self.devices).unwrap_or_default();
+        value.split('.').filter(|part| part.len() == 43).take(ACCOUNTS).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn set_devices(&self, marks: &[String]) -> String {
+        self.set(&self.devices, marks.iter().take(ACCOUNTS).cloned().collect::<Vec<_>>().join("."), Some(BINDING_LIFE))
     }
 
     /// The session cookie for these accounts; without any it is taken away. `life`: seconds, `None` until the browser
@@ -62,8 +90,11 @@ impl Names {
     }
 
     fn set(&self, name: &str, value: String, life: Option<i64>) -> String {
-        let mut cookie =
-            Cookie::build((name.to_owned(), value)).path("/").http_only(true).same_site(SameSite::Lax).secure(self.secure);
+        let mut cookie = Cookie::build((name.to_owned(), value))
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(self.secure);
         if let Some(seconds) = life {
             cookie = cookie.max_age(cookie::time::Duration::seconds(seconds));
         }
@@ -72,7 +103,11 @@ impl Names {
 }
 
 fn read(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(';'));
+    let mut pairs = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(';'));
     pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
 }
 
@@ -86,14 +121,23 @@ mod tests {
         let set = names.set_sessions(&[Secret::from("a"), Secret::from("b")], None);
         assert_eq!(set, "__Host-kabinet-session=a.b; HttpOnly; SameSite=Lax; Secure; Path=/");
         let names = Names::of("http://localhost:8080");
-        assert_eq!(names.set_sessions(&[], None), "kabinet-session-8080=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
+        assert_eq!(
+            names.set_sessions(&[], None),
+            "kabinet-session-8080=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"
+        );
     }
 
     #[test]
     fn only_the_own_name_is_read_and_five_accounts_at_most() {
         let names = Names::of("http://localhost:8080");
         let mut headers = HeaderMap::new();
-        headers.insert(COOKIE, "kabinet-session-80801=x; kabinet-session-8080=1.2.3.4.5.6; other=y".parse().unwrap());
-        assert_eq!(names.sessions(&headers).iter().map(Secret::expose).collect::<Vec<_>>(), ["1", "2", "3", "4", "5"]);
+        headers.insert(
+            COOKIE,
+            "kabinet-session-80801=x; kabinet-session-8080=1.2.3.4.5.6; other=y".parse().unwrap(),
+        );
+        assert_eq!(
+            names.sessions(&headers).iter().map(Secret::expose).collect::<Vec<_>>(),
+            ["1", "2", "3", "4", "5"]
+        );
     }
 }

@@ -32,7 +32,9 @@ pub(crate) enum Scheme {
 pub(crate) fn oauth(error: &Error, scheme: Scheme) -> Response {
     let wire = error.wire();
     match error {
-        Error::Client(_) => tracing::info!(error.code = wire.code.as_str(), error.detail = wire.detail, "{}", wire.description),
+        Error::Client(_) => {
+            tracing::info!(error.code = wire.code.as_str(), error.detail = wire.detail, "{}", wire.description)
+        }
         Error::Store(_) | Error::Stale => tracing::warn!(error = %error, "a request could not be answered"),
         Error::Bug(_) => tracing::error!(error = %error, "a request failed"),
     }
@@ -54,7 +56,11 @@ fn challenge(error: &OAuthError, scheme: Scheme) -> Option<HeaderValue> {
         Scheme::Basic if error.code == Code::InvalidClient => Some(HeaderValue::from_static("Basic realm=\"kabinet\"")),
         // RFC 6750 §3
         Scheme::Bearer if matches!(error.code, Code::InvalidToken | Code::InsufficientScope) => {
-            let text = format!("Bearer realm=\"kabinet\", error=\"{}\", error_description=\"{}\"", error.code.as_str(), error.description);
+            let text = format!(
+                "Bearer realm=\"kabinet\", error=\"{}\", error_description=\"{}\"",
+                error.code.as_str(),
+                error.description
+            );
             HeaderValue::from_str(&text).ok()
         }
         _ => None,
@@ -64,7 +70,9 @@ fn challenge(error: &OAuthError, scheme: Scheme) -> Option<HeaderValue> {
 /// RFC 6750 §3.1: a request without a token gets the challenge and no error code.
 pub(crate) fn no_token() -> Response {
     let mut response = private_json(StatusCode::UNAUTHORIZED, &json!({}));
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kabinet\""));
+    response
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kabinet\""));
     response
 }
 

@@ -53,7 +53,11 @@ impl FromRequest<Site> for Form {
 
 /// The body of a form post, or the answer to give instead.
 pub(crate) async fn body_of(request: Request, site: &Site) -> Result<Bytes, Response> {
-    let content_type = request.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = request
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(error::unsupported_type());
@@ -78,7 +82,9 @@ impl Visit {
         if self.binding_is_new || self.is_foreign() {
             return false;
         }
-        let Some((at, code)) = form.get("form-token").split_once('.') else { return false };
+        let Some((at, code)) = form.get("form-token").split_once('.') else {
+            return false;
+        };
         let fresh = at.parse::<i64>().is_ok_and(|at| (0..LIFE).contains(&self.now().since(Timestamp(at))));
         fresh && self.site.form_stamper.verify(&[&self.binding, at], code)
     }

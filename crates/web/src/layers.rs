@@ -7,7 +7,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kabinet_core::ambient::random;
 use tracing::Instrument;
@@ -27,15 +29,22 @@ pub(crate) struct RequestId(pub(crate) String);
 pub(crate) async fn around(State(site): State<Site>, mut request: Request, next: Next) -> Response {
     let id = URL_SAFE_NO_PAD.encode(random::<12>(&*site.entropy));
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("unknown", |path| path.as_str()).to_owned();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unknown", |path| path.as_str())
+        .to_owned();
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
     let begun = Instant::now();
     let answer = tokio::time::timeout(PATIENCE, next.run(request)).instrument(span.clone()).await;
-    let mut response = answer.unwrap_or_else(|_| (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "5")]).into_response());
+    let mut response =
+        answer.unwrap_or_else(|_| (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "5")]).into_response());
     let status = response.status();
     let took = begun.elapsed();
-    span.in_scope(|| tracing::info!(http.status = status.as_u16(), duration_ms = took.as_secs_f64() * 1000.0, "answered"));
+    span.in_scope(|| {
+        tracing::info!(http.status = status.as_u16(), duration_ms = took.as_secs_f64() * 1000.0, "answered")
+    });
     let labels = [("method", method.to_string()), ("route", route), ("status", status.as_str().to_owned())];
     metrics::counter!("kabinet_http_requests_total", &labels).increment(1);
     metrics::histogram!("kabinet_http_request_duration_seconds", &labels[..2]).record(took.as_secs_f64());
@@ -51,7 +60,10 @@ fn headers(headers: &mut HeaderMap, site: &Site, id: &str) {
     default(HeaderName::from_static("referrer-policy"), "no-referrer");
     default(HeaderName::from_static("x-frame-options"), "DENY");
     default(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    default(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()");
+    default(
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    );
     default(CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
     default(CACHE_CONTROL, "no-store");
     if site.secure {
@@ -64,7 +76,10 @@ fn headers(headers: &mut HeaderMap, site: &Site, id: &str) {
 
 /// A panic becomes a 500 without particulars; the log has them.
 pub(crate) fn caught(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    let what = panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let what = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     tracing::error!(panic = what, "a handler panicked");
     (StatusCode::INTERNAL_SERVER_ERROR, "{\"error\":\"server_error\"}").into_response()
 }

@@ -44,7 +44,9 @@ pub(crate) async fn flow_or_page(visit: &Visit, carried: &str) -> Result<Opened,
     }
     let flow = match provider.unseal(carried).await {
         Ok(Ok(flow)) => flow,
-        Ok(Err(Unsealed::Expired)) => return Err(error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await),
+        Ok(Err(Unsealed::Expired)) => {
+            return Err(error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await);
+        }
         Ok(Err(Unsealed::Broken)) => return Err(error_page(visit, StatusCode::BAD_REQUEST, "error-request").await),
         Err(error) => return Err(failed(visit, &error.to_string()).await),
     };
@@ -99,7 +101,11 @@ pub(crate) fn answer(visit: &Visit, response: &kabinet_oidc::respond::Response) 
     }
     let fields = response.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let chrome = chrome(visit, None, None);
-    html(visit, StatusCode::OK, &view::render(&FormPost { chrome, action: response.to.redirect_uri.clone(), fields }))
+    html(
+        visit,
+        StatusCode::OK,
+        &view::render(&FormPost { chrome, action: response.to.redirect_uri.clone(), fields }),
+    )
 }
 
 /// 303 (RFC 9700 §4.12: never 307 after a form with credentials), with the browser's binding when it is new.
@@ -118,6 +124,13 @@ pub(crate) fn to_with_sessions(visit: &Visit, location: &str, values: &[Secret],
     let mut response = to(visit, location);
     set_sessions(visit, &mut response, values, remembered);
     response
+}
+
+/// Remembers that this browser has signed in to an account.
+pub(crate) fn add_device(visit: &Visit, response: &mut Response, mark: String) {
+    let others = visit.devices.iter().filter(|other| **other != mark).cloned();
+    let marks: Vec<String> = std::iter::once(mark.clone()).chain(others).collect();
+    append(response.headers_mut(), &visit.site.cookies.set_devices(&marks));
 }
 
 /// Puts the session cookie into an answer.
@@ -155,7 +168,10 @@ pub(crate) fn html(visit: &Visit, status: StatusCode, body: &str) -> Response {
         headers.insert(CONTENT_SECURITY_POLICY, value);
     }
     if visit.here.starts_with("/account") {
-        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+        headers.insert(
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        );
     }
     cookies(visit, headers);
     response
@@ -163,7 +179,9 @@ pub(crate) fn html(visit: &Visit, status: StatusCode, body: &str) -> Response {
 
 /// What surrounds a page: the look and the words of the client that is asking.
 pub(crate) fn chrome<'a>(visit: &'a Visit, opened: Option<&Opened>, client: Option<&Client>) -> Chrome<'a> {
-    let ui_locales = opened.and_then(|opened| opened.flow.request()).and_then(|request| request.ui_locales.as_deref());
+    let ui_locales = opened
+        .and_then(|opened| opened.flow.request())
+        .and_then(|request| request.ui_locales.as_deref());
     Chrome {
         locale: visit.locale(ui_locales),
         brand: visit.site.brands.find(client.and_then(|client| client.metadata.brand.as_deref())),

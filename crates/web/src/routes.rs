@@ -6,10 +6,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::layers;
 use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
 use crate::page::{account, choose, consent, legal, login, logout, not_found, register};
 use crate::site::Site;
-use crate::layers;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,8 @@ static OWN: &[Entry] = table! {
     get "/account/contacts" Person => account::contacts;
     get "/account/sessions" Person => account::sessions;
     post "/account/sessions" Person => account::end_sessions;
+    get "/account/consents" Person => account::consents;
+    post "/account/consents" Person => account::withdraw;
     get "/legal/{document}" Anyone => legal::document;
     get "/assets/{file}" Anyone => legal::asset;
     get "/" Browser => account::home;
@@ -102,7 +104,9 @@ pub fn routes() -> Vec<Route> {
 /// The whole site.
 pub fn router(site: Site) -> Router {
     let build = |entries: &[Entry]| {
-        entries.iter().fold(Router::new(), |router: Router<Site>, (route, handler)| router.route(route.path, handler()))
+        entries.iter().fold(Router::new(), |router: Router<Site>, (route, handler)| {
+            router.route(route.path, handler())
+        })
     };
     let shared = build(SHARED).layer(from_fn_with_state(site.clone(), cors::layer));
     build(OWN)

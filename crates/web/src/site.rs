@@ -9,8 +9,8 @@ use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
 
 use crate::assets::Assets;
-use crate::brand::documents::Documents;
 use crate::brand::Brands;
+use crate::brand::documents::Documents;
 
 /// Settings of the web layer.
 #[derive(Clone, Debug)]

@@ -18,7 +18,8 @@ mod tests;
 use askama::Template;
 
 pub use account::{
-    AccountContacts, AccountHome, AccountSessions, ContactRow, Person, Section, SessionRow, device_name,
+    AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, ContactRow, Person, Section,
+    SessionRow, device_name,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, with_query};
 pub use entry::{CodeEntry, CodePurpose, Confirmed, Method, Offers, Registration, SignIn};

@@ -41,6 +41,8 @@ pub(crate) struct Visit {
     pub(crate) authorization: Option<String>,
     /// `Origin`, as sent.
     pub(crate) origin: Option<String>,
+    /// The device marks of the accounts that signed in here.
+    pub(crate) devices: Vec<String>,
     explicit_language: Option<String>,
     cookie_language: Option<String>,
     accept_language: Option<String>,
@@ -66,10 +68,18 @@ impl FromRequestParts<Site> for Visit {
 impl Visit {
     fn of(parts: &Parts, site: &Site) -> Self {
         let headers = &parts.headers;
-        let text = |name| headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok()).map(str::to_owned);
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value: &http::HeaderValue| value.to_str().ok())
+                .map(str::to_owned)
+        };
         let binding = site.cookies.binding(headers);
         let fresh = || URL_SAFE_NO_PAD.encode(random::<24>(&*site.entropy));
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
+        let peer = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
         Self {
             request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
             here: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned()),
@@ -79,12 +89,18 @@ impl Visit {
             nonce: URL_SAFE_NO_PAD.encode(random::<16>(&*site.entropy)),
             authorization: text(AUTHORIZATION),
             origin: text(ORIGIN),
+            devices: site.cookies.devices(headers),
             explicit_language: query_value(&parts.uri, "lang"),
             cookie_language: site.cookies.language(headers),
             accept_language: text(ACCEPT_LANGUAGE),
             sec_fetch_site: text(http::HeaderName::from_static("sec-fetch-site")),
             ip: client_ip(peer, headers, &site.config.trusted_proxies),
-            agent: text(USER_AGENT).unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect(),
+            agent: text(USER_AGENT)
+                .unwrap_or_default()
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect(),
             site: site.clone(),
         }
     }
@@ -107,7 +123,12 @@ impl Visit {
 
     /// For the audit trail.
     pub(crate) fn audit(&self) -> Origin {
-        Origin { actor: "person", ip: self.ip.to_string(), agent: self.agent.clone(), request: self.request_id.clone() }
+        Origin {
+            actor: "person",
+            ip: self.ip.to_string(),
+            agent: self.agent.clone(),
+            request: self.request_id.clone(),
+        }
     }
 
     /// For the protocol's own endpoints.
@@ -123,7 +144,7 @@ impl Visit {
             binding: self.binding_hash(),
             flow: flow.map(|flow| flow.id.clone()),
             client: flow.and_then(Flow::request).map(|request| request.client_id.as_str().into()),
-            device_known: !self.session_values.is_empty(),
+            devices: self.devices.clone(),
         }
     }
 
@@ -141,13 +162,18 @@ impl Visit {
             Some("same-origin" | "none") => false,
             Some(_) => true,
             // A page with no-referrer sends the origin as null.
-            None => self.origin.as_deref().is_some_and(|origin| origin != "null" && origin != self.site.config.issuer),
+            None => self
+                .origin
+                .as_deref()
+                .is_some_and(|origin| origin != "null" && origin != self.site.config.issuer),
         }
     }
 }
 
 fn query_value(uri: &Uri, name: &str) -> Option<String> {
-    form_urlencoded::parse(uri.query()?.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    form_urlencoded::parse(uri.query()?.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// The address that the request came from: the peer, or behind trusted proxies the last address that is none of them.

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { signIn } from '../lib/person.mjs';
+import { follow, signIn } from '../lib/person.mjs';
 import { bothWays } from '../lib/report.mjs';
 
 /** Opens a page of the cabinet, signing in on the way. */
@@ -48,8 +48,8 @@ export default [
       await world.browser.visit(async (there) => {
         await enter(world, there, person);
         await here.goto(world.provider.url('/account/sessions'));
-        await here.click('#end-others');
-        await here.waitForLoadState();
+        await follow(here, '#end-others');
+        assert.doesNotMatch(await here.locator('main').innerText(), /\{\s*\$/, 'the page lacks the number of sessions');
         await there.goto(world.provider.url('/account'));
         await there.locator('#login-form').waitFor();
       }, options);

@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { claims, register, signIn } from '../lib/person.mjs';
+import { claims, consentIfAsked, follow, register, signIn } from '../lib/person.mjs';
 import { Outbox } from '../lib/outbox.mjs';
 import { Background, logFile, until } from '../lib/process.mjs';
 import { newPhone, PASSWORD } from '../lib/provider.mjs';
@@ -46,20 +46,21 @@ export default [
         await world.browser.visit(async (page) => {
           await start(page, party);
           await signIn(page, demo.account);
+          await consentIfAsked(page);
           const { sub, iss } = await claims(page);
           assert.equal(iss, demo.issuer);
           await world.browser.picture(page, `demo-${demo.relying_parties.indexOf(party)}`);
           for (const other of demo.relying_parties) {
             if (other === party) continue;
             await start(page, other);
+            await consentIfAsked(page);
             assert.equal((await claims(page)).sub, sub, 'the other product sees the same person, without a password');
           }
           await page.goto(party.url);
           await page.click('#sign-out');
           await page.locator('#logout-confirm, #sign-in').first().waitFor();
-          if (await page.locator('#logout-confirm').count()) await page.click('#logout-confirm #submit');
-          await page.goto(party.url);
-          await page.click('#sign-in');
+          if (await page.locator('#logout-confirm').count()) await follow(page, '#logout-confirm #submit');
+          await start(page, party);
           await page.locator('#login-form').waitFor();
         });
       }
@@ -78,5 +79,6 @@ export default [
         await shown.goto(demo.relying_parties[0].url);
         await shown.locator('a[href*=outbox]').first().click();
         await shown.getByText(code).first().waitFor();
+        await world.browser.picture(shown, 'demo-outbox');
       }))),
 ].flat();

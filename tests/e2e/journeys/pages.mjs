@@ -35,7 +35,8 @@ const PAGES = {
   document: {
     open: async ({ page }) => {
       await page.click('#go-register');
-      await page.goto(await page.locator('#register-form a[href]').first().evaluate((link) => link.href));
+      // Links of the consent's own words; they may open another tab.
+      await page.goto(await page.locator('#register-form label[for=pd-consent] a').first().evaluate((link) => link.href));
     },
   },
   confirm: { open: toConfirm, button: 'submit' },
@@ -182,6 +183,7 @@ export default Object.entries(PAGES).flatMap(([name, page]) =>
       await assertNarrow(tab, 360);
       await tab.setViewportSize(size);
       await assertSchemes(tab, size);
+      assert.doesNotMatch(await tab.locator('body').innerText(), /\{\s*\$/, 'a text lacks a value');
       assert.equal(await tab.locator('h1').count(), 1, 'one heading of the first level');
       if (page.button) {
         await tab.evaluate(() => document.activeElement?.blur());

@@ -43,6 +43,7 @@ export class Browser {
       javaScriptEnabled: scripts,
       locale: 'ru-RU',
       timezoneId: 'Europe/Moscow',
+      reducedMotion: 'reduce',
       ...options,
     });
     context.setDefaultTimeout(10_000);
@@ -78,7 +79,7 @@ export class Browser {
       for (const colorScheme of ['light', 'dark']) {
         await page.setViewportSize(size);
         await page.emulateMedia({ colorScheme });
-        await page.screenshot({ path: join(this.shots, `${name}-${view}-${colorScheme}.png`), fullPage: true });
+        await page.screenshot({ path: join(this.shots, `${name}-${view}-${colorScheme}.png`), fullPage: true, animations: 'disabled' });
       }
     }
     await page.emulateMedia({ colorScheme: null });

@@ -37,6 +37,12 @@ export async function register(page, person, outbox) {
   await page.locator('#continue').waitFor();
 }
 
+/** Says yes if the consent page stands on the way to the product. */
+export async function consentIfAsked(page) {
+  await page.locator('#consent-form, #claims, #refused').first().waitFor();
+  if (await page.locator('#consent-form').count()) await follow(page, '#consent-form #allow');
+}
+
 /** Confirms the sign-out if the provider asks, and waits for the product's farewell. */
 export async function confirmSignOut(page) {
   await page.locator('#logout-confirm, #bye').first().waitFor();

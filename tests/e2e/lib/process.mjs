@@ -100,6 +100,8 @@ export function run(command, args, { cwd, env, stdin = '' } = {}) {
       if (error) reject(new Error(`${command} ${args.join(' ')}: ${stderr.slice(-800) || error.message}`));
       else resolve(stdout);
     });
+    // A command that does not read its input may have closed it already; how it ended is told above.
+    child.stdin.on('error', () => {});
     child.stdin.end(stdin);
   });
 }

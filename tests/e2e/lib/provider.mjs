@@ -3,7 +3,7 @@
 // The issuer is http://localhost:PORT and every relying party lives on 127.0.0.1, so that they are
 // different sites for the browser, as in production.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Outbox } from './outbox.mjs';
@@ -49,8 +49,9 @@ export class Provider {
   }
 
   async serve() {
-    const log = logFile(this.name, this.dir);
-    this.process = new Background(this.binary, ['serve'], { cwd: this.dir, env: this.env, log });
+    this.log ??= logFile(this.name, this.dir);
+    this.logged ??= existsSync(this.log) ? statSync(this.log).size : 0;
+    this.process = new Background(this.binary, ['serve'], { cwd: this.dir, env: this.env, log: this.log });
     await this.process.answers(`${this.issuer}/.well-known/openid-configuration`);
   }
 
@@ -58,6 +59,12 @@ export class Provider {
   async restart() {
     await this.process.stop('SIGKILL');
     await this.serve();
+  }
+
+  /** The lines of this run's log that tell of a fault of the server itself. */
+  loggedErrors() {
+    const lines = readFileSync(this.log).subarray(this.logged).toString().split('\n');
+    return lines.filter((line) => /\bERROR\b|"level":"error"|panicked at/i.test(line));
   }
 
   async stop() {

@@ -12,9 +12,7 @@ use std::pin::Pin;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet_fetch::{Fetch, Request};
-use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreTokenResponse, CoreUserInfoClaims,
-};
+use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreTokenResponse, CoreUserInfoClaims};
 use openidconnect::{
     AccessTokenHash, AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndSessionUrl,
     EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, LogoutRequest, Nonce,
@@ -24,7 +22,7 @@ use openidconnect::{
 use serde_json::Value;
 use url::Url;
 
-const SCOPES: [&str; 5] = ["profile", "email", "phone", "address", "offline_access"];
+const SCOPES: [&str; 4] = ["profile", "email", "phone", "offline_access"];
 
 /// How the product is registered at the provider.
 #[derive(Clone, Debug)]
@@ -112,6 +110,16 @@ pub enum Fault {
     Unverified(String),
 }
 
+impl Fault {
+    /// Who said no, for the page.
+    pub fn whose(&self) -> &'static str {
+        match self {
+            Self::Provider { .. } => "Провайдер отказал",
+            _ => "Продукт не принял ответ",
+        }
+    }
+}
+
 fn call(why: impl Display) -> Fault {
     Fault::Call(why.to_string())
 }
@@ -120,7 +128,8 @@ fn unverified(why: impl Display) -> Fault {
     Fault::Unverified(why.to_string())
 }
 
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 /// The product's side of the protocol.
 pub struct Protocol {
@@ -164,7 +173,11 @@ impl Protocol {
     pub async fn finish(&self, pending: Pending, code: String) -> Result<SignedIn, Fault> {
         let (client, _) = self.discover().await?;
         let exchange = client.exchange_code(AuthorizationCode::new(code)).map_err(call)?;
-        let tokens = exchange.set_pkce_verifier(pending.verifier).request_async(&self.http).await.map_err(refused)?;
+        let tokens = exchange
+            .set_pkce_verifier(pending.verifier)
+            .request_async(&self.http)
+            .await
+            .map_err(refused)?;
         let id_token = tokens.id_token().ok_or_else(|| unverified("нет id_token"))?.clone();
         let subject = verify(&client, &tokens, &id_token, &pending.nonce)?;
         let refresh_token = tokens.refresh_token().cloned();
@@ -187,7 +200,9 @@ impl Protocol {
     /// # Errors
     /// Any [`Fault`] of the provider's answers; then the session here is over.
     pub async fn refresh(&self, current: &SignedIn) -> Result<SignedIn, Fault> {
-        let Some(old) = &current.refresh_token else { return Err(call("провайдер не дал refresh_token")) };
+        let Some(old) = &current.refresh_token else {
+            return Err(call("провайдер не дал refresh_token"));
+        };
         let (client, _) = self.discover().await?;
         let exchange = client.exchange_refresh_token(old).map_err(call)?;
         let tokens = exchange.request_async(&self.http).await.map_err(refused)?;
@@ -342,7 +357,11 @@ pub(crate) mod doubles {
     /// A sign-in on its way with this `state`.
     pub(crate) fn pending(state: &str) -> Pending {
         let verifier = PkceCodeVerifier::new("v".repeat(43));
-        Pending { state: CsrfToken::new(state.to_owned()), nonce: Nonce::new("n".to_owned()), verifier }
+        Pending {
+            state: CsrfToken::new(state.to_owned()),
+            nonce: Nonce::new("n".to_owned()),
+            verifier,
+        }
     }
 
     /// Somebody of this name, whose ID token nobody verified.

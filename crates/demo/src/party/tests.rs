@@ -82,7 +82,10 @@ async fn a_sign_in_leaves_with_pkce_state_and_nonce_and_a_cookie_of_this_port() 
     assert_eq!(query["redirect_uri"], "http://127.0.0.1:9001/callback");
     assert!(query.contains_key("state") && query.contains_key("nonce") && query["scope"].starts_with("openid "));
     let cookie = header_of(&response, "set-cookie");
-    assert!(cookie.starts_with("product-9001=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    assert!(
+        cookie.starts_with("product-9001=") && cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
 }
 
 #[tokio::test]

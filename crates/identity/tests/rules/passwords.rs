@@ -127,7 +127,7 @@ async fn a_known_device_passes_while_strangers_wait_and_waits_for_its_own_failur
         guess(&world, "+79105940899", GOOD, &visit()).await,
         Err(LoginError::Throttled { .. })
     ));
-    let known = Visit { device_known: true, ..visit() };
+    let known = world.known(&phone("+79105940899")).await;
     assert!(guess(&world, "+79105940899", GOOD, &known).await.is_ok());
     for _ in 0..10 {
         assert!(matches!(guess(&world, "+79105940899", BAD, &known).await, Err(LoginError::Wrong)));
@@ -145,7 +145,7 @@ async fn a_sign_in_forgets_the_failures_of_its_own_kind_of_device_only() {
     for _ in 0..9 {
         drop(guess(&world, "+79105940899", BAD, &visit()).await);
     }
-    let known = Visit { device_known: true, ..visit() };
+    let known = world.known(&phone("+79105940899")).await;
     let proof = world.proof(&phone("+79105940899")).await;
     world.identity.sign_in(proof.clone(), false, &[], &known).await.unwrap();
     drop(guess(&world, "+79105940899", BAD, &visit()).await);
@@ -209,7 +209,7 @@ async fn a_network_of_strangers_waits_after_many_failures_and_nobody_else_does()
         Err(LoginError::Throttled { seconds: 60 })
     ));
     assert!(
-        guess(&world, "+79105940899", GOOD, &Visit { device_known: true, ..visit() })
+        guess(&world, "+79105940899", GOOD, &world.known(&phone("+79105940899")).await)
             .await
             .is_ok()
     );

@@ -99,9 +99,7 @@ pub fn config() -> Config {
 impl World {
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let name = format!("t{}{}", std::process::id(), dir.path().file_name().unwrap().to_string_lossy().trim_start_matches('.').to_lowercase());
-        assert!(std::process::Command::new("psql").args(["-h", "127.0.0.1", "-p", "54987", "-U", "postgres", "-qc", &format!("CREATE DATABASE {name}")]).status().unwrap().success());
-        let url = format!("postgres://postgres@127.0.0.1:54987/{name}");
+        let url = format!("sqlite:{}", dir.path().join("kabinet.db").display());
         let store = Store::open(&Options { url, redis: None, connections: 4 }).await.unwrap();
         store.migrate().await.unwrap();
         let (clock, entropy, post) = (
@@ -167,8 +165,15 @@ impl World {
         self.identity.create_user(new, &Origin::default()).await.unwrap()
     }
 
+    /// A visit by a browser that has signed in to the account of this contact before.
+    pub async fn known(&self, contact: &Contact) -> Visit {
+        let user = kabinet_store::user::by_contact(self.store.db(), contact).await.unwrap().unwrap();
+        let mark = self.identity.device_mark(&user.id, &visit().binding);
+        Visit { devices: vec![mark], ..visit() }
+    }
+
     pub async fn proof(&self, contact: &Contact) -> Proof {
-        let known = Visit { device_known: true, ..visit() };
+        let known = self.known(contact).await;
         self.identity.check_password(contact, GOOD, &known).await.unwrap()
     }
 
@@ -233,7 +238,7 @@ pub fn browser(cookie: &str, network: &str) -> Visit {
         binding: TokenHash::of(cookie),
         flow: None,
         client: None,
-        device_known: false,
+        devices: Vec::new(),
     }
 }
 

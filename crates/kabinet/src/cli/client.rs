@@ -106,8 +106,19 @@ async fn create(metadata: ClientMetadata, desk: &Desk, output: Output) -> anyhow
     check(&metadata)?;
     let now = desk.now();
     let id = ClientId::generate(now, &*desk.ambient.entropy);
-    let (secret, secrets) = if metadata.is_public() { (None, Vec::new()) } else { new_secret(desk) };
-    let client = Client { id, metadata, secrets, disabled: false, created_at: now, updated_at: now };
+    let (secret, secrets) = if metadata.is_public() {
+        (None, Vec::new())
+    } else {
+        new_secret(desk)
+    };
+    let client = Client {
+        id,
+        metadata,
+        secrets,
+        disabled: false,
+        created_at: now,
+        updated_at: now,
+    };
     let mut tx = desk.store.begin().await?;
     client::insert(&mut tx, &client).await?;
     finish(tx, Event::ClientCreated, &client.id, desk).await?;
@@ -117,8 +128,15 @@ async fn create(metadata: ClientMetadata, desk: &Desk, output: Output) -> anyhow
         object["client_secret"] = secret.expose().into();
     }
     output.answer(&object, || {
-        let secret = secret.as_ref().map(|secret| format!("client_secret  {}\n", secret.expose())).unwrap_or_default();
-        let advice = if secret.is_empty() { "" } else { "The secret is shown this once; keep it where the product reads it.\n" };
+        let secret = secret
+            .as_ref()
+            .map(|secret| format!("client_secret  {}\n", secret.expose()))
+            .unwrap_or_default();
+        let advice = if secret.is_empty() {
+            ""
+        } else {
+            "The secret is shown this once; keep it where the product reads it.\n"
+        };
         format!("client_id      {}\n{secret}{advice}", client.id)
     })
 }
@@ -136,7 +154,11 @@ fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
 
 fn new_secret(desk: &Desk) -> (Option<Secret>, Vec<ClientSecret>) {
     let secret = TokenKind::ClientSecret.generate(&*desk.ambient.entropy);
-    let kept = ClientSecret { hash: TokenHash::of(secret.expose()), created_at: desk.now(), expires_at: None };
+    let kept = ClientSecret {
+        hash: TokenHash::of(secret.expose()),
+        created_at: desk.now(),
+        expires_at: None,
+    };
     (Some(secret), vec![kept])
 }
 
@@ -165,7 +187,9 @@ async fn list(desk: &Desk, output: Output) -> anyhow::Result<()> {
     output.answer(&json!({"clients": objects}), || {
         let profile = |client: &Client| json!(client.metadata.profile).as_str().unwrap_or_default().to_owned();
         let note = |client: &Client| if client.disabled { "  (disabled)" } else { "" };
-        let line = |client: &Client| format!("{}  {:8}{}{}\n", client.id, profile(client), client.metadata.client_name, note(client));
+        let line = |client: &Client| {
+            format!("{}  {:8}{}{}\n", client.id, profile(client), client.metadata.client_name, note(client))
+        };
         clients.iter().map(line).collect()
     })
 }
@@ -227,7 +251,11 @@ async fn rotate_secret(mut client: Client, overlap: Seconds, desk: &Desk, output
     finish(tx, Event::ClientSecretRotated, &client.id, desk).await?;
     let secret = secret.as_ref().map(Secret::expose).unwrap_or_default();
     output.answer(&json!({"client_id": client.id, "client_secret": secret}), || {
-        let old = if overlap.0 > 0 { format!("The old secret is good until {}.\n", moment(until)) } else { String::new() };
+        let old = if overlap.0 > 0 {
+            format!("The old secret is good until {}.\n", moment(until))
+        } else {
+            String::new()
+        };
         format!("client_secret  {secret}\n{old}The secret is shown this once; keep it where the product reads it.\n")
     })
 }

@@ -64,7 +64,10 @@ pub(crate) async fn run(loaded: Result<Loaded, ConfigError>, output: Output) -> 
     let is_sound = findings.iter().all(|one| one.grade != Grade::Fail);
     let list: Vec<Value> = findings.iter().map(object).collect();
     output.answer(&json!({"ok": is_sound, "checks": list}), || {
-        findings.iter().map(|one| format!("{:4}  {:11}  {}\n", one.grade.as_str(), one.name, one.sentence)).collect()
+        findings
+            .iter()
+            .map(|one| format!("{:4}  {:11}  {}\n", one.grade.as_str(), one.name, one.sentence))
+            .collect()
     })?;
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

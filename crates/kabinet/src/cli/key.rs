@@ -44,5 +44,11 @@ fn object(key: &SigningKey) -> Value {
 }
 
 fn line(key: &SigningKey) -> String {
-    format!("{}  {:5}  {:8}  made {}\n", key.id, key.alg.as_str(), key.state.as_str(), moment(key.created_at))
+    format!(
+        "{}  {:5}  {:8}  made {}\n",
+        key.id,
+        key.alg.as_str(),
+        key.state.as_str(),
+        moment(key.created_at)
+    )
 }

@@ -7,7 +7,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use kabinet_core::client::Role;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::UserId;
@@ -46,14 +46,15 @@ pub(crate) enum Command {
 }
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("contact").args(["phone", "email"]).required(true).multiple(true))]
 pub(crate) struct New {
     /// A phone number
-    #[arg(long, value_name = "PHONE", required_unless_present = "email", value_parser = phone)]
+    #[arg(long, value_name = "PHONE", value_parser = phone)]
     phone: Option<Contact>,
     /// An e-mail address
     #[arg(long, value_name = "ADDRESS", value_parser = email)]
     email: Option<Contact>,
-    /// Read the password from standard input: one line
+    /// Read the password from standard input: one line, so that it stands in no list of processes
     #[arg(long, required = true)]
     password_stdin: bool,
     /// A JSON object of OpenID standard claims (name, given_name, birthdate, address …)
@@ -97,7 +98,11 @@ fn identity(desk: &Desk) -> anyhow::Result<Identity> {
 async fn find(desk: &Desk, who: &str) -> anyhow::Result<User> {
     let db = desk.store.db();
     let by_id = user::by_id(db, &UserId::from(who)).await?;
-    let kind = if who.contains('@') { ContactKind::Email } else { ContactKind::Phone };
+    let kind = if who.contains('@') {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
     let found = match (by_id, Contact::parse(kind, who)) {
         (Some(found), _) => Some(found),
         (None, Some(contact)) => user::by_contact(db, &contact).await?,
@@ -122,7 +127,9 @@ fn explain(why: AccountError) -> anyhow::Error {
     match why {
         AccountError::Password(why) => anyhow::anyhow!("--password-stdin: {why}"),
         AccountError::Claim(why) => anyhow::anyhow!("--claims: {why}"),
-        AccountError::Taken(kind) => anyhow::anyhow!("--{kind}: belongs to another account; `kabinet user show` finds it"),
+        AccountError::Taken(kind) => {
+            anyhow::anyhow!("--{kind}: belongs to another account; `kabinet user show` finds it")
+        }
         other => other.into(),
     }
 }
@@ -131,7 +138,9 @@ fn explain(why: AccountError) -> anyhow::Error {
 fn read_password(mut input: impl BufRead) -> anyhow::Result<Secret> {
     let mut line = String::new();
     input.read_line(&mut line).context("--password-stdin: cannot read a line of UTF-8")?;
-    let password = line.strip_suffix('\n').map_or(line.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    let password = line
+        .strip_suffix('\n')
+        .map_or(line.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
     if password.is_empty() {
         bail!("--password-stdin: the first line of standard input is empty");
     }
@@ -140,7 +149,8 @@ fn read_password(mut input: impl BufRead) -> anyhow::Result<Secret> {
 
 fn read_claims(path: &Path) -> anyhow::Result<Map<String, Value>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("--claims: cannot read {}", path.display()))?;
-    let place = |why: serde_json::Error| format!("--claims: {} is no JSON object (line {})", path.display(), why.line());
+    let place =
+        |why: serde_json::Error| format!("--claims: {} is no JSON object (line {})", path.display(), why.line());
     serde_json::from_str(&text).map_err(|why| anyhow::anyhow!(place(why)))
 }
 
@@ -149,7 +159,11 @@ async fn set_disabled(who: &str, disabled: bool, desk: &Desk, output: Output) ->
     let changed = identity(desk)?.set_disabled(&id, disabled, &origin()).await?;
     output.answer(&json!({"sub": id, "disabled": disabled, "changed": changed}), || {
         let state = if disabled { "disabled" } else { "enabled" };
-        if changed { format!("{id} is {state}.") } else { format!("{id} was {state} already.") }
+        if changed {
+            format!("{id} is {state}.")
+        } else {
+            format!("{id} was {state} already.")
+        }
     })
 }
 
@@ -173,7 +187,9 @@ mod tests {
 
     #[test]
     fn a_password_is_the_first_line_with_its_spaces_and_without_its_newline() {
-        for (input, password) in [("secret\n", "secret"), ("secret", "secret"), (" a b \r\nsecond\n", " a b "), ("a\n\n", "a")] {
+        for (input, password) in
+            [("secret\n", "secret"), ("secret", "secret"), (" a b \r\nsecond\n", " a b "), ("a\n\n", "a")]
+        {
             assert_eq!(read_password(input.as_bytes()).unwrap().expose(), password);
         }
         assert!(read_password("\n".as_bytes()).is_err());

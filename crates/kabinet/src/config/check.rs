@@ -39,21 +39,26 @@ fn network(config: &Config, found: &mut Found) {
     if config.delivery.outbox.is_some() && config.is_https() && !config.delivery.outbox_force {
         found.push((
             "delivery.outbox",
-            "keeps codes in a file and is refused with an https issuer, unless delivery.outbox_force is true".to_owned(),
+            "keeps codes in a file and is refused with an https issuer, unless delivery.outbox_force is true"
+                .to_owned(),
         ));
     }
     if let Some(other) = config.registration.response_types.iter().find(|one| *one != "code") {
         found.push(("registration.response_types", format!("{other:?} is not offered; code is")));
     }
     if let Some(part) = config.log.level.split(',').find(|part| !is_level(part)) {
-        found.push(("log.level", format!("{part:?} is no level; write error, warn, info, debug or trace, or MODULE=LEVEL")));
+        found.push((
+            "log.level",
+            format!("{part:?} is no level; write error, warn, info, debug or trace, or MODULE=LEVEL"),
+        ));
     }
 }
 
 fn is_level(part: &str) -> bool {
     let level = part.rsplit('=').next().unwrap_or_default().trim();
     let known = ["off", "error", "warn", "info", "debug", "trace"];
-    known.contains(&level.to_ascii_lowercase().as_str()) && part.parse::<tracing_subscriber::filter::Directive>().is_ok()
+    known.contains(&level.to_ascii_lowercase().as_str())
+        && part.parse::<tracing_subscriber::filter::Directive>().is_ok()
 }
 
 /// OpenID Connect Discovery 1.0 §3: an https URL without query and fragment; here also without path, and http on
@@ -94,7 +99,9 @@ fn is_loopback(url: &Url) -> bool {
 fn storage(config: &Config, found: &mut Found) {
     let url = config.store.url.expose();
     match url.split_once(':') {
-        Some(("sqlite", path)) if path.is_empty() || path == "//" || path.contains(":memory:") || path.contains(['?', '%']) => {
+        Some(("sqlite", path))
+            if path.is_empty() || path == "//" || path.contains(":memory:") || path.contains(['?', '%']) =>
+        {
             found.push(("store.url", "must name a file, as in sqlite:/var/lib/kabinet/kabinet.db".to_owned()));
         }
         Some(("sqlite", _)) => {}
@@ -109,7 +116,10 @@ fn storage(config: &Config, found: &mut Found) {
     }
     let key = config.master_key.as_ref().map(|key| key.0.expose());
     if key.is_some_and(|key| MasterKey::from_base64(key).is_err()) {
-        found.push(("master_key", "must be 32 bytes in standard base64; `openssl rand -base64 32` makes one".to_owned()));
+        found.push((
+            "master_key",
+            "must be 32 bytes in standard base64; `openssl rand -base64 32` makes one".to_owned(),
+        ));
     }
     let is_redis = |url: &str| Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "redis" | "redis+unix" | "unix"));
     if config.redis.url.as_ref().is_some_and(|url| !is_redis(url.expose())) {
@@ -152,7 +162,12 @@ fn lifetimes(config: &Config, found: &mut Found) {
     }
     let pairs = [
         ("session.idle", session.idle, "session.max", session.max),
-        ("session.remembered_idle", session.remembered_idle, "session.remembered_max", session.remembered_max),
+        (
+            "session.remembered_idle",
+            session.remembered_idle,
+            "session.remembered_max",
+            session.remembered_max,
+        ),
         ("session.admin_idle", session.admin_idle, "session.admin_max", session.admin_max),
         ("token.refresh_idle", token.refresh_idle, "token.refresh_max", token.refresh_max),
     ];
@@ -183,13 +198,25 @@ fn people(config: &Config, found: &mut Found) {
         found.push(("confirmation.resend", "must name at least one wait".to_owned()));
     }
     within(found, "confirmation.per_hour", confirmation.per_hour.into(), 1, 60);
-    within(found, "confirmation.per_day", confirmation.per_day.into(), confirmation.per_hour.into(), 250);
+    within(
+        found,
+        "confirmation.per_day",
+        confirmation.per_day.into(),
+        confirmation.per_hour.into(),
+        250,
+    );
     within(found, "password.min_length", password.min_length, 8, 64);
     // NIST SP 800-63B-4 §3.1.1.2: at least 64 characters are to be allowed.
     within(found, "password.max_length", password.max_length, 64, 4096);
     within(found, "hashing.parallelism", hashing.parallelism, 1, 16);
     // RFC 9106 §3.1: at least 8 KiB for each lane.
-    within(found, "hashing.memory", hashing.memory, 8 * hashing.parallelism.clamp(1, 16), 4 * 1024 * 1024);
+    within(
+        found,
+        "hashing.memory",
+        hashing.memory,
+        8 * hashing.parallelism.clamp(1, 16),
+        4 * 1024 * 1024,
+    );
     within(found, "hashing.iterations", hashing.iterations, 1, 100);
     within(found, "hashing.queue", hashing.queue, 1, 100_000);
     if let Some(permits) = hashing.permits {

@@ -74,7 +74,8 @@ pub fn key_file(config: &Config) -> Option<PathBuf> {
 /// When there is none, or when the file is not fit for use.
 pub fn master_key(config: &Config, entropy: &dyn Entropy) -> Result<MasterKey, MasterKeyError> {
     if let Some(given) = &config.master_key {
-        return MasterKey::from_base64(given.0.expose()).map_err(|_| MasterKeyError::Malformed("master_key".to_owned()));
+        return MasterKey::from_base64(given.0.expose())
+            .map_err(|_| MasterKeyError::Malformed("master_key".to_owned()));
     }
     let (Some(database), Some(path)) = (database_file(config), key_file(config)) else {
         return Err(MasterKeyError::Missing);

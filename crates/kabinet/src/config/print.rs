@@ -48,7 +48,12 @@ impl Loaded {
             Origins::Hidden => value,
             Origins::Shown => json!({"value": value, "origin": self.origin(key)}),
         };
-        Value::Object(self.values().into_iter().map(|(key, value)| (key.clone(), shown(&key, value))).collect::<Map<_, _>>())
+        Value::Object(
+            self.values()
+                .into_iter()
+                .map(|(key, value)| (key.clone(), shown(&key, value)))
+                .collect::<Map<_, _>>(),
+        )
     }
 
     fn values(&self) -> Vec<(String, Value)> {

@@ -103,7 +103,11 @@ pub struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: ServiceUrl::from("sqlite:kabinet.db"), migrate: None, connections: 16 }
+        Self {
+            url: ServiceUrl::from("sqlite:kabinet.db"),
+            migrate: None,
+            connections: 16,
+        }
     }
 }
 
@@ -141,7 +145,10 @@ pub struct Registration {
 
 impl Default for Registration {
     fn default() -> Self {
-        Self { mode: RegistrationMode::Closed, response_types: vec!["code".to_owned()] }
+        Self {
+            mode: RegistrationMode::Closed,
+            response_types: vec!["code".to_owned()],
+        }
     }
 }
 
@@ -342,7 +349,11 @@ impl Password {
 
 impl Default for Password {
     fn default() -> Self {
-        Self { preset: PasswordPreset::Standard, min_length: 10, max_length: 256 }
+        Self {
+            preset: PasswordPreset::Standard,
+            min_length: 10,
+            max_length: 256,
+        }
     }
 }
 
@@ -368,7 +379,14 @@ pub struct Hashing {
 
 impl Default for Hashing {
     fn default() -> Self {
-        Self { memory: 19 * 1024, iterations: 2, parallelism: 1, permits: None, queue: 256, wait: Seconds(5) }
+        Self {
+            memory: 19 * 1024,
+            iterations: 2,
+            parallelism: 1,
+            permits: None,
+            queue: 256,
+            wait: Seconds(5),
+        }
     }
 }
 

@@ -1,5 +1,4 @@
 //! The rules of reading, as tables of what is given and what is answered.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 use crate::Ambient;
@@ -35,8 +34,13 @@ fn nothing_at_all_is_a_configuration() {
 fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     let folder = folder();
     let file = folder.join("kabinet.toml");
-    std::fs::write(&file, "listen = \"127.0.0.1:1\"\n[session]\nidle = 90\nmax = \"2d\"\n[log]\nlevel = \"debug\"\n").unwrap();
-    let environment = env(&[("KABINET_CONFIG", file.to_str().unwrap()), ("KABINET__SESSION__MAX", "3d"), ("OTHER__X", "1")]);
+    std::fs::write(
+        &file,
+        "listen = \"127.0.0.1:1\"\n[session]\nidle = 90\nmax = \"2d\"\n[log]\nlevel = \"debug\"\n",
+    )
+    .unwrap();
+    let environment =
+        env(&[("KABINET_CONFIG", file.to_str().unwrap()), ("KABINET__SESSION__MAX", "3d"), ("OTHER__X", "1")]);
     let loaded = Loaded::read(None, &environment).unwrap();
     assert_eq!(loaded.config.session.idle, Seconds(90));
     assert_eq!(loaded.config.session.max, Seconds::days(3));
@@ -80,9 +84,15 @@ fn an_unknown_key_is_refused_with_the_nearest_one() {
         ("KABINET__TLS__KEY__FILE", "tls.key"),
     ] {
         let said = refusal(&[(name, "x")]);
-        assert!(said.contains(name) && (said.contains(&format!("the nearest is {nearest}")) || said.contains("is one value")), "{said}");
+        assert!(
+            said.contains(name)
+                && (said.contains(&format!("the nearest is {nearest}")) || said.contains("is one value")),
+            "{said}"
+        );
     }
-    let said = Config::from_toml("[store]\nurl = \"sqlite:a\"\nconections = 5\n").unwrap_err().to_string();
+    let said = Config::from_toml("[store]\nurl = \"sqlite:a\"\nconections = 5\n")
+        .unwrap_err()
+        .to_string();
     assert_eq!(said, "store.conections (text): is not a known key; the nearest is store.connections");
     let said = Config::from_toml("store = \"sqlite:a\"\n").unwrap_err().to_string();
     assert_eq!(said, "store (text): is a section; give its keys, as in store.connections");
@@ -102,9 +112,20 @@ fn every_bad_value_is_named_with_its_path_and_source_at_once() {
         ("KABINET__STORE__CONNECTIONS", "0"),
         ("KABINET__NOTHING", "1"),
     ]);
-    for key in ["listen", "session.idle", "store.migrate", "registration.mode", "trusted_proxies", "store.connections", "nothing"] {
+    for key in [
+        "listen",
+        "session.idle",
+        "store.migrate",
+        "registration.mode",
+        "trusted_proxies",
+        "store.connections",
+        "nothing",
+    ] {
         let name = key.to_uppercase().replace('.', "__");
-        assert!(said.contains(&format!("{key} (environment variable KABINET__{name}): ")), "{key} in {said}");
+        assert!(
+            said.contains(&format!("{key} (environment variable KABINET__{name}): ")),
+            "{key} in {said}"
+        );
     }
     assert_eq!(said.lines().count(), 7, "{said}");
 }
@@ -115,11 +136,26 @@ fn an_issuer_is_an_origin_and_http_only_on_loopback() {
         assert!(read(&[("KABINET__ISSUER", good)]).is_ok(), "{good}");
     }
     for bad in [
-        "", "id.example.test", "ftp://id.example.test", "http://id.example.test", "http://192.168.0.1", "http://localhost.example.test",
-        "https://id.example.test/", "https://id.example.test/auth", "https://id.example.test?x", "https://id.example.test#x",
-        "https://ID.example.test", "https://id.example.test:443", "https://a@id.example.test", "https://a:b@id.example.test", "http://0.0.0.0",
+        "",
+        "id.example.test",
+        "ftp://id.example.test",
+        "http://id.example.test",
+        "http://192.168.0.1",
+        "http://localhost.example.test",
+        "https://id.example.test/",
+        "https://id.example.test/auth",
+        "https://id.example.test?x",
+        "https://id.example.test#x",
+        "https://ID.example.test",
+        "https://id.example.test:443",
+        "https://a@id.example.test",
+        "https://a:b@id.example.test",
+        "http://0.0.0.0",
     ] {
-        assert!(refusal(&[("KABINET__ISSUER", bad), ("KABINET__TRUSTED_PROXIES", "::1")]).starts_with("issuer ("), "{bad}");
+        assert!(
+            refusal(&[("KABINET__ISSUER", bad), ("KABINET__TRUSTED_PROXIES", "::1")]).starts_with("issuer ("),
+            "{bad}"
+        );
     }
 }
 
@@ -146,7 +182,10 @@ fn values_that_contradict_each_other_are_refused() {
         (vec![("KABINET__ADMIN_LISTEN", "127.0.0.1:8080")], "admin_listen"),
         (vec![("KABINET__LOG__LEVEL", "loud")], "log.level"),
         (vec![("KABINET__LOG__LEVEL", "info,kabinet_oidc=loud")], "log.level"),
-        (vec![("KABINET__REGISTRATION__RESPONSE_TYPES", "code,token")], "registration.response_types"),
+        (
+            vec![("KABINET__REGISTRATION__RESPONSE_TYPES", "code,token")],
+            "registration.response_types",
+        ),
         (vec![("KABINET__STORE__URL", "mysql://x")], "store.url"),
         (vec![("KABINET__STORE__URL", "sqlite::memory:")], "store.url"),
         (vec![("KABINET__STORE__URL", "postgres://db/kabinet")], "master_key"),
@@ -162,7 +201,11 @@ fn values_that_contradict_each_other_are_refused() {
 
 #[test]
 fn a_secret_is_never_repeated_and_may_come_from_a_file() {
-    let said = refusal(&[("KABINET__MASTER_KEY", "hunter2"), ("KABINET__STORE__URL", "hunter2://u:hunter2@x"), ("KABINET__REDIS__URL", "hunter2")]);
+    let said = refusal(&[
+        ("KABINET__MASTER_KEY", "hunter2"),
+        ("KABINET__STORE__URL", "hunter2://u:hunter2@x"),
+        ("KABINET__REDIS__URL", "hunter2"),
+    ]);
     assert!(!said.contains("hunter2") && said.lines().count() == 3, "{said}");
     let said = Config::from_toml("master_key = hunter2\n").unwrap_err().to_string();
     assert!(!said.contains("hunter2") && said.contains("line 1"), "{said}");
@@ -195,7 +238,10 @@ fn what_is_printed_can_be_read_again() {
 /// The reference file with every setting in force: a line `#key = value` is a setting, `# text` a comment.
 fn reference() -> String {
     let text = include_str!("../../../../config/kabinet.toml");
-    let is_setting = |line: &str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+    let is_setting = |line: &str| {
+        line.strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    };
     text.lines().map(|line| line[usize::from(is_setting(line))..].to_owned() + "\n").collect()
 }
 
@@ -206,15 +252,31 @@ fn the_reference_file_gives_every_key_with_its_default_and_no_other() {
     collect_keys(&Value::serialize(table).unwrap().into_dict().unwrap(), "", &mut named);
     assert_eq!(named, keys());
     // Keys without a default have an example there.
-    let examples = ["master_key", "tls.cert", "tls.key", "redis.url", "outbound.ca", "delivery.outbox", "hashing.permits", "store.migrate"];
+    let examples = [
+        "master_key",
+        "tls.cert",
+        "tls.key",
+        "redis.url",
+        "outbound.ca",
+        "delivery.outbox",
+        "hashing.permits",
+        "store.migrate",
+    ];
     let mut sources = Sources::new();
     let text = reference();
-    let without: String = text.lines().filter(|line| !line.contains("# example")).map(|line| format!("{line}\n")).collect();
+    let without: String = text
+        .lines()
+        .filter(|line| !line.contains("# example"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     sources.add_toml(&without, "text").unwrap();
     assert_eq!(sources.finish().unwrap().0, Config::default());
     assert_eq!(text.matches("# example").count(), examples.len());
     // As it stands the file changes nothing.
-    assert_eq!(Config::from_toml(include_str!("../../../../config/kabinet.toml")).unwrap(), Config::default());
+    assert_eq!(
+        Config::from_toml(include_str!("../../../../config/kabinet.toml")).unwrap(),
+        Config::default()
+    );
 }
 
 fn on_sqlite(folder: &Path) -> Config {
@@ -229,7 +291,9 @@ fn starts_at_the_same_time_end_with_one_master_key_and_leave_nothing_else() {
     let folder = folder();
     let config = on_sqlite(&folder);
     let made: Vec<String> = std::thread::scope(|scope| {
-        let starts: Vec<_> = (0..16).map(|_| scope.spawn(|| master_key(&config, &*Ambient::real().entropy).unwrap().to_base64().to_string())).collect();
+        let starts: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| master_key(&config, &*Ambient::real().entropy).unwrap().to_base64().to_string()))
+            .collect();
         starts.into_iter().map(|start| start.join().unwrap()).collect()
     });
     assert!(made.iter().all(|key| *key == made[0]));
@@ -237,7 +301,10 @@ fn starts_at_the_same_time_end_with_one_master_key_and_leave_nothing_else() {
     let file = key_file(&config).unwrap();
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
-    assert!(matches!(master_key(&config, &*Ambient::real().entropy), Err(MasterKeyError::Mode { mode: 0o640, .. })));
+    assert!(matches!(
+        master_key(&config, &*Ambient::real().entropy),
+        Err(MasterKeyError::Mode { mode: 0o640, .. })
+    ));
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -249,6 +316,9 @@ fn a_database_whose_key_file_is_gone_gets_no_new_key() {
     assert!(matches!(master_key(&config, &*Ambient::real().entropy), Err(MasterKeyError::Lost { .. })));
     std::fs::write(key_file(&config).unwrap(), "").unwrap();
     std::fs::set_permissions(key_file(&config).unwrap(), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    assert!(matches!(master_key(&config, &*Ambient::real().entropy), Err(MasterKeyError::Malformed(_))));
+    assert!(matches!(
+        master_key(&config, &*Ambient::real().entropy),
+        Err(MasterKeyError::Malformed(_))
+    ));
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -97,7 +97,9 @@ impl<'de> Deserialize<'de> for Seconds {
                 u32::try_from(count).map(Seconds).map_err(|_| E::custom("is too long a time"))
             }
             fn visit_i64<E: de::Error>(self, count: i64) -> Result<Seconds, E> {
-                u32::try_from(count).map(Seconds).map_err(|_| E::custom(format_args!("{count} is no length of time")))
+                u32::try_from(count)
+                    .map(Seconds)
+                    .map_err(|_| E::custom(format_args!("{count} is no length of time")))
             }
         }
         deserializer.deserialize_any(Text)
@@ -115,8 +117,9 @@ impl FromStr for Network {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(IpNet::from(address)));
         }
-        let network: IpNet =
-            text.parse().map_err(|_| format!("{text:?} is no network; write it as 10.0.0.0/8 or fd00::/8"))?;
+        let network: IpNet = text
+            .parse()
+            .map_err(|_| format!("{text:?} is no network; write it as 10.0.0.0/8 or fd00::/8"))?;
         if network.trunc() != network {
             return Err(format!("{text:?} has bits set beyond its prefix; write {}", network.trunc()));
         }

@@ -32,7 +32,9 @@ impl Certificate {
     /// # Errors
     /// Names the key whose file is unfit.
     pub fn load(tls: &Tls) -> anyhow::Result<Option<Self>> {
-        let (Some(cert), Some(key)) = (tls.cert.clone(), tls.key.clone()) else { return Ok(None) };
+        let (Some(cert), Some(key)) = (tls.cert.clone(), tls.key.clone()) else {
+            return Ok(None);
+        };
         let seen = Arc::new(Mutex::new(stamps(&cert, &key)));
         let acceptor = read(&cert, &key)?;
         Ok(Some(Self { cert, key, acceptor, seen }))

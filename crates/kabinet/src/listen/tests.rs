@@ -1,5 +1,4 @@
 //! Listening over real sockets: drain, ports, certificates.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
@@ -60,10 +59,31 @@ async fn a_request_in_progress_gets_its_whole_answer_and_is_asked_to_leave() {
     leave.notify_one();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{}", &answer[..200]);
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"),
+        "{}",
+        &answer[..200]
+    );
     assert!(answer.ends_with(&"x".repeat(100_000)));
     serving.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn who_is_connected_and_has_not_asked_yet_is_still_heard_when_the_end_begins() {
+    let bound = Bound::new(&loopback()).await.unwrap();
+    let (address, _) = bound.addresses().unwrap();
+    let app = app(Router::new().route("/", get(|| async { "heard" })));
+    let shutdown = app.jobs.shutdown().clone();
+    // Connected before anybody accepts, and asking only once the end has begun.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    shutdown.begin();
+    let serving = tokio::spawn(bound.serve(app));
+    ask(&mut stream).await;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("heard") && answer.contains("connection: close"), "{answer}");
+    serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -96,7 +116,9 @@ fn self_signed(name: &str) -> (X509, PKey<Private>) {
     let subject = subject.build();
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
-    builder.set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap()).unwrap();
+    builder
+        .set_serial_number(&BigNum::from_u32(1).unwrap().to_asn1_integer().unwrap())
+        .unwrap();
     builder.set_subject_name(&subject).unwrap();
     builder.set_issuer_name(&subject).unwrap();
     builder.set_pubkey(&key).unwrap();
@@ -117,7 +139,10 @@ impl Files {
     }
 
     fn tls(&self) -> Tls {
-        Tls { cert: Some(self.0.join("cert.pem")), key: Some(self.0.join("key.pem")) }
+        Tls {
+            cert: Some(self.0.join("cert.pem")),
+            key: Some(self.0.join("key.pem")),
+        }
     }
 
     fn write(&self, (cert, key): &(X509, PKey<Private>)) {
@@ -142,7 +167,11 @@ fn greet(address: SocketAddr, highest: SslVersion) -> Option<(String, String, Ve
     let stream = builder.build().connect("localhost", stream).ok()?;
     let certificate = stream.ssl().peer_certificate().unwrap();
     let name = certificate.subject_name().entries().next().unwrap().data().to_string().unwrap();
-    Some((name, stream.ssl().version_str().to_owned(), stream.ssl().selected_alpn_protocol().unwrap_or_default().to_vec()))
+    Some((
+        name,
+        stream.ssl().version_str().to_owned(),
+        stream.ssl().selected_alpn_protocol().unwrap_or_default().to_vec(),
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,7 +183,12 @@ async fn https_offers_tls_1_2_and_http_2_and_takes_a_changed_certificate() {
     let certificate = bound.certificate.clone().unwrap();
     // Served without the task that follows the files, which would race with this test.
     let handle = Handle::new();
-    let serving = spawn(bound.public, Router::new(), bound.certificate, handle.clone());
+    let serving = spawn(
+        Door::new(bound.public, Shutdown::default()),
+        Router::new(),
+        bound.certificate,
+        handle.clone(),
+    );
     let seen = |highest| tokio::task::spawn_blocking(move || greet(address, highest));
     let first = seen(SslVersion::TLS1_3).await.unwrap();
     assert_eq!(first, Some(("first".to_owned(), "TLSv1.3".to_owned(), b"h2".to_vec())));

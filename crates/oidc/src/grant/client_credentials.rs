@@ -12,7 +12,10 @@ use crate::token::Tokens;
 use crate::tokens::Access;
 
 /// The grant type.
-pub const GRANT: Grant = Grant { kind: GrantType::ClientCredentials, redeem: |request| Box::pin(redeem(request)) };
+pub const GRANT: Grant = Grant {
+    kind: GrantType::ClientCredentials,
+    redeem: |request| Box::pin(redeem(request)),
+};
 
 /// The scope of the admin API.
 const ADMIN: &str = "kabinet:admin";
@@ -24,20 +27,33 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let (scope, aud) = match asked {
         Some(scope) if scope.has(ADMIN) => {
             if client.metadata.admin_role.is_none() || scope.iter().count() > 1 {
-                return Err(OAuthError::new(Code::InvalidScope, "kabinet:admin is not for this client or does not stand alone").into());
+                return Err(OAuthError::new(
+                    Code::InvalidScope,
+                    "kabinet:admin is not for this client or does not stand alone",
+                )
+                .into());
             }
             (scope, vec![format!("{}/api/admin/v1", provider.issuer())])
         }
         asked => {
             // OpenID scopes are about a person; a client that acts for itself has none.
-            let allowed = client.metadata.scope.without(&Scope::from_iter(["openid", "offline_access", "profile", "email", "phone", "address"]));
+            let allowed = client.metadata.scope.without(&Scope::from_iter([
+                "openid",
+                "offline_access",
+                "profile",
+                "email",
+                "phone",
+                "address",
+            ]));
             let scope = asked.unwrap_or_else(|| allowed.clone());
             if !scope.is_within(&allowed) {
                 return Err(OAuthError::new(Code::InvalidScope, "scope is not allowed for this client").into());
             }
             let resource: Vec<String> = params.all("resource").map(str::to_owned).collect();
             if !resource.iter().all(|resource| client.metadata.resources.contains(resource)) {
-                return Err(OAuthError::new(Code::InvalidTarget, "resource is not one of this client's (RFC 8707)").into());
+                return Err(
+                    OAuthError::new(Code::InvalidTarget, "resource is not one of this client's (RFC 8707)").into()
+                );
             }
             let aud = provider.audience(client, &resource, &scope);
             (scope, aud)
@@ -59,5 +75,11 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         acr: None,
     };
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
-    Ok(Tokens { access_token, expires_in, scope: scope.to_string(), refresh_token: None, id_token: None })
+    Ok(Tokens {
+        access_token,
+        expires_in,
+        scope: scope.to_string(),
+        refresh_token: None,
+        id_token: None,
+    })
 }

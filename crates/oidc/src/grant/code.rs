@@ -17,7 +17,10 @@ use crate::tokens::Detail;
 use crate::{Provider, Result};
 
 /// The grant type.
-pub const GRANT: Grant = Grant { kind: GrantType::AuthorizationCode, redeem: |request| Box::pin(redeem(request)) };
+pub const GRANT: Grant = Grant {
+    kind: GrantType::AuthorizationCode,
+    redeem: |request| Box::pin(redeem(request)),
+};
 
 const BAD: OAuthError = OAuthError::new(Code::InvalidGrant, "the code is unknown, expired or used");
 
@@ -40,7 +43,11 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         scope: grant.scope.clone(),
         challenge: detail.challenge.clone(),
     };
-    if let Err(error) = exchange.finish(&recovered).map_err(crate::Error::from).and_then(|()| request.narrow(&mut detail)) {
+    if let Err(error) = exchange
+        .finish(&recovered)
+        .map_err(crate::Error::from)
+        .and_then(|()| request.narrow(&mut detail))
+    {
         tx.rollback().await?;
         return Err(error);
     }
@@ -50,10 +57,19 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     // The row outlives every token of the grant, so that a replay of the code still finds it.
     let keep = now.plus(provider.access_life(client).max(600) + 60).max(refresh_end);
     store::open(&mut tx, &grant.id, generation, refresh_end, keep).await?;
-    let record = Record::of(Event::GrantRedeemed).user(&grant.user_id).client(&client.id).session(&grant.session_id);
+    let record = Record::of(Event::GrantRedeemed)
+        .user(&grant.user_id)
+        .client(&client.id)
+        .session(&grant.session_id);
     let origin = Provider::client_origin(request.origin);
     audit::write(&mut tx, &record.with("grant", grant.id.as_str()), &origin, now, provider.entropy()).await?;
-    let minting = Minting { grant: &grant, detail: &detail, scope: &grant.scope, generation, nonce: detail.nonce.as_deref() };
+    let minting = Minting {
+        grant: &grant,
+        detail: &detail,
+        scope: &grant.scope,
+        generation,
+        nonce: detail.nonce.as_deref(),
+    };
     let user = request.person(&grant).await?;
     tx.commit().await?;
     request.mint(&user, minting)
@@ -69,7 +85,10 @@ async fn replayed(request: Request<'_>, mut tx: Tx, hash: &TokenHash) -> Result<
     };
     let now = provider.now();
     if store::end(&mut tx, &grant.id, now).await? {
-        let record = Record::of(Event::GrantEnded).user(&grant.user_id).client(&client.id).session(&grant.session_id);
+        let record = Record::of(Event::GrantEnded)
+            .user(&grant.user_id)
+            .client(&client.id)
+            .session(&grant.session_id);
         let record = record.with("grant", grant.id.as_str()).with("why", "code replayed");
         audit::write(&mut tx, &record, &Provider::client_origin(request.origin), now, provider.entropy()).await?;
         tracing::warn!(client.id = %client.id, grant.id = %grant.id, "a code was used twice; its tokens are ended");

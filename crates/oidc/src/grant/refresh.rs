@@ -24,7 +24,10 @@ use crate::tokens::Detail;
 use crate::{Provider, Result};
 
 /// The grant type.
-pub const GRANT: Grant = Grant { kind: GrantType::RefreshToken, redeem: |request| Box::pin(redeem(request)) };
+pub const GRANT: Grant = Grant {
+    kind: GrantType::RefreshToken,
+    redeem: |request| Box::pin(redeem(request)),
+};
 
 const BAD: OAuthError = OAuthError::new(Code::InvalidGrant, "the refresh token is unknown, expired or revoked");
 
@@ -35,7 +38,12 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let now = provider.now();
     let life = &provider.config().token;
     let refresh_expires_at = now.plus(life.refresh_idle);
-    let rotation = Rotation { presented: generation, now, refresh_expires_at, keep_until: refresh_expires_at };
+    let rotation = Rotation {
+        presented: generation,
+        now,
+        refresh_expires_at,
+        keep_until: refresh_expires_at,
+    };
     let mut tx = provider.store().begin().await?;
     let Some(grant) = store::rotate(&mut tx, &id, &client.id, rotation).await? else {
         return again(request, tx, (&id, generation), token).await;
@@ -102,14 +110,18 @@ async fn again(request: Request<'_>, mut tx: Tx, presented: (&GrantId, i64), tok
         tx.rollback().await?;
         return Err(BAD.into());
     }
-    let repeated = generation + 1 == grant.refresh_generation && now.since(grant.refresh_used_at) <= provider.config().token.refresh_grace;
+    let repeated = generation + 1 == grant.refresh_generation
+        && now.since(grant.refresh_used_at) <= provider.config().token.refresh_grace;
     if repeated {
         tx.rollback().await?;
         return check(request, &grant, token).await?.mint(request, &grant, grant.refresh_generation);
     }
     // RFC 9700 §4.14.2: a replay means that the token was stolen; the family ends, and that commits.
     store::end(&mut tx, &grant.id, now).await?;
-    let record = Record::of(Event::GrantEnded).user(&grant.user_id).client(&client.id).session(&grant.session_id);
+    let record = Record::of(Event::GrantEnded)
+        .user(&grant.user_id)
+        .client(&client.id)
+        .session(&grant.session_id);
     let record = record.with("grant", grant.id.as_str()).with("why", "refresh token replayed");
     audit::write(&mut tx, &record, &Provider::client_origin(request.origin), now, provider.entropy()).await?;
     tx.commit().await?;

@@ -33,7 +33,8 @@ async fn handle(visit: &Visit, params: &Params) -> Response {
         Err(error) => return crate::page::failed(visit, &error.to_string()).await,
     };
     let provider = &visit.site.provider;
-    let (meant, others): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|session| provider.is_meant(&logout, session));
+    let (meant, others): (Vec<_>, Vec<_>) =
+        sessions.into_iter().partition(|session| provider.is_meant(&logout, session));
     // RP-Initiated Logout §2: without a hint that names the session, ask.
     if provider.has_hint(&logout) || others.is_empty() {
         return end(visit, &logout, &meant).await;

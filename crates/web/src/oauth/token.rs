@@ -17,7 +17,11 @@ async fn params_of(request: Request, site: &Site) -> Result<Params, Response> {
 }
 
 fn scheme(visit: &Visit) -> Scheme {
-    if visit.authorization.is_some() { Scheme::Basic } else { Scheme::None }
+    if visit.authorization.is_some() {
+        Scheme::Basic
+    } else {
+        Scheme::None
+    }
 }
 
 /// `POST /oauth2/token`
@@ -41,7 +45,11 @@ pub(crate) async fn token(State(site): State<Site>, visit: Visit, request: Reque
 
 /// The grant type as a metric's label: one of ours, so that nobody can make labels.
 fn known_grant(name: &str) -> &'static str {
-    kabinet_oidc::grant::GRANTS.iter().map(|grant| grant.kind.as_str()).find(|known| *known == name).unwrap_or("other")
+    kabinet_oidc::grant::GRANTS
+        .iter()
+        .map(|grant| grant.kind.as_str())
+        .find(|known| *known == name)
+        .unwrap_or("other")
 }
 
 /// `POST /oauth2/introspect`
@@ -52,7 +60,10 @@ pub(crate) async fn introspect(State(site): State<Site>, visit: Visit, request: 
     };
     let answer = async {
         params.sound()?;
-        let client = site.provider.authenticate(visit.authorization.as_deref(), &params, &visit.caller()).await?;
+        let client = site
+            .provider
+            .authenticate(visit.authorization.as_deref(), &params, &visit.caller())
+            .await?;
         // RFC 7662 §2.1: the endpoint must be protected, so a public client cannot ask.
         if client.metadata.is_public() {
             return Err(Error::Client(kabinet_core::error::OAuthError::new(
@@ -77,7 +88,10 @@ pub(crate) async fn revoke(State(site): State<Site>, visit: Visit, request: Requ
     };
     let answer = async {
         params.sound()?;
-        let client = site.provider.authenticate(visit.authorization.as_deref(), &params, &visit.caller()).await?;
+        let client = site
+            .provider
+            .authenticate(visit.authorization.as_deref(), &params, &visit.caller())
+            .await?;
         let token = params.need("token", "token is missing")?;
         site.provider.revoke(token, &client, &visit.caller()).await
     };

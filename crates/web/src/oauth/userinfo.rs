@@ -12,7 +12,8 @@ use crate::form::body_of;
 use crate::site::Site;
 use crate::visit::Visit;
 
-const TWICE: OAuthError = OAuthError::new(Code::InvalidRequest, "more than one access token in the request (RFC 6750 section 2)");
+const TWICE: OAuthError =
+    OAuthError::new(Code::InvalidRequest, "more than one access token in the request (RFC 6750 section 2)");
 
 /// `GET` and `POST /oauth2/userinfo`
 pub(crate) async fn userinfo(State(site): State<Site>, visit: Visit, request: Request) -> Response {

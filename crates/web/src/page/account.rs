@@ -1,10 +1,13 @@
-//! `/account`: who am I, contacts, sessions. Needs a session; without one the sign-in page comes first.
+//! `/account`: who am I, contacts, sessions, allowances. Needs a session; without one the sign-in page comes first.
 
 use axum::extract::{Query, State};
 use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::authn::Session;
-use kabinet_core::id::SessionId;
+use kabinet_core::client::Client;
+use kabinet_core::id::{ClientId, SessionId};
+use kabinet_core::scope::Scope;
+use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_oidc::sealed::Target;
 use serde::Deserialize;
@@ -13,20 +16,25 @@ use std::sync::Arc;
 use super::{chrome, failed, html, to};
 use crate::form::Form;
 use crate::site::Site;
-use crate::view::{self, AccountContacts, AccountHome, AccountSessions, Message, Person, SessionRow, device_name};
+use crate::view::{
+    self, AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, Message, Person, SessionRow,
+    device_name,
+};
 use crate::visit::Visit;
 
 /// What happened before the page was shown.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Happened {
     done: Option<String>,
+    count: Option<u32>,
 }
 
 impl Happened {
     fn notice(&self) -> Option<Message> {
         match self.done.as_deref() {
             Some("session") => Some(Message::of("session-ended")),
-            Some("sessions") => Some(Message::of("sessions-ended")),
+            Some("sessions") => Some(Message::of("sessions-ended").with("count", self.count.unwrap_or(0))),
+            Some("consent") => Some(Message::of("consent-withdrawn")),
             Some("stale") => Some(Message::of("form-stale")),
             _ => None,
         }
@@ -106,8 +114,11 @@ pub(crate) async fn contacts(visit: Visit, Query(happened): Query<Happened>) -> 
         Ok(signed) => signed,
         Err(response) => return response,
     };
-    let page =
-        AccountContacts { chrome: chrome(&visit, None, None), person: Person::of(&signed.user), notice: happened.notice() };
+    let page = AccountContacts {
+        chrome: chrome(&visit, None, None),
+        person: Person::of(&signed.user),
+        notice: happened.notice(),
+    };
     html(&visit, StatusCode::OK, &view::render(&page))
 }
 
@@ -142,16 +153,63 @@ pub(crate) async fn end_sessions(State(site): State<Site>, visit: Visit, form: F
     }
     let person = visit.person(None);
     let done = if form.has("end-others") {
-        site.identity.end_others(&signed.session, &person).await.map(|_| "/account/sessions?done=sessions")
+        site.identity
+            .end_others(&signed.session, &person)
+            .await
+            .map(|count| format!("/account/sessions?done=sessions&count={count}"))
     } else {
         let id = SessionId::from(form.suffix("end-session-").unwrap_or_default());
-        site.identity.end_session(&id, &signed.user.id, &person).await.map(|_| "/account/sessions?done=session")
+        site.identity
+            .end_session(&id, &signed.user.id, &person)
+            .await
+            .map(|_| "/account/sessions?done=session".to_owned())
     };
     match done {
         Ok(location) => {
             site.provider.changed().await;
-            to(&visit, location)
+            to(&visit, &location)
         }
+        Err(error) => failed(&visit, &error.to_string()).await,
+    }
+}
+
+/// `GET /account/consents`
+pub(crate) async fn consents(visit: Visit, Query(happened): Query<Happened>) -> Response {
+    let signed = match signed(&visit).await {
+        Ok(signed) => signed,
+        Err(response) => return response,
+    };
+    let allowed = match visit.site.provider.consents_of(&signed.user.id).await {
+        Ok(allowed) => allowed,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    let row = |(client, scope, since): (Arc<Client>, Scope, Timestamp)| ConsentRow {
+        id: client.id.to_string(),
+        client_name: client.metadata.client_name.clone(),
+        scope,
+        since,
+    };
+    let page = AccountConsents {
+        chrome: chrome(&visit, None, None),
+        consents: allowed.into_iter().map(row).collect(),
+        token_minutes: token_minutes(&visit),
+        notice: happened.notice(),
+    };
+    html(&visit, StatusCode::OK, &view::render(&page))
+}
+
+/// `POST /account/consents`: takes an allowance back; every token that came of it dies.
+pub(crate) async fn withdraw(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let signed = match signed(&visit).await {
+        Ok(signed) => signed,
+        Err(response) => return response,
+    };
+    if !visit.accepts(&form) {
+        return to(&visit, "/account/consents?done=stale");
+    }
+    let client = ClientId::from(form.suffix("withdraw-").unwrap_or_default());
+    match site.provider.withdraw(&signed.session, &client, &visit.audit()).await {
+        Ok(()) => to(&visit, "/account/consents?done=consent"),
         Err(error) => failed(&visit, &error.to_string()).await,
     }
 }

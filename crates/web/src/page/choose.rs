@@ -36,10 +36,21 @@ async fn show(visit: &Visit, opened: &Opened, errors: Errors) -> Response {
     }
     let mut accounts = Vec::new();
     for session in &sessions {
-        let Ok(Some(user)) = visit.site.provider.user(&session.user_id).await else { continue };
+        let Ok(Some(user)) = visit.site.provider.user(&session.user_id).await else {
+            continue;
+        };
         let name = user.display_name();
-        let contact = user.phone.as_ref().or(user.email.as_ref()).map(|c| c.contact.display()).filter(|c| *c != name);
-        accounts.push(AccountChoice { value: session.id.to_string(), name, contact: contact.unwrap_or_default() });
+        let contact = user
+            .phone
+            .as_ref()
+            .or(user.email.as_ref())
+            .map(|c| c.contact.display())
+            .filter(|c| *c != name);
+        accounts.push(AccountChoice {
+            value: session.id.to_string(),
+            name,
+            contact: contact.unwrap_or_default(),
+        });
     }
     let client = client_of(visit, opened).await;
     let page = ChooseAccount {

@@ -51,7 +51,10 @@ async fn page(visit: &Visit, opened: &Opened, checked: &Checked, user: Option<&U
     };
     let redirect_uri = opened.flow.request().map_or("", |request| request.redirect_uri.as_str());
     let host = url::Url::parse(redirect_uri).ok();
-    let host = host.as_ref().and_then(|url| url.host_str()).map_or_else(|| redirect_uri.to_owned(), str::to_owned);
+    let host = host
+        .as_ref()
+        .and_then(|url| url.host_str())
+        .map_or_else(|| redirect_uri.to_owned(), str::to_owned);
     let page = Consent {
         chrome: chrome(visit, Some(opened), Some(&checked.client)),
         client_name: checked.client.metadata.client_name.clone(),

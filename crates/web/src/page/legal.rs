@@ -17,13 +17,19 @@ pub(crate) async fn document(State(site): State<Site>, visit: Visit, Path(name):
     let Some(document) = Kind::of_name(&name).and_then(|kind| site.documents.current(kind)) else {
         return not_found(visit).await;
     };
-    html(&visit, StatusCode::OK, &view::render(&DocumentPage { chrome: chrome(&visit, None, None), document }))
+    html(
+        &visit,
+        StatusCode::OK,
+        &view::render(&DocumentPage { chrome: chrome(&visit, None, None), document }),
+    )
 }
 
 /// `GET /assets/{file}`: the hash is part of the name, so it may be kept for ever.
 pub(crate) async fn asset(State(site): State<Site>, visit: Visit) -> Response {
     let path = visit.here.split('?').next().unwrap_or_default();
-    let Some(asset) = site.assets.find(path) else { return not_found(visit).await };
+    let Some(asset) = site.assets.find(path) else {
+        return not_found(visit).await;
+    };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
         (CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),

@@ -15,7 +15,7 @@ use kabinet_identity::{LoginError, Proof, SignedIn};
 use kabinet_oidc::sealed::Target;
 use serde::Deserialize;
 
-use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
+use super::{Opened, add_device, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
 use crate::form::Form;
 use crate::site::Site;
 use crate::view::{self, Errors, Message, Offers, SignIn};
@@ -43,7 +43,14 @@ pub(crate) struct Shown {
 
 impl Shown {
     pub(crate) fn of(identifier: ContactKind, value: String) -> Self {
-        Self { identifier, value, remember: false, errors: Errors::none(), notice: None, status: StatusCode::OK }
+        Self {
+            identifier,
+            value,
+            remember: false,
+            errors: Errors::none(),
+            notice: None,
+            status: StatusCode::OK,
+        }
     }
 }
 
@@ -61,7 +68,11 @@ pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
         return to(&visit, path);
     }
     let hint = opened.flow.request().and_then(|request| request.login_hint.as_deref());
-    let hinted = hint.and_then(|hint| [ContactKind::Phone, ContactKind::Email].into_iter().find_map(|kind| Contact::parse(kind, hint)));
+    let hinted = hint.and_then(|hint| {
+        [ContactKind::Phone, ContactKind::Email]
+            .into_iter()
+            .find_map(|kind| Contact::parse(kind, hint))
+    });
     let (identifier, value) = match (asked.by, hinted) {
         (Some(by), Some(contact)) if contact.kind() == by => (by, contact.display()),
         (Some(by), _) => (by, String::new()),
@@ -81,7 +92,11 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let identifier = if form.has("email") { ContactKind::Email } else { ContactKind::Phone };
+    let identifier = if form.has("email") {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
     let typed = form.get(identifier.as_str()).to_owned();
     let mut shown = Shown::of(identifier, typed.clone());
     shown.remember = form.has("remember");
@@ -120,12 +135,18 @@ async fn refuse(visit: &Visit, opened: &Opened, mut shown: Shown, error: LoginEr
         LoginError::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, Message::of("login-wrong-no-recovery"), None),
         LoginError::Throttled { seconds } => {
             let minutes = (seconds + 59) / 60;
-            (StatusCode::TOO_MANY_REQUESTS, Message::of("login-throttled").with("minutes", minutes), Some(seconds))
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                Message::of("login-throttled").with("minutes", minutes),
+                Some(seconds),
+            )
         }
         LoginError::Busy { seconds } => (StatusCode::SERVICE_UNAVAILABLE, Message::of("login-busy"), Some(seconds)),
-        LoginError::Blocked => {
-            (StatusCode::FORBIDDEN, Message::of("login-blocked").with("id", visit.request_id.clone()), None)
-        }
+        LoginError::Blocked => (
+            StatusCode::FORBIDDEN,
+            Message::of("login-blocked").with("id", visit.request_id.clone()),
+            None,
+        ),
         LoginError::Store(error) => return failed(visit, &error.to_string()).await,
     };
     shown.errors = Errors::whole(message);
@@ -138,21 +159,34 @@ async fn refuse(visit: &Visit, opened: &Opened, mut shown: Shown, error: LoginEr
 }
 
 /// Begins or renews the session of a proven person and goes on to `location`.
-pub(crate) async fn signed_in(visit: &Visit, opened: &Opened, proof: Proof, remember: bool, location: &str) -> Response {
+pub(crate) async fn signed_in(
+    visit: &Visit,
+    opened: &Opened,
+    proof: Proof,
+    remember: bool,
+    location: &str,
+) -> Response {
     let present = match present(visit).await {
         Ok(present) => present,
         Err(response) => return response,
     };
     let sessions: Vec<Session> = present.iter().map(|(_, session)| session.clone()).collect();
-    let SignedIn { session, cookie } =
-        match visit.site.identity.sign_in(proof, remember, &sessions, &visit.person(Some(&opened.flow))).await {
-            Ok(signed_in) => signed_in,
-            Err(error) => return failed(visit, &error.to_string()).await,
-        };
+    let SignedIn { session, cookie } = match visit
+        .site
+        .identity
+        .sign_in(proof, remember, &sessions, &visit.person(Some(&opened.flow)))
+        .await
+    {
+        Ok(signed_in) => signed_in,
+        Err(error) => return failed(visit, &error.to_string()).await,
+    };
     tracing::info!(user.id = %session.user_id, session.id = %session.id, "signed in");
     let others = present.into_iter().filter(|(_, other)| other.id != session.id).map(|(value, _)| value);
     let values: Vec<Secret> = std::iter::once(cookie).chain(others).collect();
-    to_with_sessions(visit, location, &values, remember)
+    let mut response = to_with_sessions(visit, location, &values, session.remembered);
+    let mark = visit.site.identity.device_mark(&session.user_id, &visit.binding_hash());
+    add_device(visit, &mut response, mark);
+    response
 }
 
 /// The live sessions of this browser, each with its cookie value.

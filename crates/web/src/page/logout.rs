@@ -28,17 +28,34 @@ pub(crate) async fn get(visit: Visit) -> Response {
 
 /// Asks the person whether to sign out, for a client's request.
 pub(crate) async fn ask(visit: &Visit, logout: &Logout, params: &Params) -> Response {
-    let hidden = CARRIED.into_iter().filter_map(|name| params.get(name).map(|value| (name, value.to_owned()))).collect();
+    let hidden = CARRIED
+        .into_iter()
+        .filter_map(|name| params.get(name).map(|value| (name, value.to_owned())))
+        .collect();
     confirm(visit, logout.client.clone(), hidden, Errors::none()).await
 }
 
-async fn confirm(visit: &Visit, client: Option<Arc<Client>>, hidden: Vec<(&'static str, String)>, errors: Errors) -> Response {
+async fn confirm(
+    visit: &Visit,
+    client: Option<Arc<Client>>,
+    hidden: Vec<(&'static str, String)>,
+    errors: Errors,
+) -> Response {
     let sessions = match visit.sessions().await {
         Ok(sessions) => sessions,
         Err(error) => return failed(visit, &error.to_string()).await,
     };
-    let Some(first) = sessions.first() else { return signed_out(visit, client.as_deref(), None) };
-    let account = visit.site.provider.user(&first.user_id).await.ok().flatten().map(|user| user.display_name());
+    let Some(first) = sessions.first() else {
+        return signed_out(visit, client.as_deref(), None);
+    };
+    let account = visit
+        .site
+        .provider
+        .user(&first.user_id)
+        .await
+        .ok()
+        .flatten()
+        .map(|user| user.display_name());
     let page = LogoutConfirm {
         chrome: chrome(visit, None, client.as_deref()),
         action: "/logout".to_owned(),
@@ -52,7 +69,10 @@ async fn confirm(visit: &Visit, client: Option<Arc<Client>>, hidden: Vec<(&'stat
 
 /// `POST /logout`
 pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
-    let carried = CARRIED.into_iter().filter(|name| form.has(name)).map(|name| (name, form.get(name).to_owned()));
+    let carried = CARRIED
+        .into_iter()
+        .filter(|name| form.has(name))
+        .map(|name| (name, form.get(name).to_owned()));
     let hidden: Vec<_> = carried.collect();
     let params: Params = hidden.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let logout = match site.provider.read_logout(&params).await {

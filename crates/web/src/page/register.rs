@@ -12,7 +12,7 @@ use http::StatusCode;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::ConfirmationId;
 use kabinet_core::password::BadPassword;
-use kabinet_identity::{CodeError, Confirmed as Proven, Pending, RegisterError, Registration as New};
+use kabinet_identity::{CodeError, Confirmed as Proven, RegisterError, Registration as New};
 use kabinet_store::document::Document;
 use serde::Deserialize;
 
@@ -72,8 +72,16 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let identifier = if form.has("email") { ContactKind::Email } else { ContactKind::Phone };
-    let mut typed = Typed { value: form.get(identifier.as_str()).to_owned(), consent: form.has("pd-consent"), ..Typed::default() };
+    let identifier = if form.has("email") {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
+    let mut typed = Typed {
+        value: form.get(identifier.as_str()).to_owned(),
+        consent: form.has("pd-consent"),
+        ..Typed::default()
+    };
     if !visit.accepts(&form) {
         typed.errors = Errors::whole(Message::of("form-stale"));
         return show(&visit, &opened, identifier, typed).await;
@@ -93,7 +101,12 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         return show(&visit, &opened, identifier, typed).await;
     };
     let person = visit.person(Some(&opened.flow));
-    let new = New { contact, password: form.secret("password"), documents: documents(&site), client: person.client.clone() };
+    let new = New {
+        contact,
+        password: form.secret("password"),
+        documents: documents(&site),
+        client: person.client.clone(),
+    };
     match site.identity.begin_registration(new, &person).await {
         Ok(id) => to(&visit, &format!("/register/confirm?flow={}&id={id}", opened.sealed)),
         Err(error) => refuse(&visit, &opened, identifier, typed, error).await,
@@ -105,11 +118,21 @@ fn documents(site: &Site) -> Vec<Document> {
     let of = |kind| site.documents.current(kind);
     let agreed = [Kind::Agreement, Kind::PdConsent].into_iter().filter_map(of);
     agreed
-        .map(|d| Document { document: d.kind.as_str().to_owned(), version: d.version.clone(), sha256: d.sha256.clone() })
+        .map(|d| Document {
+            document: d.kind.as_str().to_owned(),
+            version: d.version.clone(),
+            sha256: d.sha256.clone(),
+        })
         .collect()
 }
 
-async fn refuse(visit: &Visit, opened: &Opened, identifier: ContactKind, mut typed: Typed, error: RegisterError) -> Response {
+async fn refuse(
+    visit: &Visit,
+    opened: &Opened,
+    identifier: ContactKind,
+    mut typed: Typed,
+    error: RegisterError,
+) -> Response {
     let limited = |seconds: i64| Message::of("code-limit").with("minutes", (seconds + 59) / 60);
     let (errors, status) = match error {
         RegisterError::Password(bad) => {
@@ -143,37 +166,44 @@ pub(crate) async fn confirm_get(visit: Visit, Query(asked): Query<Asked>) -> Res
     show_code(&visit, &opened, &ConfirmationId::from(asked.id), Errors::none(), notice).await
 }
 
-async fn show_code(visit: &Visit, opened: &Opened, id: &ConfirmationId, errors: Errors, notice: Option<Message>) -> Response {
+async fn show_code(
+    visit: &Visit,
+    opened: &Opened,
+    id: &ConfirmationId,
+    errors: Errors,
+    notice: Option<Message>,
+) -> Response {
     let pending = match visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await {
         Ok(Some(pending)) => pending,
         // Another browser's, or long gone: the beginning is the only way.
         Ok(None) => return to(visit, &format!("/register?flow={}", opened.sealed)),
         Err(error) => return failed(visit, &error.to_string()).await,
     };
-    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let errors = if errors.is_empty() && pending.expired { Errors::field("code", Message::of("code-expired")) } else { errors };
+    let status = if errors.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
+    let errors = if errors.is_empty() && pending.expired {
+        Errors::field("code", Message::of("code-expired"))
+    } else {
+        errors
+    };
     let client = client_of(visit, opened).await;
-    let page = code_page(visit, opened, client.as_deref(), id, &pending, errors, notice);
-    html(visit, status, &view::render(&page))
-}
-
-fn code_page<'a>(
-    visit: &'a Visit, opened: &Opened, client: Option<&kabinet_core::client::Client>, id: &ConfirmationId, pending: &Pending,
-    errors: Errors, notice: Option<Message>,
-) -> CodeEntry<'a> {
     let (sms, email) = visit.site.config.code_life;
     let life = if pending.contact.kind() == ContactKind::Phone { sms } else { email };
-    CodeEntry {
-        chrome: chrome(visit, Some(opened), client),
+    let page = CodeEntry {
+        chrome: chrome(visit, Some(opened), client.as_deref()),
         purpose: CodePurpose::Register,
         action: "/register/confirm".to_owned(),
-        contact: pending.contact.clone(),
+        contact: pending.contact,
         wait: u32::try_from(pending.resend_in).unwrap_or(0),
         life_minutes: u32::try_from(life / 60).unwrap_or(0),
         errors,
         notice,
         hidden: vec![("id", id.to_string())],
-    }
+    };
+    html(visit, status, &view::render(&page))
 }
 
 /// `POST /register/confirm`
@@ -218,7 +248,9 @@ async fn exists(visit: &Visit, opened: &Opened, contact: &Contact) -> Response {
 async fn wrong(visit: &Visit, opened: &Opened, id: &ConfirmationId, error: CodeError) -> Response {
     let errors = match error {
         CodeError::Wrong { left } if left > 0 => Errors::field("code", Message::of("code-wrong").with("left", left)),
-        CodeError::Wrong { .. } | CodeError::Spent | CodeError::Expired => Errors::field("code", Message::of("code-expired")),
+        CodeError::Wrong { .. } | CodeError::Spent | CodeError::Expired => {
+            Errors::field("code", Message::of("code-expired"))
+        }
         CodeError::Wait { seconds } => Errors::whole(Message::of("code-wait").with("seconds", seconds)),
         CodeError::Limited { seconds } => Errors::whole(Message::of("code-limit").with("minutes", (seconds + 59) / 60)),
         CodeError::NotSent => Errors::whole(Message::of("code-not-sent")),

@@ -2,10 +2,11 @@
 
 use askama::Template;
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 
-use super::chrome::Chrome;
+use super::chrome::{Chrome, plain_name};
 use super::form::Message;
 use super::request::initial;
 
@@ -18,11 +19,13 @@ pub enum Section {
     Contacts,
     /// Sessions.
     Sessions,
+    /// What other sites may know.
+    Consents,
 }
 
 impl Section {
     /// Every section, in order.
-    pub const ALL: [Self; 3] = [Self::Home, Self::Contacts, Self::Sessions];
+    pub const ALL: [Self; 4] = [Self::Home, Self::Contacts, Self::Sessions, Self::Consents];
 
     /// Its path.
     #[must_use]
@@ -31,6 +34,7 @@ impl Section {
             Self::Home => "/account",
             Self::Contacts => "/account/contacts",
             Self::Sessions => "/account/sessions",
+            Self::Consents => "/account/consents",
         }
     }
 
@@ -39,6 +43,7 @@ impl Section {
             Self::Home => "account-home",
             Self::Contacts => "account-contacts",
             Self::Sessions => "account-sessions",
+            Self::Consents => "account-consents",
         };
         chrome.t(key).into_owned()
     }
@@ -48,6 +53,7 @@ impl Section {
             Self::Home => "home",
             Self::Contacts => "contacts",
             Self::Sessions => "sessions",
+            Self::Consents => "consents",
         }
     }
 
@@ -56,6 +62,7 @@ impl Section {
             Self::Home => "person",
             Self::Contacts => "password",
             Self::Sessions => "device",
+            Self::Consents => "scope",
         }
     }
 }
@@ -175,6 +182,61 @@ pub struct AccountSessions<'a> {
     pub token_minutes: u32,
     /// What happened.
     pub notice: Option<Message>,
+}
+
+/// A site that the person allowed to know something.
+#[derive(Clone, Debug)]
+pub struct ConsentRow {
+    /// The client's id; the button is `withdraw-ID`.
+    pub id: String,
+    /// Its name as registered.
+    pub client_name: String,
+    /// What it was allowed.
+    pub scope: Scope,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl ConsentRow {
+    fn name(&self) -> String {
+        plain_name(&self.client_name)
+    }
+
+    fn scopes(&self, chrome: &Chrome<'_>) -> String {
+        let title = |scope: &str| {
+            let key = format!("scope-{scope}");
+            if chrome.locale.has(&key) {
+                chrome.t(&key).into_owned()
+            } else {
+                chrome.t_with("scope-other", "scope", plain_name(scope))
+            }
+        };
+        self.scope.iter().map(title).collect::<Vec<_>>().join(", ")
+    }
+
+    fn withdraw_label(&self, chrome: &Chrome<'_>) -> String {
+        chrome.t_with("consent-withdraw-of", "client", self.name())
+    }
+}
+
+/// `/account/consents`: form `consents-form`, buttons `withdraw-ID`.
+#[derive(Template)]
+#[template(path = "account-consents.html")]
+pub struct AccountConsents<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// What was allowed, the newest first.
+    pub consents: Vec<ConsentRow>,
+    /// How long an access token lives that products check by themselves, in minutes.
+    pub token_minutes: u32,
+    /// What happened.
+    pub notice: Option<Message>,
+}
+
+impl AccountConsents<'_> {
+    fn section(&self) -> Section {
+        Section::Consents
+    }
 }
 
 impl AccountHome<'_> {

@@ -269,6 +269,18 @@ fn account_pages(scene: Scene<'_>) -> Vec<Sample> {
         contacts: vec![row(ContactKind::Email, Some(email()), None)],
         ..person()
     };
+    let consents = |consents| AccountConsents {
+        chrome: chrome("/account/consents"),
+        consents,
+        token_minutes: 5,
+        notice: Some(Message::of("consent-withdrawn")),
+    };
+    let allowed = ConsentRow {
+        id: "rp1".to_owned(),
+        client_name: "Ромашка".to_owned(),
+        scope: Scope::parse("openid email offline_access orders").unwrap(),
+        since: NOW,
+    };
     vec![
         sample(
             "account",
@@ -296,6 +308,8 @@ fn account_pages(scene: Scene<'_>) -> Vec<Sample> {
             },
             &["end-session-c3", "end-others"],
         ),
+        sample("account-consents", &consents(vec![allowed]), &["consents-form", "withdraw-rp1"]),
+        sample("account-consents-none", &consents(vec![]), &["no-consents"]),
     ]
 }
 

@@ -64,7 +64,11 @@ pub(crate) struct Flags {
 
 /// The short name of RFC 8628's grant type is taken, too.
 fn grant_type(text: &str) -> Result<GrantType, String> {
-    if text == "device_code" { Ok(GrantType::DeviceCode) } else { wire(text) }
+    if text == "device_code" {
+        Ok(GrantType::DeviceCode)
+    } else {
+        wire(text)
+    }
 }
 
 fn scope(text: &str) -> Result<Scope, String> {

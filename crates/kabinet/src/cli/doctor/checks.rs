@@ -27,7 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
     let config = &loaded.config;
-    let source = loaded.file.as_ref().map_or("defaults and environment".to_owned(), |file| file.display().to_string());
+    let source = loaded
+        .file
+        .as_ref()
+        .map_or("defaults and environment".to_owned(), |file| file.display().to_string());
     findings.ok("config", format!("Sound, from {source}."));
     files(loaded, findings);
     issuer(config, findings);
@@ -94,14 +97,20 @@ fn issuer(config: &Config, findings: &mut Findings) {
     if config.is_https() {
         findings.ok("issuer", format!("{}: cookies are __Host- and Secure.", config.issuer));
     } else {
-        findings.warn("issuer", format!("{} is plain HTTP, for this machine alone; set an https issuer for others.", config.issuer));
+        findings.warn(
+            "issuer",
+            format!("{} is plain HTTP, for this machine alone; set an https issuer for others.", config.issuer),
+        );
     }
     let host = Url::parse(&config.issuer).ok().and_then(|url| url.host().map(|host| host.to_owned()));
     if !matches!(host, Some(Host::Domain(_))) {
         findings.warn("passkeys", "Are not offered: the issuer is an IP address (WebAuthn needs a host name).");
     }
     if !config.admin_listen.ip().is_loopback() {
-        findings.warn("admin", format!("{} is not loopback; keep health and metrics off the public network.", config.admin_listen));
+        findings.warn(
+            "admin",
+            format!("{} is not loopback; keep health and metrics off the public network.", config.admin_listen),
+        );
     }
 }
 
@@ -114,7 +123,9 @@ async fn schema_and_keys(config: &Config, store: &Store, ambient: &Ambient, find
     clock(store, ambient.clock.now(), findings).await;
     let is_missing = config.master_key.is_none() && config::key_file(config).is_some_and(|file| !file.exists());
     let master = match config::master_key(config, &*ambient.entropy) {
-        _ if is_missing => return findings.fail("master-key", "The key file beside the database is missing; restore it."),
+        _ if is_missing => {
+            return findings.fail("master-key", "The key file beside the database is missing; restore it.");
+        }
         Err(why) => return findings.fail("master-key", why.to_string()),
         Ok(master) => master,
     };
@@ -139,7 +150,10 @@ fn age_of_key(alg: Alg, keys: &[SigningKey], now: Timestamp, findings: &mut Find
             let age = now.since(current.created_at);
             let days = age / DAY;
             if age > OLD_KEY {
-                findings.warn("keys", format!("The {name} key is {days} days old; run `kabinet key rotate --alg {name}`."));
+                findings.warn(
+                    "keys",
+                    format!("The {name} key is {days} days old; run `kabinet key rotate --alg {name}`."),
+                );
             } else {
                 findings.ok("keys", format!("The {name} key is {days} days old."));
             }
@@ -150,10 +164,16 @@ fn age_of_key(alg: Alg, keys: &[SigningKey], now: Timestamp, findings: &mut Find
 
 /// Rows carry this node's time; a row from the future tells of a clock that was wrong, here or on another node.
 async fn clock(store: &Store, now: Timestamp, findings: &mut Findings) {
-    let newest = key::every(store.db()).await.ok().and_then(|keys| keys.iter().map(|key| key.created_at).max());
+    let newest = key::every(store.db())
+        .await
+        .ok()
+        .and_then(|keys| keys.iter().map(|key| key.created_at).max());
     match newest {
         Some(newest) if newest.since(now) > SKEW => {
-            findings.fail("clock", format!("The database holds a key from {} s ahead; set the clock (NTP).", newest.since(now)));
+            findings.fail(
+                "clock",
+                format!("The database holds a key from {} s ahead; set the clock (NTP).", newest.since(now)),
+            );
         }
         _ => findings.ok("clock", "Nothing in the database is from the future."),
     }
@@ -184,9 +204,15 @@ fn hashing(config: &Config, findings: &mut Findings) {
     let took = begun.elapsed().as_millis();
     let cost = format!("One password hash takes {took} ms");
     if hashing.memory < 19 * 1024 || hashing.iterations < 2 {
-        findings.warn("hashing", format!("{cost} and less than 19 MiB with two passes (hashing.memory, hashing.iterations)."));
+        findings.warn(
+            "hashing",
+            format!("{cost} and less than 19 MiB with two passes (hashing.memory, hashing.iterations)."),
+        );
     } else if took > 1000 {
-        findings.warn("hashing", format!("{cost}: sign-ins will queue; lower hashing.iterations or take a faster machine."));
+        findings.warn(
+            "hashing",
+            format!("{cost}: sign-ins will queue; lower hashing.iterations or take a faster machine."),
+        );
     } else {
         findings.ok("hashing", format!("{cost}."));
     }
@@ -201,8 +227,10 @@ async fn discovery(config: &Config, findings: &mut Findings) {
     // The address is the operator's own, so it may be a private one.
     let allow = ["0.0.0.0/0", "::/0"].iter().filter_map(|network| network.parse().ok()).collect();
     let asked = async {
-        let fetch = Fetch::new(Options { allow, ca, timeout: PATIENCE, ..Options::default() }).map_err(|why| why.to_string())?;
-        let url = Url::parse(&format!("{}/.well-known/openid-configuration", config.issuer)).map_err(|why| why.to_string())?;
+        let fetch = Fetch::new(Options { allow, ca, timeout: PATIENCE, ..Options::default() })
+            .map_err(|why| why.to_string())?;
+        let url = Url::parse(&format!("{}/.well-known/openid-configuration", config.issuer))
+            .map_err(|why| why.to_string())?;
         let answer = fetch.get(url).await.and_then(Response::success).map_err(|why| why.to_string())?;
         answer.json::<Value>().map_err(|why| why.to_string())
     };
@@ -211,15 +239,24 @@ async fn discovery(config: &Config, findings: &mut Findings) {
             findings.ok("discovery", "The issuer answers and names itself as configured.");
         }
         Ok(metadata) => {
-            findings.fail("discovery", format!("The issuer names itself {}; another server answers there.", metadata["issuer"]));
+            findings.fail(
+                "discovery",
+                format!("The issuer names itself {}; another server answers there.", metadata["issuer"]),
+            );
         }
-        Err(why) => findings.warn("discovery", format!("The issuer was not reached from here ({why}); is `kabinet serve` running?")),
+        Err(why) => findings.warn(
+            "discovery",
+            format!("The issuer was not reached from here ({why}); is `kabinet serve` running?"),
+        ),
     }
 }
 
 fn delivery(config: &Config, findings: &mut Findings) {
     match &config.delivery.outbox {
-        None => findings.warn("delivery", "Not given: no code reaches anybody, so nobody can register (delivery.outbox)."),
+        None => findings.warn(
+            "delivery",
+            "Not given: no code reaches anybody, so nobody can register (delivery.outbox).",
+        ),
         Some(path) if config.is_https() => {
             findings.warn("delivery", format!("Codes go to {} and not to people.", path.display()));
         }

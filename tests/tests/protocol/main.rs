@@ -1,0 +1,20 @@
+//! The protocol's endpoints, in process: one module per endpoint or table. The tests named `c_…` are modules of the OpenID
+//! conformance suite.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod access;
+mod accounts;
+mod authorize;
+mod clients;
+mod code;
+mod conformance;
+mod conformance_logout;
+mod crates;
+mod discovery;
+mod forged;
+mod headers;
+mod hostile;
+mod redirects;
+mod refresh;
+mod repeated;
+mod world;
