@@ -19,7 +19,7 @@ mod rp;
 
 pub use answer::{Answer, form_body, query_of};
 pub use app::{Node, Person, START, TestApp, TestClock};
-pub use browser::{Browser, Page};
+pub use browser::{Browser, Kept, Page};
 pub use html::{Form, Html, text_of};
 pub use rp::{Ask, Callback, Rp, Tokens, basic};
 

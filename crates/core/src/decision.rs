@@ -169,7 +169,8 @@ fn interactive(asked: &Asked<'_>, known: &Known<'_>) -> Step {
         },
     };
     let session = &known.sessions[place];
-    let stale = asked.max_age.is_some_and(|age| known.now.since(session.authentication.at) > age);
+    // OpenID Connect Core §3.1.2.1: max_age=0 is equivalent to prompt=login.
+    let stale = asked.max_age.is_some_and(|age| age == 0 || known.now.since(session.authentication.at) > age);
     if (asked.prompt.login || stale) && !met(session) {
         return Step::LoginAgain(session.user_id.clone());
     }
@@ -293,8 +294,9 @@ mod tests {
         assert_eq!(Case::of("login", vec![session("a", 1, Some("f"))]).decide(), Step::Issue(0));
         assert_eq!(
             Case {
+                // OpenID Connect Core §3.1.2.1: max_age=0 asks as prompt=login does, within the same second too.
                 max_age: Some(0),
-                ..Case::of("", vec![session("a", 999, None)])
+                ..Case::of("", vec![session("a", 1000, None)])
             }
             .decide(),
             again()

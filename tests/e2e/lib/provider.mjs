@@ -64,7 +64,7 @@ export class Provider {
   /** The lines of this run's log that tell of a fault of the server itself. */
   loggedErrors() {
     const lines = readFileSync(this.log).subarray(this.logged).toString().split('\n');
-    return lines.filter((line) => /\bERROR\b|"level":"error"|panicked at/i.test(line));
+    return lines.filter((line) => / ERROR |"level":"ERROR"|panicked at/.test(line));
   }
 
   async stop() {

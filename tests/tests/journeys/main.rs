@@ -1,0 +1,26 @@
+//! What people and clients do, through the in-process router as a browser without scripts, and through the built binary
+//! where a process must be killed, told or configured.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod accounts;
+mod asking;
+mod audit_trail;
+mod budgets;
+mod command_line;
+mod consent;
+mod flows;
+mod processes;
+mod program;
+mod registration;
+mod sessions;
+mod sign_in;
+mod single_use;
+mod tls;
