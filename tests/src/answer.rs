@@ -20,7 +20,11 @@ impl Answer {
         use http_body_util::BodyExt;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body in memory").to_bytes();
-        Self { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+        }
     }
 
     /// The status as a number.
@@ -38,7 +42,11 @@ impl Answer {
     /// Every value of a header.
     #[must_use]
     pub fn every(&self, name: &str) -> Vec<String> {
-        self.headers.get_all(name).iter().map(|value| value.to_str().expect("ASCII").to_owned()).collect()
+        self.headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().expect("ASCII").to_owned())
+            .collect()
     }
 
     /// `Location`, or an empty text.
@@ -73,16 +81,23 @@ impl Answer {
         assert!(self.header("cache-control").contains("no-store"), "{:?}", self.headers);
         let body = self.json();
         let members: Vec<&String> = body.as_object().expect("an object").keys().collect();
-        assert!(members.iter().all(|name| ["error", "error_description", "error_uri"].contains(&name.as_str())), "{members:?}");
+        assert!(
+            members
+                .iter()
+                .all(|name| ["error", "error_description", "error_uri"].contains(&name.as_str())),
+            "{members:?}"
+        );
         let description = self.member("error_description");
         // RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E.
-        assert!(description.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{description}");
+        assert!(
+            description.bytes().all(|b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
+            "{description}"
+        );
         self
     }
 
     /// Fails unless this is 200.
     #[track_caller]
-    #[must_use]
     pub fn ok(self) -> Self {
         assert_eq!(self.code(), 200, "{} {:?}", self.body, self.headers);
         self

@@ -115,7 +115,16 @@ impl TestApp {
         let store = kabinet::open_store(&config).await.expect("the database opens");
         let master = kabinet::config::master_key(&config, &*ambient.entropy).expect("a master key");
         let identity = kabinet::identity(&config, &store, master, &ambient).expect("an outbox");
-        Self { node, config, clock, ambient, store, identity, _database: database, _dir: dir }
+        Self {
+            node,
+            config,
+            clock,
+            ambient,
+            store,
+            identity,
+            _database: database,
+            _dir: dir,
+        }
     }
 
     /// Another node on the same database.
@@ -143,7 +152,9 @@ impl TestApp {
     /// Sends a request to the first node.
     pub async fn send(&self, mut request: Request<Body>) -> Answer {
         if request.extensions().get::<ConnectInfo<SocketAddr>>().is_none() {
-            request.extensions_mut().insert(ConnectInfo(SocketAddr::from((IpAddr::from([203, 0, 113, 9]), 40_000))));
+            request
+                .extensions_mut()
+                .insert(ConnectInfo(SocketAddr::from((IpAddr::from([203, 0, 113, 9]), 40_000))));
         }
         Answer::of(self.node.router.clone().oneshot(request).await.expect("infallible")).await
     }
@@ -164,7 +175,13 @@ impl TestApp {
 
     /// POST of a form without cookies.
     pub async fn post<N: AsRef<str>, V: AsRef<str>>(&self, path: &str, form: &[(N, V)]) -> Answer {
-        self.call(Method::POST, path, &[("content-type", "application/x-www-form-urlencoded")], &form_body(form)).await
+        self.call(
+            Method::POST,
+            path,
+            &[("content-type", "application/x-www-form-urlencoded")],
+            &form_body(form),
+        )
+        .await
     }
 
     /// A person with a confirmed phone or e-mail address and a password.
@@ -180,13 +197,27 @@ impl TestApp {
 
     /// A person with claims.
     pub async fn user_with(&self, contact: &str, password: &str, claims: &Value) -> Person {
-        let kind = if contact.contains('@') { ContactKind::Email } else { ContactKind::Phone };
+        let kind = if contact.contains('@') {
+            ContactKind::Email
+        } else {
+            ContactKind::Phone
+        };
         let parsed = Contact::parse(kind, contact).expect("a phone or an e-mail address");
         let claims: Map<String, Value> = claims.as_object().cloned().unwrap_or_default();
         let password_text = Some(Secret::from(password));
-        let account = NewAccount { contacts: vec![parsed], password: password_text, claims, role: None };
+        let account = NewAccount {
+            contacts: vec![parsed],
+            password: password_text,
+            claims,
+            role: None,
+        };
         let id = self.identity.create_user(account, &origin()).await.expect("an account");
-        Person { id, kind, contact: contact.to_owned(), password: password.to_owned() }
+        Person {
+            id,
+            kind,
+            contact: contact.to_owned(),
+            password: password.to_owned(),
+        }
     }
 
     /// Registers a client as the command line does, with `https://rp.test/cb` unless `change` says otherwise.
@@ -201,12 +232,25 @@ impl TestApp {
         let now = self.clock.now();
         let id = ClientId::generate(now, &*self.ambient.entropy);
         let secret = (!metadata.is_public()).then(|| TokenKind::ClientSecret.generate(&*self.ambient.entropy));
-        let kept = |secret: &Secret| ClientSecret { hash: TokenHash::of(secret.expose()), created_at: now, expires_at: None };
+        let kept = |secret: &Secret| ClientSecret {
+            hash: TokenHash::of(secret.expose()),
+            created_at: now,
+            expires_at: None,
+        };
         let secrets = secret.iter().map(kept).collect();
-        let new = Client { id: id.clone(), metadata: metadata.clone(), secrets, disabled: false, created_at: now, updated_at: now };
+        let new = Client {
+            id: id.clone(),
+            metadata: metadata.clone(),
+            secrets,
+            disabled: false,
+            created_at: now,
+            updated_at: now,
+        };
         let mut tx = self.store.begin().await.expect("a transaction");
         client::insert(&mut tx, &new).await.expect("a client");
-        change::tell(&mut tx, change::Kind::Client, &[id.to_string()], now).await.expect("word of it");
+        change::tell(&mut tx, change::Kind::Client, &[id.to_string()], now)
+            .await
+            .expect("word of it");
         tx.commit().await.expect("committed");
         Rp::new(self, new, secret.map(|secret| secret.expose().to_owned()))
     }
@@ -223,7 +267,9 @@ impl TestApp {
         if found.disabled && !was_disabled {
             grant::end_of_client(&mut tx, id, now).await.expect("ended grants");
         }
-        change::tell(&mut tx, change::Kind::Client, &[id.to_string()], now).await.expect("word of it");
+        change::tell(&mut tx, change::Kind::Client, &[id.to_string()], now)
+            .await
+            .expect("word of it");
         tx.commit().await.expect("committed");
         self.store.ephemeral().publish().await;
     }
@@ -234,14 +280,21 @@ impl TestApp {
         let mut tx = self.store.begin().await.expect("a transaction");
         grant::end_of_client(&mut tx, id, now).await.expect("ended grants");
         assert!(client::delete(&mut tx, id).await.expect("the store answers"));
-        change::tell(&mut tx, change::Kind::Client, &[id.to_string()], now).await.expect("word of it");
+        change::tell(&mut tx, change::Kind::Client, &[id.to_string()], now)
+            .await
+            .expect("word of it");
         tx.commit().await.expect("committed");
         self.store.ephemeral().publish().await;
     }
 
     /// Disables or enables a person as the command line does.
     pub async fn set_disabled(&self, person: &Person, disabled: bool) {
-        assert!(self.identity.set_disabled(&person.id, disabled, &origin()).await.expect("the store answers"));
+        assert!(
+            self.identity
+                .set_disabled(&person.id, disabled, &origin())
+                .await
+                .expect("the store answers")
+        );
     }
 
     /// Deletes a person as the command line does.
@@ -253,11 +306,17 @@ impl TestApp {
     pub async fn rotate(&self, alg: Alg) -> String {
         let master = kabinet::config::master_key(&self.config, &*self.ambient.entropy).expect("a master key");
         let sealer = kabinet_oidc::keys::sealer(&master);
-        let ambient = (&*self.ambient.clock, &*self.ambient.entropy);
-        kabinet_oidc::keys::rotate(&self.store, alg, &sealer, &origin(), ambient).await.expect("new keys");
+        let forge = kabinet_oidc::keys::Forge {
+            sealer: &sealer,
+            rsa_bits: 2048,
+            clock: &*self.ambient.clock,
+            entropy: &*self.ambient.entropy,
+        };
+        kabinet_oidc::keys::rotate(&self.store, alg, forge, &origin()).await.expect("new keys");
         self.store.ephemeral().publish().await;
         let keys = kabinet_store::key::every(self.store.db()).await.expect("the store answers");
-        let current = |key: &&kabinet_core::key::SigningKey| key.alg == alg && key.state == kabinet_core::key::KeyState::Current;
+        let current =
+            |key: &&kabinet_core::key::SigningKey| key.alg == alg && key.state == kabinet_core::key::KeyState::Current;
         keys.iter().find(current).expect("a current key").id.to_string()
     }
 
@@ -276,7 +335,11 @@ impl TestApp {
     /// The same with further fields, such as `("remember", "on")`.
     pub async fn fill_in_with(&self, browser: &mut Browser, person: &Person, more: &[(&str, &str)]) {
         let field = person.kind.as_str();
-        let form = browser.page.html.form("login-form").unwrap_or_else(|| panic!("no sign-in: {}", browser.page.text()));
+        let form = browser
+            .page
+            .html
+            .form("login-form")
+            .unwrap_or_else(|| panic!("no sign-in: {}", browser.page.text()));
         if !form.fields.iter().any(|one| one.name == field) {
             browser.click("toggle-identifier").await;
         }
@@ -287,7 +350,8 @@ impl TestApp {
     /// Every message that was sent, oldest first.
     #[must_use]
     pub fn messages(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.config.delivery.outbox.as_ref().expect("an outbox")).unwrap_or_default();
+        let text =
+            std::fs::read_to_string(self.config.delivery.outbox.as_ref().expect("an outbox")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
@@ -313,7 +377,8 @@ fn origin() -> Origin {
 }
 
 async fn start_node(config: &Config, ambient: &Ambient) -> Node {
-    let kabinet::App { router, admin, jobs } = kabinet::app(config, ambient.clone()).await.expect("the provider starts");
+    let kabinet::App { router, admin, jobs } =
+        kabinet::app(config, ambient.clone()).await.expect("the provider starts");
     Node { router, admin, jobs }
 }
 

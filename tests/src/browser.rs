@@ -12,8 +12,8 @@ use http::{Method, Request};
 use kabinet_core::ambient::Clock;
 use tower::ServiceExt;
 
-use crate::app::TestClock;
 use crate::answer::{Answer, form_body};
+use crate::app::TestClock;
 use crate::html::Html;
 
 /// More redirects than this are a loop.
@@ -98,12 +98,25 @@ impl Page {
 impl Browser {
     pub(crate) fn new(router: Router, issuer: String, clock: Arc<TestClock>) -> Self {
         let ip = IpAddr::from([198, 51, 100, 7]);
-        Self { jar: BTreeMap::new(), page: Page::default(), ip, headers: Vec::new(), router, issuer, clock }
+        Self {
+            jar: BTreeMap::new(),
+            page: Page::default(),
+            ip,
+            headers: Vec::new(),
+            router,
+            issuer,
+            clock,
+        }
     }
 
     /// Goes to a URL of the provider: absolute, or a path.
     pub async fn get(&mut self, url: &str) -> &Page {
-        let request = Outgoing { method: Method::GET, url: url.to_owned(), body: None, with_cookies: true };
+        let request = Outgoing {
+            method: Method::GET,
+            url: url.to_owned(),
+            body: None,
+            with_cookies: true,
+        };
         self.go(request).await
     }
 
@@ -116,7 +129,11 @@ impl Browser {
     pub async fn submit(&mut self, form_id: &str, values: &[(&str, &str)], button: &str) -> &Page {
         let body = self.filled(form_id, values, button);
         let form = self.page.html.form(form_id).expect("was there a line ago");
-        let action = if form.action.is_empty() { self.page.at.clone() } else { form.action };
+        let action = if form.action.is_empty() {
+            self.page.at.clone()
+        } else {
+            form.action
+        };
         self.post(&action, &body).await
     }
 
@@ -130,7 +147,11 @@ impl Browser {
         let form = self.page.html.form(form_id).unwrap_or_else(|| panic!("no form {form_id}; {}", known()));
         assert_eq!(form.method, "post", "{form_id}");
         for (name, _) in values {
-            assert!(form.fields.iter().any(|field| field.name == *name), "no field {name} in {form_id}; {}", known());
+            assert!(
+                form.fields.iter().any(|field| field.name == *name),
+                "no field {name} in {form_id}; {}",
+                known()
+            );
         }
         let pressed = |field: &crate::html::Field| !button.is_empty() && (field.id == button || field.name == button);
         let mut is_pressed = button.is_empty();
@@ -168,14 +189,26 @@ impl Browser {
     /// Posts a form from a page of the provider.
     pub async fn post<N: AsRef<str>, V: AsRef<str>>(&mut self, url: &str, body: &[(N, V)]) -> &Page {
         let body = Some(form_body(body));
-        self.go(Outgoing { method: Method::POST, url: url.to_owned(), body, with_cookies: true }).await
+        self.go(Outgoing {
+            method: Method::POST,
+            url: url.to_owned(),
+            body,
+            with_cookies: true,
+        })
+        .await
     }
 
     /// Posts a form from a page of another site: cookies are `SameSite=Lax` and stay away, also from what the answer
     /// itself asks for; a redirect by GET has them again.
     pub async fn post_from_elsewhere<N: AsRef<str>, V: AsRef<str>>(&mut self, url: &str, body: &[(N, V)]) -> &Page {
         let body = Some(form_body(body));
-        self.go(Outgoing { method: Method::POST, url: url.to_owned(), body, with_cookies: false }).await
+        self.go(Outgoing {
+            method: Method::POST,
+            url: url.to_owned(),
+            body,
+            with_cookies: false,
+        })
+        .await
     }
 
     /// Closes all windows: cookies without an end are gone.
@@ -202,7 +235,10 @@ impl Browser {
         for _ in 0..HOPS {
             let Some(path) = self.path_of(&next.url) else {
                 page.left = Some(next.url);
-                page.sent = next.body.map(|body| form_urlencoded::parse(body.as_bytes()).into_owned().collect()).unwrap_or_default();
+                page.sent = next
+                    .body
+                    .map(|body| form_urlencoded::parse(body.as_bytes()).into_owned().collect())
+                    .unwrap_or_default();
                 page.status = 0;
                 self.page = page;
                 return &self.page;
@@ -213,14 +249,23 @@ impl Browser {
             page.hops.push(answer.clone());
             let location = answer.location().to_owned();
             if !answer.status.is_redirection() || location.is_empty() {
-                page.html = if answer.header("content-type").starts_with("text/html") { Html::parse(&answer.body) } else { Html::default() };
+                page.html = if answer.header("content-type").starts_with("text/html") {
+                    Html::parse(&answer.body)
+                } else {
+                    Html::default()
+                };
                 page.answer = Some(answer);
                 self.page = page;
                 return &self.page;
             }
             // 307 and 308 would repeat a form with credentials: the provider never sends them.
             assert!(matches!(answer.code(), 302 | 303), "{}", answer.code());
-            next = Outgoing { method: Method::GET, url: location, body: None, with_cookies: true };
+            next = Outgoing {
+                method: Method::GET,
+                url: location,
+                body: None,
+                with_cookies: true,
+            };
         }
         panic!("a loop of redirects, lately at {}", page.at);
     }
@@ -241,7 +286,10 @@ impl Browser {
     }
 
     async fn send(&mut self, outgoing: &Outgoing, path: &str) -> Answer {
-        let mut request = Request::builder().method(&outgoing.method).uri(path).header("host", self.issuer.split("//").nth(1).unwrap_or_default());
+        let mut request = Request::builder()
+            .method(&outgoing.method)
+            .uri(path)
+            .header("host", self.issuer.split("//").nth(1).unwrap_or_default());
         let now = self.clock.now().0;
         self.jar.retain(|_, kept| kept.until.is_none_or(|until| until > now));
         if outgoing.with_cookies && !self.jar.is_empty() {
@@ -249,13 +297,18 @@ impl Browser {
             request = request.header("cookie", cookies.join("; "));
         }
         if outgoing.body.is_some() {
-            request = request.header("content-type", "application/x-www-form-urlencoded").header("origin", "null");
-            request = request.header("sec-fetch-site", if outgoing.with_cookies { "same-origin" } else { "cross-site" });
+            request = request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("origin", "null");
+            request =
+                request.header("sec-fetch-site", if outgoing.with_cookies { "same-origin" } else { "cross-site" });
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let mut request = request.body(outgoing.body.clone().map_or_else(Body::empty, Body::from)).expect("a sound request");
+        let mut request = request
+            .body(outgoing.body.clone().map_or_else(Body::empty, Body::from))
+            .expect("a sound request");
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((self.ip, 40_000))));
         let answer = Answer::of(self.router.clone().oneshot(request).await.expect("infallible")).await;
         for cookie in answer.every("set-cookie") {
@@ -277,7 +330,10 @@ impl Browser {
             let whole = attributes.get("path").is_some_and(|path| path == "/") && !attributes.contains_key("domain");
             assert!(attributes.contains_key("secure") && whole, "a browser refuses {cookie}");
         }
-        assert!(attributes.contains_key("httponly") && attributes.get("samesite").is_some_and(|same| same == "Lax"), "{cookie}");
+        assert!(
+            attributes.contains_key("httponly") && attributes.get("samesite").is_some_and(|same| same == "Lax"),
+            "{cookie}"
+        );
         let life = attributes.get("max-age").map(|life| life.parse::<i64>().expect("seconds"));
         if life.is_some_and(|life| life <= 0) {
             self.jar.remove(name);

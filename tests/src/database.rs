@@ -4,8 +4,8 @@
 //! databases to itself.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use kabinet::Ambient;
 use kabinet::config::{Config, ServiceUrl};
@@ -124,7 +124,10 @@ fn url_of(database: &str) -> String {
 async fn on_server(statement: String) {
     let options: sqlx::postgres::PgConnectOptions = server().parse().expect("KABINET_TEST_POSTGRES is a URL");
     let mut connection = options.disable_statement_logging().connect().await.expect("PostgreSQL answers");
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.expect("PostgreSQL does it");
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .expect("PostgreSQL does it");
     connection.close().await.expect("PostgreSQL ends");
 }
 

@@ -149,10 +149,23 @@ impl Html {
                 value = "on".to_owned();
             }
             let checked = tag.get("checked").is_some();
-            Field { id: get(tag, "id"), name: get(tag, "name"), value, kind, checked }
+            Field {
+                id: get(tag, "id"),
+                name: get(tag, "name"),
+                value,
+                kind,
+                checked,
+            }
         };
-        let fields = inside.iter().filter(|one| matches!(one.name.as_str(), "input" | "button")).map(|one| field(one));
-        Some(Form { action: get(tag, "action"), method: get(tag, "method").to_lowercase(), fields: fields.collect() })
+        let fields = inside
+            .iter()
+            .filter(|one| matches!(one.name.as_str(), "input" | "button"))
+            .map(|one| field(one));
+        Some(Form {
+            action: get(tag, "action"),
+            method: get(tag, "method").to_lowercase(),
+            fields: fields.collect(),
+        })
     }
 }
 
@@ -170,15 +183,24 @@ fn read_tag(source: &str, at: usize) -> (Tag, usize) {
             return (Tag { name, attributes, inside: at + 1 }, at + 1);
         }
         let length = rest.find(|c: char| stop(c) || c == '=').expect("a tag that ends");
-        assert!(length > 0 && !rest[..length].contains(['"', '\'', '<']), "a broken tag: <{name} {:.80}", rest);
+        assert!(
+            length > 0 && !rest[..length].contains(['"', '\'', '<']),
+            "a broken tag: <{name} {:.80}",
+            rest
+        );
         let attribute = rest[..length].to_ascii_lowercase();
-        assert!(!attributes.iter().any(|(known, _)| *known == attribute), "{attribute} stands twice in <{name}>");
+        assert!(
+            !attributes.iter().any(|(known, _)| *known == attribute),
+            "{attribute} stands twice in <{name}>"
+        );
         at += length;
         let Some(value) = source[at..].strip_prefix('=') else {
             attributes.push((attribute, String::new()));
             continue;
         };
-        let quoted = value.strip_prefix('"').unwrap_or_else(|| panic!("an attribute without quotes: {attribute}"));
+        let quoted = value
+            .strip_prefix('"')
+            .unwrap_or_else(|| panic!("an attribute without quotes: {attribute}"));
         let length = quoted.find('"').expect("a value that ends");
         attributes.push((attribute, unescape(&quoted[..length])));
         at += 1 + 1 + length + 1;
@@ -225,7 +247,16 @@ fn entity(name: &str) -> Option<char> {
     if let Some(number) = name.strip_prefix('#') {
         return char::from_u32(number.parse().ok()?);
     }
-    let known = [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}'), ("laquo", '«'), ("raquo", '»')];
+    let known = [
+        ("amp", '&'),
+        ("lt", '<'),
+        ("gt", '>'),
+        ("quot", '"'),
+        ("apos", '\''),
+        ("nbsp", '\u{a0}'),
+        ("laquo", '«'),
+        ("raquo", '»'),
+    ];
     known.iter().find(|(entity, _)| *entity == name).map(|(_, character)| *character)
 }
 
@@ -241,7 +272,11 @@ mod tests {
         );
         let form = page.form("f").unwrap();
         assert_eq!((form.action.as_str(), form.method.as_str()), ("/a?b=1&c", "post"));
-        let fields: Vec<_> = form.fields.iter().map(|field| (field.name.as_str(), field.value.as_str(), field.kind.as_str())).collect();
+        let fields: Vec<_> = form
+            .fields
+            .iter()
+            .map(|field| (field.name.as_str(), field.value.as_str(), field.kind.as_str()))
+            .collect();
         assert_eq!(fields, [("h", "\"<x", "hidden"), ("c", "on", "checkbox"), ("b", "1", "submit")]);
         assert_eq!(page.text_by_id("p").unwrap(), "A и B");
     }

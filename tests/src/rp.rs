@@ -102,7 +102,10 @@ impl Ask {
     /// A parameter's value, or an empty text.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
-        self.params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+        self.params
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value.as_str())
     }
 
     /// The request as a path of the provider.
@@ -120,7 +123,10 @@ impl Callback {
     #[must_use]
     #[track_caller]
     pub fn of(page: &Page) -> Self {
-        let left = page.left.as_ref().unwrap_or_else(|| panic!("still at {} ({}): {}", page.at, page.status, page.text()));
+        let left = page
+            .left
+            .as_ref()
+            .unwrap_or_else(|| panic!("still at {} ({}): {}", page.at, page.status, page.text()));
         let url = left.split(['?', '#']).next().unwrap_or_default().to_owned();
         let (query, fragment) = query_of(left);
         let (mode, params) = match (page.sent.is_empty(), fragment.is_empty()) {
@@ -134,14 +140,16 @@ impl Callback {
     /// A parameter, or an empty text.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
-        self.params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+        self.params
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value.as_str())
     }
 
     /// `code`.
     ///
     /// # Panics
     /// When there is none.
-    #[must_use]
     #[track_caller]
     pub fn code(&self) -> &str {
         assert!(!self.get("code").is_empty(), "no code: {:?}", self.params);
@@ -154,13 +162,17 @@ impl Tokens {
     ///
     /// # Panics
     /// When it is an error.
-    #[must_use]
     #[track_caller]
     pub fn of(answer: &Answer) -> Self {
         assert_eq!(answer.code(), 200, "{}", answer.body);
         let json = answer.json();
         let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
-        Self { access: text("access_token"), refresh: text("refresh_token"), id: text("id_token"), json: json.clone() }
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+            id: text("id_token"),
+            json: json.clone(),
+        }
     }
 }
 
@@ -304,7 +316,9 @@ impl Rp {
             (AuthMethod::ClientSecretBasic, Some(secret)) => {
                 request = request.header("authorization", basic(self.id.as_str(), secret));
             }
-            (AuthMethod::ClientSecretPost, Some(secret)) => form.extend([("client_id", self.id.as_str()), ("client_secret", secret)]),
+            (AuthMethod::ClientSecretPost, Some(secret)) => {
+                form.extend([("client_id", self.id.as_str()), ("client_secret", secret)])
+            }
             _ => form.push(("client_id", self.id.as_str())),
         }
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -317,7 +331,10 @@ impl Rp {
 
     /// The published keys.
     pub async fn jwks(&self) -> Value {
-        self.send(Request::get("/oauth2/jwks").body(Body::empty()).expect("a sound request")).await.ok().json()
+        self.send(Request::get("/oauth2/jwks").body(Body::empty()).expect("a sound request"))
+            .await
+            .ok()
+            .json()
     }
 
     /// Verifies an ID token as OpenID Connect Core §3.1.3.7 demands: signature, issuer, audience, time; its claims.

@@ -19,6 +19,12 @@ pub enum ContactKind {
 }
 
 impl ContactKind {
+    /// Reads the stored name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Phone, Self::Email].into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The stored name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

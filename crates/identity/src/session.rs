@@ -26,6 +26,8 @@ pub struct SignedIn {
     pub session: Session,
     /// The new value of its cookie.
     pub cookie: Secret,
+    /// The session of another account that had to end, since the browser held too many.
+    pub gave_way: Option<SessionId>,
 }
 
 impl Identity {
@@ -115,6 +117,7 @@ impl Identity {
         let cookie = TokenKind::Session.generate(entropy);
         let (hash, idle_end) = (TokenHash::of(cookie.expose()), now.plus(idle.min(longest)));
         let mut tx = self.0.store.begin().await?;
+        let mut gave_way = None;
         let renewed = before.is_some() && session::renew(&mut tx, &hash, &session, idle_end).await?;
         if !renewed {
             // Ended meanwhile: its id must not come back to life, grants hang on it.
@@ -124,9 +127,11 @@ impl Identity {
         }
         if before.is_none()
             && present.len() >= PER_BROWSER
-            && let Some(oldest) = present.iter().min_by_key(|session| session.seen_at)
+            // The last signed in stands first, and all are seen in the same minute: of equals the last gives way.
+            && let Some(oldest) = present.iter().rev().min_by_key(|session| session.seen_at)
         {
             self.end_in(&mut tx, (&oldest.id, &oldest.user_id), "gave way", &visit.origin).await?;
+            gave_way = Some(oldest.id.clone());
         }
         self.0.throttle.of_user(user.id.as_str(), visit).clear(&mut tx).await?;
         let record = Record::of(Event::LoginSucceeded).user(&user.id).session(&session.id);
@@ -138,7 +143,7 @@ impl Identity {
             .with("renewed", renewed);
         self.write(&mut tx, &record, &visit.origin).await?;
         tx.commit().await?;
-        Ok(SignedIn { session, cookie })
+        Ok(SignedIn { session, cookie, gave_way })
     }
 
     /// Notes that this account was chosen for a sealed request.
@@ -196,11 +201,8 @@ impl Identity {
         why: &'static str,
         origin: &Origin,
     ) -> Result<usize, Error> {
-        let mut ended = 0;
-        for id in session::others(tx, user, keep).await? {
-            ended += usize::from(self.end_in(tx, (&id, user), why, origin).await?);
-        }
-        Ok(ended)
+        let ids = session::others(tx, user, keep).await?;
+        self.end_these_in(tx, (&ids, user), why, origin).await
     }
 
     async fn end_in(
@@ -210,16 +212,31 @@ impl Identity {
         why: &'static str,
         origin: &Origin,
     ) -> Result<bool, Error> {
-        if !session::end(tx, id, user).await? {
-            return Ok(false);
+        Ok(self.end_these_in(tx, (std::slice::from_ref(id), user), why, origin).await? > 0)
+    }
+
+    async fn end_these_in(
+        &self,
+        tx: &mut Tx,
+        (ids, user): (&[SessionId], &UserId),
+        why: &'static str,
+        origin: &Origin,
+    ) -> Result<usize, Error> {
+        let mut gone = Vec::new();
+        for id in ids {
+            if session::end(tx, id, user).await? {
+                gone.push(id.clone());
+            }
         }
-        let grants = grant::end_of_session(tx, id, self.now()).await?;
-        let record = Record::of(Event::SessionEnded)
-            .user(user)
-            .session(id)
-            .with("why", why)
-            .with("grants", grants);
-        self.write(tx, &record, origin).await?;
-        Ok(true)
+        let grants = grant::end_of_sessions(tx, &gone, self.now()).await?;
+        for (id, grants) in gone.iter().zip(grants) {
+            let record = Record::of(Event::SessionEnded)
+                .user(user)
+                .session(id)
+                .with("why", why)
+                .with("grants", grants);
+            self.write(tx, &record, origin).await?;
+        }
+        Ok(gone.len())
     }
 }

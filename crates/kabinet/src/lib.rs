@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use kabinet_core::seal::MasterKey;
+use kabinet_core::seal::{MasterKey, Sealer};
 use kabinet_identity::{Deliver, Identity, NoDelivery};
 use kabinet_oidc::Provider;
+use kabinet_oidc::keys::Forge;
 use kabinet_store::{Options, Store};
 
 use config::Config;
@@ -46,7 +47,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     let master = config::master_key(config, &*ambient.entropy)?;
     let store = open_store(config).await?;
     if config.migrates() {
-        prepare(&store, &master, &ambient).await?;
+        prepare(config, &store, &master, &ambient).await?;
     } else if !store.is_current().await? {
         bail!("the database is not up to date; run `kabinet migrate`");
     }
@@ -162,13 +163,24 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
 pub async fn migrate(config: &Config, ambient: &Ambient) -> anyhow::Result<usize> {
     let master = config::master_key(config, &*ambient.entropy)?;
     let store = open_store(config).await?;
-    let made = prepare(&store, &master, ambient).await?;
+    let made = prepare(config, &store, &master, ambient).await?;
     store.close().await;
     Ok(made)
 }
 
-async fn prepare(store: &Store, master: &MasterKey, ambient: &Ambient) -> anyhow::Result<usize> {
+async fn prepare(config: &Config, store: &Store, master: &MasterKey, ambient: &Ambient) -> anyhow::Result<usize> {
     store.migrate().await.context("the database cannot be brought up to date")?;
     let sealer = kabinet_oidc::keys::sealer(master);
-    Ok(kabinet_oidc::keys::ensure(store, &sealer, &*ambient.clock, &*ambient.entropy).await?)
+    Ok(kabinet_oidc::keys::ensure(store, forge(config, &sealer, ambient)).await?)
+}
+
+/// What signing keys are made with.
+#[must_use]
+pub fn forge<'a>(config: &Config, sealer: &'a Sealer, ambient: &'a Ambient) -> Forge<'a> {
+    Forge {
+        sealer,
+        rsa_bits: config.keys.rsa_bits,
+        clock: &*ambient.clock,
+        entropy: &*ambient.entropy,
+    }
 }

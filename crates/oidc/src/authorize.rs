@@ -90,6 +90,10 @@ impl Provider {
     /// # Errors
     /// When it is refused.
     pub async fn enter(&self, params: &Params, binding: &TokenHash) -> std::result::Result<Flow, Refusal> {
+        // Which of two is meant cannot be known, so neither is answered.
+        if params.repeats("client_id") || params.repeats("redirect_uri") {
+            return Err(Refusal::Page(Fault::BadRequest));
+        }
         let mut request = AuthorizeParams::of(params);
         let (client, destination) = self.prove_destination(&request).await?;
         let answer = |error: OAuthError| self.refuse(&destination, error);
@@ -225,7 +229,7 @@ impl Provider {
             .map_err(|code| answer(OAuthError::new(code, "prompt=none stands alone")))?;
         let max_age = request.max_age.as_deref().map(|age| age.parse::<u32>().map(i64::from)).transpose();
         let max_age = max_age.map_err(|_| bad("max_age must be a number of seconds"))?;
-        let scope = self.offline_scope(&client, approved.scope, prompt);
+        let scope = self.offline_scope(&client, approved.scope);
         Ok(Checked {
             client,
             scope,
@@ -238,7 +242,7 @@ impl Provider {
 
     /// OpenID Connect Core §11: `offline_access` needs the person's word or a client of the house; and a client that may
     /// refresh.
-    fn offline_scope(&self, client: &Client, scope: Scope, _: Prompt) -> Scope {
+    fn offline_scope(&self, client: &Client, scope: Scope) -> Scope {
         if client.metadata.may(GrantType::RefreshToken) {
             scope
         } else {
@@ -351,11 +355,5 @@ impl Provider {
         let params =
             vec![("error", error.code.as_str().to_owned()), ("error_description", error.description.to_owned())];
         to.clone().answer(params, self.issuer())
-    }
-
-    /// The error answer for a failure of ours, where the request had proven where to answer.
-    pub async fn failed(&self, flow: &Flow, error: &Error) -> Option<Response> {
-        let (_, destination) = self.prove_destination(flow.request()?).await.ok()?;
-        Some(self.error_response(&destination, &error.wire()))
     }
 }

@@ -92,6 +92,8 @@ impl Provider {
         if claimed.id.len() > 256 {
             return Err(UNKNOWN.into());
         }
+        // A client may have been disabled on another node.
+        self.listen_first().await?;
         let id = ClientId::from(claimed.id);
         let Some(client) = self.client(&id).await? else {
             return Err(UNKNOWN.into());

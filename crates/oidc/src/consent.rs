@@ -5,28 +5,21 @@ use std::sync::Arc;
 
 use kabinet_core::authn::Session;
 use kabinet_core::client::Client;
-use kabinet_core::decision::{GivenConsent, Step};
+use kabinet_core::decision::GivenConsent;
 use kabinet_core::id::{ClientId, UserId};
 use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 
-use crate::authorize::{Next, Refusal};
+use crate::authorize::Checked;
 use crate::sealed::Flow;
-use crate::{Error, Provider, Result};
+use crate::{Provider, Result};
 
 impl Provider {
-    /// Remembers that the person whom the flow asks allows all that it asks for. Does nothing when nobody is asked any
-    /// more: another tab was faster.
+    /// Remembers that the person of this session allows all that a checked request asks for, in answer to this flow.
     ///
     /// # Errors
-    /// When the request is refused by now, or the store fails.
-    pub async fn allow(&self, flow: &Flow, sessions: &[Session], origin: &Origin) -> std::result::Result<(), Refusal> {
-        let Next::Page(Step::Consent(place), checked) = self.next(flow, sessions, origin).await? else {
-            return Ok(());
-        };
-        let session = sessions
-            .get(place)
-            .ok_or_else(|| Error::Bug("the decision names no session".to_owned()))?;
+    /// When the store fails.
+    pub async fn allow(&self, flow: &Flow, session: &Session, checked: &Checked, origin: &Origin) -> Result<()> {
         let now = self.now();
         let before = kabinet_store::consent::of_browser(
             self.store().db(),

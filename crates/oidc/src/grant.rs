@@ -13,6 +13,7 @@ use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::scope::Scope;
 use kabinet_core::user::User;
+use kabinet_store::Tx;
 use kabinet_store::grant::Grant as Stored;
 
 use crate::client_auth::AuthenticatedClient;
@@ -61,9 +62,9 @@ pub(crate) struct Minting<'a> {
 
 impl Request<'_> {
     /// The person of a grant: asked before anything is committed, since a grant of nobody must not be spent.
-    pub(crate) async fn person(&self, grant: &Stored) -> Result<Arc<User>> {
+    pub(crate) async fn person(&self, tx: &mut Tx, grant: &Stored) -> Result<Arc<User>> {
         const GONE: OAuthError = OAuthError::new(Code::InvalidGrant, "the person is no longer known");
-        Ok(self.provider.user(&grant.user_id).await?.ok_or(GONE)?)
+        Ok(self.provider.user_in(tx, &grant.user_id).await?.ok_or(GONE)?)
     }
 
     /// Mints access, ID and refresh token for a person's grant. Called after the commit: signing takes longer than the

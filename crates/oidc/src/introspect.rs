@@ -15,8 +15,8 @@ impl Provider {
     pub async fn introspect(&self, token: &str, asking: &AuthenticatedClient) -> Result<Value> {
         let inactive = json!({"active": false});
         if let Some((id, generation)) = Self::read_refresh(token) {
-            let grant = kabinet_store::grant::by_id(self.store().db(), &id).await?;
             let now = self.now();
+            let grant = kabinet_store::grant::living(self.store().db(), &id, now).await?;
             let good = grant.filter(|grant| {
                 grant.client_id == asking.id
                     && generation > 0

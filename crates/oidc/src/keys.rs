@@ -26,8 +26,6 @@ use serde_json::{Value, json};
 
 use crate::{Error, Result};
 
-/// RSA modulus, bits: what every stock client takes.
-const RSA_BITS: u32 = 2048;
 /// How long a previous key stays published, seconds: longer than any token that it signed, and any cache of it.
 const PUBLISHED_AFTER: i64 = 2 * 86_400;
 
@@ -153,21 +151,30 @@ fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
     Ok(Key { id: record.id.clone(), alg: record.alg, signer, verifier })
 }
 
+/// What keys are made with.
+#[derive(Clone, Copy)]
+pub struct Forge<'a> {
+    /// Seals the private parts.
+    pub sealer: &'a Sealer,
+    /// RSA modulus, bits: 2048 is what every stock client takes.
+    pub rsa_bits: u32,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Chance.
+    pub entropy: &'a dyn Entropy,
+}
+
 /// Makes a key. Takes up to a second for RSA.
 ///
 /// # Errors
 /// When OpenSSL fails.
-pub fn generate(
-    alg: Alg,
-    state: KeyState,
-    sealer: &Sealer,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<SigningKey> {
+pub fn generate(alg: Alg, state: KeyState, forge: Forge<'_>) -> Result<SigningKey> {
+    let Forge { sealer, rsa_bits, clock, entropy } = forge;
+    let now = clock.now();
     let bad = |e: josekit::JoseError| Error::Bug(e.to_string());
     let id = KeyId::generate(now, entropy);
     let mut jwk = match alg {
-        Alg::RS256 | Alg::PS256 => Jwk::generate_rsa_key(RSA_BITS),
+        Alg::RS256 | Alg::PS256 => Jwk::generate_rsa_key(rsa_bits),
         Alg::ES256 => Jwk::generate_ec_key(EcCurve::P256),
         Alg::EdDSA => Jwk::generate_ed_key(EdCurve::Ed25519),
     }
@@ -197,7 +204,7 @@ pub fn generate(
 ///
 /// # Errors
 /// When the store or OpenSSL fails.
-pub async fn ensure(store: &Store, sealer: &Sealer, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<usize> {
+pub async fn ensure(store: &Store, forge: Forge<'_>) -> Result<usize> {
     let present = key::every(store.db()).await?;
     let has = |alg, state| present.iter().any(|key| key.alg == alg && key.state == state);
     let mut made = 0;
@@ -206,13 +213,13 @@ pub async fn ensure(store: &Store, sealer: &Sealer, clock: &dyn Clock, entropy: 
             if has(alg, state) {
                 continue;
             }
-            let now = clock.now();
-            let new = generate(alg, state, sealer, now, entropy)?;
+            let new = generate(alg, state, forge)?;
+            let now = new.created_at;
             let mut tx = store.begin().await?;
             if key::insert(&mut tx, &new).await? {
                 let origin = Origin { actor: "system", ..Origin::default() };
                 let record = Record::of(Event::KeyCreated).with("kid", new.id.as_str()).with("alg", alg.as_str());
-                kabinet_store::audit::write(&mut tx, &record, &origin, now, entropy).await?;
+                kabinet_store::audit::write(&mut tx, &record, &origin, now, forge.entropy).await?;
                 change::tell(&mut tx, change::Kind::Keys, &[new.id.to_string()], now).await?;
                 made += 1;
             }
@@ -227,21 +234,14 @@ pub async fn ensure(store: &Store, sealer: &Sealer, clock: &dyn Clock, entropy: 
 ///
 /// # Errors
 /// When the store or OpenSSL fails; then nothing has moved.
-pub async fn rotate(
-    store: &Store,
-    alg: Alg,
-    sealer: &Sealer,
-    origin: &Origin,
-    ambient: (&dyn Clock, &dyn Entropy),
-) -> Result<KeyId> {
-    let (clock, entropy) = ambient;
-    let now = clock.now();
-    let fresh = generate(alg, KeyState::Next, sealer, now, entropy)?;
+pub async fn rotate(store: &Store, alg: Alg, forge: Forge<'_>, origin: &Origin) -> Result<KeyId> {
+    let fresh = generate(alg, KeyState::Next, forge)?;
+    let now = fresh.created_at;
     let mut tx = store.begin().await?;
     let current = step(&mut tx, alg, now).await?;
     key::insert(&mut tx, &fresh).await?;
     let record = Record::of(Event::KeyRotated).with("kid", current.as_str()).with("alg", alg.as_str());
-    kabinet_store::audit::write(&mut tx, &record, origin, now, entropy).await?;
+    kabinet_store::audit::write(&mut tx, &record, origin, now, forge.entropy).await?;
     change::tell(&mut tx, change::Kind::Keys, &[current.to_string()], now).await?;
     tx.commit().await?;
     Ok(current)
@@ -272,11 +272,21 @@ mod tests {
         }
     }
 
+    impl Clock for Fixed {
+        fn now(&self) -> Timestamp {
+            Timestamp(1)
+        }
+    }
+
+    fn forge(sealer: &Sealer) -> Forge<'_> {
+        Forge { sealer, rsa_bits: 2048, clock: &Fixed, entropy: &Fixed }
+    }
+
     #[test]
     fn each_algorithm_signs_and_its_public_key_has_no_private_part() {
         let sealer = sealer(&MasterKey::generate(&Fixed));
         for alg in Alg::ALL {
-            let record = generate(alg, KeyState::Current, &sealer, Timestamp(1), &Fixed).unwrap();
+            let record = generate(alg, KeyState::Current, forge(&sealer)).unwrap();
             let public: Value = serde_json::from_str(&record.public_jwk).unwrap();
             assert_eq!(public["kid"], record.id.as_str());
             assert_eq!(public["alg"], alg.as_str());
@@ -294,9 +304,7 @@ mod tests {
 
     #[test]
     fn a_key_sealed_under_another_master_key_stops_the_start() {
-        let record =
-            generate(Alg::ES256, KeyState::Current, &sealer(&MasterKey::generate(&Fixed)), Timestamp(1), &Fixed)
-                .unwrap();
+        let record = generate(Alg::ES256, KeyState::Current, forge(&sealer(&MasterKey::generate(&Fixed)))).unwrap();
         struct Other;
         impl Entropy for Other {
             fn fill(&self, out: &mut [u8]) {

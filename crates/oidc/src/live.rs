@@ -15,6 +15,7 @@ use kabinet_core::client::Client;
 use kabinet_core::id::{ClientId, GrantId, UserId};
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
+use kabinet_store::Tx;
 use kabinet_store::change::{self, Kind};
 
 use crate::{Error, Provider, Result, keys};
@@ -34,7 +35,11 @@ pub(crate) struct Live {
 #[derive(Default)]
 struct State {
     seen: i64,
+    /// The number of the last change of a client.
+    clients_changed: i64,
     heard: Option<Instant>,
+    /// The same by the clock on the wall, which goes on while the machine sleeps.
+    heard_at: Timestamp,
     clients: HashMap<ClientId, Arc<Client>>,
     users: HashMap<UserId, Arc<User>>,
     dead_grants: HashMap<String, Timestamp>,
@@ -61,27 +66,37 @@ impl Provider {
         let asked_at = Instant::now();
         let seen = self.inner.live.state().seen;
         let (newest, changes) = change::since(self.store().db(), seen).await?;
-        let until = self.now().plus(change::KEPT);
-        let mut keys_changed = false;
-        {
-            let mut state = self.inner.live.state();
-            for change in changes {
-                match change.kind {
-                    Kind::Grant => drop(state.dead_grants.insert(change.what, until)),
-                    Kind::Token => drop(state.dead_tokens.insert(change.what, until)),
-                    Kind::Client => drop(state.clients.remove(&ClientId::from(change.what))),
-                    Kind::User => drop(state.users.remove(&UserId::from(change.what))),
-                    Kind::Keys => keys_changed = true,
-                }
-            }
-            state.seen = state.seen.max(newest);
-            state.heard = Some(asked_at);
-        }
-        if keys_changed {
+        // Before anything is noted as seen: a set of keys that cannot be read is asked for again.
+        if changes.iter().any(|change| change.kind == Kind::Keys) {
             let ring =
                 keys::Keyring::load(kabinet_store::key::every(self.store().db()).await?, &self.inner.key_sealer)?;
             self.inner.keys.store(Arc::new(ring));
+            self.inner.verified.clear();
         }
+        let now = self.now();
+        let until = now.plus(change::KEPT);
+        let mut state = self.inner.live.state();
+        // Changes that were swept while this node slept were about anybody.
+        if now.since(state.heard_at) >= change::KEPT {
+            state.clients.clear();
+            state.users.clear();
+            state.clients_changed = newest;
+        }
+        for change in changes {
+            match change.kind {
+                Kind::Grant => drop(state.dead_grants.insert(change.what, until)),
+                Kind::Token => drop(state.dead_tokens.insert(change.what, until)),
+                Kind::Client => {
+                    state.clients.remove(&ClientId::from(change.what));
+                    state.clients_changed = change.n;
+                }
+                Kind::User => drop(state.users.remove(&UserId::from(change.what))),
+                Kind::Keys => {}
+            }
+        }
+        state.seen = state.seen.max(newest);
+        state.heard = Some(asked_at);
+        state.heard_at = now;
         Ok(())
     }
 
@@ -165,26 +180,44 @@ impl Provider {
     /// # Errors
     /// When the store fails.
     pub async fn user(&self, id: &UserId) -> Result<Option<Arc<User>>> {
-        let seen = {
-            let state = self.inner.live.state();
-            if let Some(user) = state.users.get(id) {
-                return Ok(Some(user.clone()).filter(|user| !user.disabled));
-            }
-            state.seen
+        let seen = match self.remembered(id) {
+            Ok(user) => return Ok(user),
+            Err(seen) => seen,
         };
-        let Some(user) = kabinet_store::user::by_id(self.store().db(), id).await? else {
-            return Ok(None);
+        Ok(self.remember(kabinet_store::user::by_id(self.store().db(), id).await?, seen))
+    }
+
+    /// The same for who holds a transaction already: a second connection could keep both waiting.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn user_in(&self, tx: &mut Tx, id: &UserId) -> Result<Option<Arc<User>>> {
+        let seen = match self.remembered(id) {
+            Ok(user) => return Ok(user),
+            Err(seen) => seen,
         };
-        let user = Arc::new(user);
+        Ok(self.remember(kabinet_store::user::by_id_in(tx, id).await?, seen))
+    }
+
+    /// What memory says of a person; otherwise the number of the last change, to be handed to [`Self::remember`].
+    fn remembered(&self, id: &UserId) -> std::result::Result<Option<Arc<User>>, i64> {
+        let state = self.inner.live.state();
+        let user = state.users.get(id).ok_or(state.seen)?;
+        Ok(Some(user.clone()).filter(|user| !user.disabled))
+    }
+
+    fn remember(&self, user: Option<User>, seen: i64) -> Option<Arc<User>> {
+        let user = Arc::new(user?);
         let mut state = self.inner.live.state();
+        // A change heard while we read may have been about this person.
         if state.seen == seen {
             if state.users.len() >= CAP {
                 state.users.clear();
             }
-            state.users.insert(id.clone(), user.clone());
+            state.users.insert(user.id.clone(), user.clone());
         }
         drop(state);
-        Ok(Some(user).filter(|user| !user.disabled))
+        Some(user).filter(|user| !user.disabled)
     }
 }
 
@@ -201,7 +234,7 @@ impl Provider {
     /// When the store fails.
     pub async fn knows_origin(&self, origin: &str) -> Result<bool> {
         self.listen_first().await?;
-        let seen = self.inner.live.state().seen;
+        let seen = self.inner.live.state().clients_changed;
         let mut known = self.inner.origins.known.lock().await;
         if known.as_ref().is_none_or(|(at, _)| *at != seen) {
             *known = Some((seen, self.every_origin().await?));

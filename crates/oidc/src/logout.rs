@@ -87,10 +87,4 @@ impl Provider {
             None => hint.user_id == session.user_id,
         })
     }
-
-    /// Whether the request proved which session it means.
-    #[must_use]
-    pub fn has_hint(&self, logout: &Logout) -> bool {
-        logout.hint.is_some()
-    }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Params {
     pairs: Vec<(String, String)>,
     fault: Option<&'static str>,
+    repeated: Vec<String>,
 }
 
 impl Params {
@@ -31,6 +32,7 @@ impl Params {
         // RFC 6749 §3.1: parameters must not be included more than once.
         if name != "resource" && self.pairs.iter().any(|(known, _)| *known == name) {
             self.fault = Some("a parameter is repeated (RFC 6749 section 3.1)");
+            self.repeated.push(name);
             return;
         }
         if value.chars().any(char::is_control) || name.chars().any(char::is_control) {
@@ -46,6 +48,12 @@ impl Params {
     /// `invalid_request`.
     pub fn sound(&self) -> Result<(), OAuthError> {
         self.fault.map_or(Ok(()), |fault| Err(OAuthError::new(Code::InvalidRequest, fault)))
+    }
+
+    /// Whether a parameter stands more than once.
+    #[must_use]
+    pub fn repeats(&self, name: &str) -> bool {
+        self.repeated.iter().any(|repeated| repeated == name)
     }
 
     /// The value of a parameter.

@@ -5,7 +5,7 @@ use kabinet_core::audit::{Event, Record};
 use kabinet_store::{audit, change, grant};
 
 use crate::client_auth::AuthenticatedClient;
-use crate::{Caller, Provider, Result};
+use crate::{Caller, Error, Provider, Result};
 
 impl Provider {
     /// Revokes a token of this client. Once this returns no node of ours calls it good for longer than a second.
@@ -35,8 +35,10 @@ impl Provider {
             self.changed().await;
             return Ok(());
         }
-        let Ok(access) = self.read_access(token).await else {
-            return Ok(());
+        let access = match self.read_access(token).await {
+            Ok(access) => access,
+            Err(Error::Client(_)) => return Ok(()),
+            Err(failure) => return Err(failure),
         };
         if access.client_id != client.id {
             return Ok(());

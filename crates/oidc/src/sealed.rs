@@ -7,6 +7,8 @@
 //! Refused: a seal that is not ours, was changed, or is older than [`TokenConfig::flow`](crate::config::TokenConfig). A seal
 //! longer than 3 KiB becomes a row and the parameter its id.
 
+use std::time::Duration;
+
 use kabinet_core::id::{ClientId, FlowId};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
@@ -19,6 +21,8 @@ use crate::{Error, Provider, Result};
 const IN_URL: usize = 3 * 1024;
 /// How many are kept on the server at most: visitors make them.
 const KEPT: i64 = 100_000;
+/// How many visitors of one network may have kept in an hour.
+const PER_NETWORK: u32 = 300;
 /// The prefix of a seal that is kept on the server.
 const ROW: &str = "row.";
 
@@ -83,17 +87,22 @@ impl Provider {
         }
     }
 
-    /// Seals a flow for the parameter `flow`.
+    /// Seals a flow for the parameter `flow`. `network`: whose visitors make it, since long ones are counted.
     ///
     /// # Errors
     /// When a long one cannot be kept on the server.
-    pub async fn seal(&self, flow: &Flow) -> Result<String> {
+    pub async fn seal(&self, flow: &Flow, network: &str) -> Result<String> {
         let plain = serde_json::to_vec(flow).map_err(|e| Error::Bug(e.to_string()))?;
         let sealed = self.inner.flow_sealer.seal(&plain, b"", self.entropy());
         if sealed.len() <= IN_URL {
             return Ok(sealed);
         }
-        if kabinet_store::pushed::count(self.store().db()).await? >= KEPT {
+        let hits = self
+            .store()
+            .ephemeral()
+            .hit(&format!("kabinet:seal:{network}"), Duration::from_secs(3600))
+            .await;
+        if hits > PER_NETWORK || kabinet_store::pushed::count(self.store().db()).await? >= KEPT {
             return Err(kabinet_store::Error::Busy.into());
         }
         let client = ClientId::from(flow.request().map_or("", |request| request.client_id.as_str()));

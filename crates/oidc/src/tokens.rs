@@ -98,6 +98,11 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
+    /// Forgets everything: the keys have changed.
+    pub(crate) fn clear(&self) {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(crate) fn forget(&self, now: Timestamp) {
         self.tokens
             .lock()

@@ -171,12 +171,7 @@ impl Ephemeral {
         let now = Instant::now();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.len() >= CAP && !memory.contains_key(key) {
-            memory.retain(|_, kept| kept.until > now);
-            if memory.len() >= CAP
-                && let Some(oldest) = memory.iter().min_by_key(|(_, kept)| kept.until).map(|(key, _)| key.clone())
-            {
-                memory.remove(&oldest);
-            }
+            make_room(&mut memory, now);
         }
         let fresh = || Kept { value: String::new(), count: 0, until: now + life };
         let kept = memory.entry(key.to_owned()).or_insert_with(fresh);
@@ -186,6 +181,19 @@ impl Ephemeral {
         kept.count = kept.count.saturating_add(1);
         read(kept)
     }
+}
+
+/// Forgets what is over; when that frees too little, also the tenth that ends first: many at once, since looking for them
+/// costs as much as for one.
+fn make_room(memory: &mut HashMap<String, Kept>, now: Instant) {
+    memory.retain(|_, kept| kept.until > now);
+    if memory.len() < CAP - CAP / 10 {
+        return;
+    }
+    let mut ends: Vec<Instant> = memory.values().map(|kept| kept.until).collect();
+    let (_, last, _) = ends.select_nth_unstable(CAP / 10);
+    let last = *last;
+    memory.retain(|_, kept| kept.until > last);
 }
 
 const CHANNEL: &str = "kabinet:changes";

@@ -35,10 +35,13 @@ crate::sql! {
         refresh_generation, refresh_used_at, refresh_expires_at, created_at, expires_at, keep_until) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, 0, $11, $12, $13)";
     REDEEM = concat!("UPDATE grants SET code_used_at = $3 WHERE code_hash = $1 AND client_id = $2 AND code_used_at IS NULL \
-        AND code_expires_at > $3 AND ended_at IS NULL RETURNING ", columns!());
+        AND code_expires_at > $3 AND ended_at IS NULL \
+        AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id) RETURNING ", columns!());
     OPEN = "UPDATE grants SET refresh_generation = $2, refresh_expires_at = $3, keep_until = $4 WHERE id = $1";
     BY_CODE = concat!("SELECT ", columns!(), ", code_used_at FROM grants WHERE code_hash = $1");
     BY_ID = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1");
+    LIVING = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1 AND (offline OR EXISTS (SELECT 1 FROM sessions s \
+        WHERE s.id = grants.session_id AND s.idle_expires_at > $2 AND s.expires_at > $2))");
     ROTATE = concat!("UPDATE grants SET refresh_generation = refresh_generation + 1, refresh_used_at = $4, refresh_expires_at = $5, keep_until = $6 \
         WHERE id = $1 AND refresh_generation = $2 AND client_id = $3 AND ended_at IS NULL AND refresh_expires_at > $4 AND expires_at > $4 \
         AND (offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND s.idle_expires_at > $4 AND s.expires_at > $4)) \
@@ -198,12 +201,23 @@ pub async fn by_id(db: &Db, id: &GrantId) -> Result<Option<Grant>> {
     row.map(Grant::try_from).transpose()
 }
 
+/// The grant with this id, unless it ended with its sign-in session.
+///
+/// # Errors
+/// When the database fails.
+pub async fn living(db: &Db, id: &GrantId, now: Timestamp) -> Result<Option<Grant>> {
+    let row: Option<Row> =
+        on_db!(db, pool => sqlx::query_as(LIVING).bind(id.as_str()).bind(now.0).fetch_optional(pool).await)?;
+    row.map(Grant::try_from).transpose()
+}
+
 /// The same inside a transaction.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn by_id_in(tx: &mut Tx, id: &GrantId) -> Result<Option<Grant>> {
-    let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(BY_ID).bind(id.as_str()).fetch_optional(conn).await)?;
+pub async fn living_in(tx: &mut Tx, id: &GrantId, now: Timestamp) -> Result<Option<Grant>> {
+    let row: Option<Row> =
+        on_tx!(tx, conn => sqlx::query_as(LIVING).bind(id.as_str()).bind(now.0).fetch_optional(conn).await)?;
     row.map(Grant::try_from).transpose()
 }
 
@@ -256,13 +270,20 @@ pub async fn end(tx: &mut Tx, id: &GrantId, now: Timestamp) -> Result<bool> {
     Ok(true)
 }
 
-/// Ends the grants of a session that do not outlive it, and tells every node. How many.
+/// Ends the grants of these sessions that do not outlive them, and tells every node once, last: whoever ends a grant
+/// locks it before the row of the version, so that nobody waits in a circle. How many of each session.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end_of_session(tx: &mut Tx, session: &SessionId, now: Timestamp) -> Result<usize> {
-    let ids: Vec<String> = on_tx!(tx, conn => sqlx::query_scalar(END_OF_SESSION).bind(session.as_str()).bind(now.0).fetch_all(conn).await)?;
-    ended(tx, ids, now).await
+pub async fn end_of_sessions(tx: &mut Tx, sessions: &[SessionId], now: Timestamp) -> Result<Vec<usize>> {
+    let (mut all, mut counts) = (Vec::new(), Vec::new());
+    for session in sessions {
+        let ids: Vec<String> = on_tx!(tx, conn => sqlx::query_scalar(END_OF_SESSION).bind(session.as_str()).bind(now.0).fetch_all(conn).await)?;
+        counts.push(ids.len());
+        all.extend(ids);
+    }
+    ended(tx, all, now).await?;
+    Ok(counts)
 }
 
 /// Ends every grant of a person, and tells every node. How many.

@@ -105,6 +105,15 @@ pub async fn by_id(db: &Db, id: &UserId) -> Result<Option<User>> {
     row.map(User::try_from).transpose()
 }
 
+/// The same inside a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_id_in(tx: &mut Tx, id: &UserId) -> Result<Option<User>> {
+    let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(BY_ID).bind(id.as_str()).fetch_optional(conn).await)?;
+    row.map(User::try_from).transpose()
+}
+
 /// The person who holds this contact.
 ///
 /// # Errors

@@ -50,7 +50,11 @@ impl Line {
 
     /// Commits the batch and tells everybody in it.
     async fn flush(&mut self) -> Verdict {
-        let verdict = if self.open { self.run("COMMIT").await.map_err(Arc::new) } else { Ok(()) };
+        let verdict = if self.open {
+            self.run("COMMIT").await.map_err(Arc::new)
+        } else {
+            Ok(())
+        };
         if verdict.is_err() {
             // SQLite may have rolled back by itself; a second ROLLBACK is then an error that changes nothing.
             drop(self.run("ROLLBACK").await);
@@ -75,7 +79,11 @@ impl Writer {
     pub(crate) async fn open(options: &SqliteConnectOptions, patience: Duration) -> Result<Self> {
         let connection = Some(options.connect().await?);
         let line = Line { connection, open: false, batch: Vec::new() };
-        Ok(Self { line: Arc::new(Mutex::new(line)), waiting: Arc::default(), patience })
+        Ok(Self {
+            line: Arc::new(Mutex::new(line)),
+            waiting: Arc::default(),
+            patience,
+        })
     }
 
     pub(crate) async fn migrate(&self, migrations: &Migrator) -> Result<()> {
@@ -101,9 +109,15 @@ impl Writer {
     /// Takes the turn.
     pub(crate) async fn begin(&self) -> Result<Turn> {
         let place = Place::take(self);
-        let line = tokio::time::timeout(self.patience, self.line.clone().lock_owned()).await.map_err(|_| Error::Busy)?;
+        let line = tokio::time::timeout(self.patience, self.line.clone().lock_owned())
+            .await
+            .map_err(|_| Error::Busy)?;
         place.leave();
-        let mut turn = Turn { line: Some(line), waiting: self.waiting.clone(), savepoint: false };
+        let mut turn = Turn {
+            line: Some(line),
+            waiting: self.waiting.clone(),
+            savepoint: false,
+        };
         turn.savepoint = turn.line().open;
         if turn.savepoint {
             turn.line().run("SAVEPOINT turn").await?;
@@ -125,7 +139,11 @@ struct Place {
 impl Place {
     fn take(writer: &Writer) -> Self {
         writer.waiting.fetch_add(1, Ordering::SeqCst);
-        Self { line: writer.line.clone(), waiting: writer.waiting.clone(), left: false }
+        Self {
+            line: writer.line.clone(),
+            waiting: writer.waiting.clone(),
+            left: false,
+        }
     }
 
     fn leave(mut self) {
@@ -158,13 +176,19 @@ pub struct Turn {
 }
 
 impl Turn {
-    #[expect(clippy::expect_used, reason = "the guard is taken out only by methods that consume the turn")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the guard is taken out only by methods that consume the turn"
+    )]
     fn line(&mut self) -> &mut Line {
         self.line.as_mut().expect("a turn holds the line until it ends")
     }
 
     /// The connection, for one statement.
-    #[expect(clippy::expect_used, reason = "a turn begins with a statement on the connection, so it is there")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a turn begins with a statement on the connection, so it is there"
+    )]
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
         self.line().connection.as_mut().expect("the connection is open while a turn runs")
     }
@@ -173,7 +197,9 @@ impl Turn {
         if self.savepoint {
             self.line().run("RELEASE turn").await?;
         }
-        let Some(mut line) = self.line.take() else { return Ok(()) };
+        let Some(mut line) = self.line.take() else {
+            return Ok(());
+        };
         if self.waiting.load(Ordering::SeqCst) > 0 && line.batch.len() < BATCH {
             let (tell, told) = oneshot::channel();
             line.batch.push(tell);

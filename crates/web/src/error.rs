@@ -83,6 +83,12 @@ pub(crate) fn unsupported_type() -> Response {
     oauth(&Error::Client(TYPE), Scheme::None)
 }
 
+/// A method that the endpoint does not take.
+pub(crate) fn wrong_method() -> Response {
+    let body = json!({"error": "invalid_request", "error_description": "the endpoint does not take this method"});
+    private_json(StatusCode::METHOD_NOT_ALLOWED, &body)
+}
+
 /// A body beyond 64 KiB.
 pub(crate) fn too_large() -> Response {
     let body = json!({"error": "invalid_request", "error_description": "the body is longer than 65536 bytes"});

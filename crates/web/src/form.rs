@@ -3,18 +3,75 @@
 //! A token is `time.code`, the code over the browser's binding and the time. One of another browser or too old does nothing:
 //! the same step is shown again with a new token and what was typed, secrets aside.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::Response;
 use bytes::Bytes;
+use http::StatusCode;
+use http::request::Parts;
+use kabinet_core::contact::ContactKind;
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
+use kabinet_oidc::request::Params;
 
 use crate::error;
+use crate::page::error_page;
 use crate::site::Site;
 use crate::visit::Visit;
 
 /// How long a page may stay open before its form must be shown again, seconds.
 const LIFE: i64 = 12 * 3600;
+
+/// What the address of a page may say; one that cannot be read gets an error page.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// The sealed flow; empty when there is none.
+    pub(crate) flow: String,
+    /// Which kind of contact to ask for.
+    pub(crate) by: Option<ContactKind>,
+    /// A confirmation.
+    pub(crate) id: String,
+    /// «Войти в другой аккаунт».
+    pub(crate) another: bool,
+    /// A code was sent again.
+    pub(crate) sent: bool,
+    /// What happened before.
+    pub(crate) done: String,
+    /// To how many.
+    pub(crate) count: u32,
+}
+
+impl FromRequestParts<Site> for Asked {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Response> {
+        match Self::read(parts.uri.query().unwrap_or_default()) {
+            Some(asked) => Ok(asked),
+            None => Err(error_page(&Visit::of(parts, site), StatusCode::BAD_REQUEST, "error-request").await),
+        }
+    }
+}
+
+impl Asked {
+    /// Reads a query; `None` when something stands twice or is none of what it may be.
+    fn read(query: &str) -> Option<Self> {
+        let query = Params::parse(query.as_bytes());
+        query.sound().ok()?;
+        let text = |name| query.get(name).unwrap_or_default().to_owned();
+        let by = match query.get("by") {
+            Some(by) => Some(ContactKind::parse(by)?),
+            None => None,
+        };
+        Some(Self {
+            flow: text("flow"),
+            by,
+            id: text("id"),
+            another: query.get("another").is_some(),
+            sent: query.get("sent").is_some(),
+            done: text("done"),
+            count: query.get("count").and_then(|count| count.parse().ok()).unwrap_or_default(),
+        })
+    }
+}
 
 /// A posted form.
 #[derive(Debug, Default)]
@@ -46,7 +103,20 @@ impl FromRequest<Site> for Form {
     type Rejection = Response;
 
     async fn from_request(request: Request, site: &Site) -> Result<Self, Response> {
-        let body = body_of(request, site).await?;
+        let (parts, body) = request.into_parts();
+        let visit = Visit::of(&parts, site);
+        let body = match body_of(Request::from_parts(parts, body), site).await {
+            Ok(body) => body,
+            Err(answer) => {
+                let status = answer.status();
+                let key = if status == StatusCode::PAYLOAD_TOO_LARGE {
+                    "error-too-large"
+                } else {
+                    "error-request"
+                };
+                return Err(error_page(&visit, status, key).await);
+            }
+        };
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
     }
 }

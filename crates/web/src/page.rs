@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use kabinet_core::client::Client;
 use kabinet_core::decision::Step;
 use kabinet_core::secret::Secret;
@@ -59,7 +59,7 @@ pub(crate) async fn flow_or_page(visit: &Visit, carried: &str) -> Result<Opened,
 }
 
 async fn seal(visit: &Visit, flow: &Flow) -> Result<String, Response> {
-    match visit.site.provider.seal(flow).await {
+    match visit.site.provider.seal(flow, &visit.network()).await {
         Ok(sealed) => Ok(sealed),
         Err(error) => Err(failed(visit, &error.to_string()).await),
     }
@@ -140,7 +140,8 @@ pub(crate) fn set_sessions(visit: &Visit, response: &mut Response, values: &[Sec
 }
 
 fn cookies(visit: &Visit, headers: &mut HeaderMap) {
-    if visit.binding_is_new {
+    // A form of another site brings no cookie, which does not mean that the browser has none.
+    if visit.binding_is_new && (visit.method == Method::GET || !visit.is_foreign()) {
         append(headers, &visit.site.cookies.set_binding(&visit.binding));
     }
     if let Some(language) = visit.chosen_language() {
@@ -234,6 +235,14 @@ pub(crate) async fn refused(visit: &Visit, refusal: Refusal) -> Response {
         }
         Refusal::Failed(error) => failed(visit, &error.to_string()).await,
     }
+}
+
+/// A route that exists, by another method.
+pub(crate) async fn wrong_method(visit: Visit) -> Response {
+    if visit.here.starts_with("/oauth2/") {
+        return crate::error::wrong_method();
+    }
+    error_page(&visit, StatusCode::METHOD_NOT_ALLOWED, "error-method").await
 }
 
 /// What no route answers.

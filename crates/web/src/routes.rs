@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::layers;
 use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
-use crate::page::{account, choose, consent, legal, login, logout, not_found, register};
+use crate::page::{account, choose, consent, legal, login, logout, not_found, register, wrong_method};
 use crate::site::Site;
 
 /// Who may call a route.
@@ -58,13 +58,13 @@ static SHARED: &[Entry] = table! {
     get "/oauth2/userinfo" Bearer => userinfo::userinfo;
     post "/oauth2/userinfo" Bearer => userinfo::userinfo;
     post "/oauth2/revoke" Client => token::revoke;
-    post "/oauth2/introspect" ConfidentialClient => token::introspect;
 };
 
 /// Everything else.
 static OWN: &[Entry] = table! {
     get "/.well-known/openid-configuration" Anyone => metadata::discovery;
     get "/.well-known/oauth-authorization-server" Anyone => metadata::discovery;
+    post "/oauth2/introspect" ConfidentialClient => token::introspect;
     get "/oauth2/jwks" Anyone => metadata::jwks;
     get "/oauth2/authorize" Browser => authorize::get;
     post "/oauth2/authorize" Browser => authorize::post;
@@ -92,7 +92,7 @@ static OWN: &[Entry] = table! {
     post "/account/consents" Person => account::withdraw;
     get "/legal/{document}" Anyone => legal::document;
     get "/assets/{file}" Anyone => legal::asset;
-    get "/" Browser => account::home;
+    get "/" Anyone => account::start;
 };
 
 /// Every route.
@@ -112,6 +112,7 @@ pub fn router(site: Site) -> Router {
     build(OWN)
         .merge(shared)
         .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(layers::BODY))
         .layer(CatchPanicLayer::custom(layers::caught))
         .layer(from_fn_with_state(site.clone(), layers::around))

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, ORIGIN, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Method, Uri};
 use ipnet::IpNet;
 use kabinet_core::ambient::random;
 use kabinet_core::audit::Origin;
@@ -29,6 +29,7 @@ pub(crate) struct Visit {
     pub(crate) request_id: String,
     /// Path and query as asked.
     pub(crate) here: String,
+    pub(crate) method: Method,
     /// The values of the session cookie.
     pub(crate) session_values: Vec<Secret>,
     /// The browser's binding value; a new one when it had none.
@@ -66,7 +67,7 @@ impl FromRequestParts<Site> for Visit {
 }
 
 impl Visit {
-    fn of(parts: &Parts, site: &Site) -> Self {
+    pub(crate) fn of(parts: &Parts, site: &Site) -> Self {
         let headers = &parts.headers;
         let text = |name| {
             headers
@@ -82,7 +83,9 @@ impl Visit {
             .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
         Self {
             request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
-            here: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned()),
+            // One slash: two would make the language links lead to another host.
+            here: format!("/{}", parts.uri.path_and_query().map_or("", |path| path.as_str()).trim_start_matches('/')),
+            method: parts.method.clone(),
             session_values: site.cookies.sessions(headers),
             binding_is_new: binding.is_none(),
             binding: binding.unwrap_or_else(fresh),
@@ -131,16 +134,21 @@ impl Visit {
         }
     }
 
+    /// The network that attempts and kept requests are counted by.
+    pub(crate) fn network(&self) -> String {
+        network_of(self.ip)
+    }
+
     /// For the protocol's own endpoints.
     pub(crate) fn caller(&self) -> Caller {
-        Caller { origin: self.audit(), network: network_of(self.ip) }
+        Caller { origin: self.audit(), network: self.network() }
     }
 
     /// For the login methods.
     pub(crate) fn person(&self, flow: Option<&Flow>) -> Person {
         Person {
             origin: self.audit(),
-            network: network_of(self.ip),
+            network: self.network(),
             binding: self.binding_hash(),
             flow: flow.map(|flow| flow.id.clone()),
             client: flow.and_then(Flow::request).map(|request| request.client_id.as_str().into()),
@@ -178,6 +186,8 @@ fn query_value(uri: &Uri, name: &str) -> Option<String> {
 
 /// The address that the request came from: the peer, or behind trusted proxies the last address that is none of them.
 fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    // A listener on [::] sees IPv4 peers as mapped addresses.
+    let peer = peer.to_canonical();
     let is_proxy = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
     if !is_proxy(&peer) {
         return peer;
@@ -188,6 +198,7 @@ fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     for hop in hops.iter().rev() {
         // What cannot be read is not believed, and neither is anything before it.
         let Ok(ip) = hop.parse::<IpAddr>() else { return last };
+        let ip = ip.to_canonical();
         last = ip;
         if !is_proxy(&ip) {
             return ip;

@@ -42,7 +42,9 @@ async fn prompt_login_asks_once_and_a_later_proof_is_a_later_auth_time() {
     browser.get(&ask.url()).await;
     assert!(browser.page.has("login-form"));
     app.fill_in(&mut browser, &person).await;
-    let after = rp.verify(&Tokens::of(&rp.redeem(Callback::of(&browser.page).code(), &ask).await).id).await;
+    let after = rp
+        .verify(&Tokens::of(&rp.redeem(Callback::of(&browser.page).code(), &ask).await).id)
+        .await;
     assert_eq!(after["auth_time"].as_i64().unwrap(), before["auth_time"].as_i64().unwrap() + 5);
 }
 
@@ -73,7 +75,9 @@ async fn max_age_asks_when_the_proof_is_older_and_only_then() {
     browser.get(&ask.url()).await;
     assert!(browser.page.has("login-form"));
     app.fill_in(&mut browser, &person).await;
-    let claims = rp.verify(&Tokens::of(&rp.redeem(Callback::of(&browser.page).code(), &ask).await).id).await;
+    let claims = rp
+        .verify(&Tokens::of(&rp.redeem(Callback::of(&browser.page).code(), &ask).await).id)
+        .await;
     assert_eq!(claims["auth_time"], app.now());
     let none = rp.authorize(&mut browser, &rp.ask().with("max_age", "0").with("prompt", "none")).await;
     assert!(!none.get("error").is_empty() || !none.get("code").is_empty());

@@ -35,7 +35,10 @@ async fn what_was_allowed_is_remembered_and_more_is_asked_for() {
     browser.submit("consent-form", &[], "allow").await;
     assert!(!Callback::of(&browser.page).code().is_empty());
     for scope in ["openid email profile", "openid", "openid email"] {
-        assert!(!rp.authorize(&mut browser, &rp.ask_for(scope)).await.code().is_empty(), "{scope} is remembered");
+        assert!(
+            !rp.authorize(&mut browser, &rp.ask_for(scope)).await.code().is_empty(),
+            "{scope} is remembered"
+        );
         let silent = rp.ask_for(scope).with("prompt", "none");
         assert!(!rp.authorize(&mut browser, &silent).await.code().is_empty(), "{scope} serves prompt=none");
     }
@@ -43,7 +46,10 @@ async fn what_was_allowed_is_remembered_and_more_is_asked_for() {
     assert!(browser.page.has("consent-form"), "more is asked for");
     browser.submit("consent-form", &[], "allow").await;
     for scope in ["openid phone", "openid email profile"] {
-        assert!(!rp.authorize(&mut browser, &rp.ask_for(scope)).await.code().is_empty(), "{scope} is remembered");
+        assert!(
+            !rp.authorize(&mut browser, &rp.ask_for(scope)).await.code().is_empty(),
+            "{scope} is remembered"
+        );
     }
 }
 
@@ -80,5 +86,26 @@ async fn a_client_of_the_house_is_not_asked_for() {
     let rp = app.client(Profile::Web, |_| ()).await;
     let (person, mut browser) = (app.anyone().await, app.browser());
     app.sign_in(&mut browser, &person).await;
-    assert!(!rp.authorize(&mut browser, &rp.ask_for("openid profile email phone address")).await.code().is_empty());
+    assert!(
+        !rp.authorize(&mut browser, &rp.ask_for("openid profile email phone address"))
+            .await
+            .code()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_consent_taken_back_ends_its_tokens_and_is_asked_for_again() {
+    let app = TestApp::start().await;
+    let (rp, kept) = (third_party(&app).await, third_party(&app).await);
+    let (person, mut browser) = (app.anyone().await, app.browser());
+    let tokens = rp.sign_in_with(&app, &mut browser, &person, &rp.ask_for("openid offline_access")).await;
+    let others = kept.sign_in(&app, &mut browser, &person).await;
+    browser.get("/account/consents").await;
+    browser.submit("consents-form", &[], &format!("withdraw-{}", rp.id)).await;
+    assert!(!rp.is_active(&tokens.access).await);
+    rp.refresh(&tokens.refresh).await.refused(400, "invalid_grant");
+    assert!(kept.is_active(&others.access).await, "another client's tokens went with it");
+    browser.get(&rp.ask().url()).await;
+    assert!(browser.page.has("consent-form"));
 }

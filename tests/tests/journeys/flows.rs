@@ -53,7 +53,14 @@ async fn tabs_opened_at_the_same_instant_by_a_browser_without_cookies_all_arrive
         app.fill_in(tab, &person).await;
         if tab.page.has("login-form") {
             // The form token was another binding's: the same step again, what was typed is kept.
-            let phone = tab.page.html.form("login-form").unwrap().fields.into_iter().find(|one| one.name == "phone");
+            let phone = tab
+                .page
+                .html
+                .form("login-form")
+                .unwrap()
+                .fields
+                .into_iter()
+                .find(|one| one.name == "phone");
             assert_eq!(phone.unwrap().value, person.contact);
             app.fill_in(tab, &person).await;
         }
@@ -89,11 +96,24 @@ async fn a_form_token_of_another_browser_does_nothing_and_shows_the_step_again_w
     let (mut mine, mut other) = (app.browser(), app.browser());
     mine.get("/login").await;
     other.get("/login").await;
-    let body = other.filled("login-form", &[("phone", "+79161234567"), ("password", PASSWORD), ("remember", "on")], "submit");
+    let body = other.filled(
+        "login-form",
+        &[("phone", "+79161234567"), ("password", PASSWORD), ("remember", "on")],
+        "submit",
+    );
     mine.post("/login", &body).await;
     assert!(mine.session().is_empty(), "a foreign form signs in");
     assert!(mine.page.text().contains("Форма обновилась"), "{}", mine.page.text());
-    let field = |name: &str| mine.page.html.form("login-form").unwrap().fields.into_iter().find(|one| one.name == name).unwrap();
+    let field = |name: &str| {
+        mine.page
+            .html
+            .form("login-form")
+            .unwrap()
+            .fields
+            .into_iter()
+            .find(|one| one.name == name)
+            .unwrap()
+    };
     assert_eq!((field("phone").value.as_str(), field("password").value.as_str()), ("+79161234567", ""));
     assert!(field("remember").checked);
     mine.submit("login-form", &[("password", PASSWORD)], "submit").await;
@@ -126,7 +146,13 @@ async fn a_changed_seal_gets_a_page_and_no_redirect() {
     let mut browser = app.browser();
     browser.get(&rp.ask().url()).await;
     let flow = flow_of(&browser.page.at);
-    let mut forged = vec!["x".to_owned(), format!("{flow}A"), flow[1..].to_owned(), flow[..flow.len() - 4].to_owned(), "row.x".to_owned()];
+    let mut forged = vec![
+        "x".to_owned(),
+        format!("{flow}A"),
+        flow[1..].to_owned(),
+        flow[..flow.len() - 4].to_owned(),
+        "row.x".to_owned(),
+    ];
     for place in [0, 1, flow.len() / 2, flow.len() - 2] {
         let mut bytes = flow.clone().into_bytes();
         bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };

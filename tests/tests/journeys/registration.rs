@@ -9,10 +9,24 @@ const PHONE: &str = "+79161234567";
 /// Fills in the form of the page that is shown.
 pub async fn fill(browser: &mut Browser, contact: &str, password: &str) {
     let field = if contact.contains('@') { "email" } else { "phone" };
-    if !browser.page.html.form("register-form").unwrap().fields.iter().any(|one| one.name == field) {
+    if !browser
+        .page
+        .html
+        .form("register-form")
+        .unwrap()
+        .fields
+        .iter()
+        .any(|one| one.name == field)
+    {
         browser.click("toggle-identifier").await;
     }
-    browser.submit("register-form", &[(field, contact), ("password", password), ("pd-consent", "on")], "submit").await;
+    browser
+        .submit(
+            "register-form",
+            &[(field, contact), ("password", password), ("pd-consent", "on")],
+            "submit",
+        )
+        .await;
 }
 
 /// Registers up to the page that asks for the code.
@@ -30,13 +44,25 @@ async fn enter(app: &TestApp, browser: &mut Browser, to: &str) {
 }
 
 async fn person_with(app: &TestApp, contact: &str) -> Option<kabinet_core::user::User> {
-    let kind = if contact.contains('@') { ContactKind::Email } else { ContactKind::Phone };
+    let kind = if contact.contains('@') {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
     user::by_contact(app.store.db(), &Contact::parse(kind, contact).unwrap()).await.unwrap()
 }
 
 /// Some six digits that are not these.
 fn other_than(code: &str) -> String {
-    code.chars().map(|c| if c == '9' { '0' } else { char::from_digit(c.to_digit(10).unwrap() + 1, 10).unwrap() }).collect()
+    code.chars()
+        .map(|c| {
+            if c == '9' {
+                '0'
+            } else {
+                char::from_digit(c.to_digit(10).unwrap() + 1, 10).unwrap()
+            }
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -51,7 +77,10 @@ async fn a_person_registers_by_phone_and_is_signed_in_with_a_consent_on_record()
     let person = person_with(&app, PHONE).await.unwrap();
     assert!(person.phone.unwrap().verified_at.is_some());
     let documents = document::of_user(app.store.db(), &person.id).await.unwrap();
-    let consent = documents.iter().find(|(document, _)| document.document.contains("consent")).expect("a consent record");
+    let consent = documents
+        .iter()
+        .find(|(document, _)| document.document.contains("consent"))
+        .expect("a consent record");
     assert_eq!(consent.1, app.ambient.clock.now());
     assert!(!consent.0.version.is_empty() && consent.0.sha256.len() == 64);
 }
@@ -64,7 +93,9 @@ async fn a_person_registers_by_email_and_signs_in_with_that_password_in_another_
     assert!(browser.page.has("continue"), "{}", browser.page.text());
     let mut elsewhere = app.browser();
     elsewhere.get("/login?by=email").await;
-    elsewhere.submit("login-form", &[("email", "ivan.petrov@example.com"), ("password", PASSWORD)], "submit").await;
+    elsewhere
+        .submit("login-form", &[("email", "ivan.petrov@example.com"), ("password", PASSWORD)], "submit")
+        .await;
     assert_eq!(elsewhere.page.path(), "/account", "{}", elsewhere.page.text());
 }
 
@@ -110,7 +141,11 @@ async fn five_wrong_codes_make_the_right_one_useless() {
     for left in (0..5).rev() {
         browser.submit("code-form", &[("code", &wrong)], "submit").await;
         assert_eq!(browser.page.status, 422);
-        assert!(left == 0 || browser.page.text().contains(&format!("попыток: {left}")), "{}", browser.page.text());
+        assert!(
+            left == 0 || browser.page.text().contains(&format!("попыток: {left}")),
+            "{}",
+            browser.page.text()
+        );
     }
     browser.submit("code-form", &[("code", &right)], "submit").await;
     assert!(browser.page.has("code-form"));
@@ -144,7 +179,11 @@ async fn a_code_is_too_late_after_its_minutes() {
         let mut browser = begin(&app, contact).await;
         app.clock.advance(life);
         enter(&app, &mut browser, contact).await;
-        assert!(browser.page.has("code-form") && person_with(&app, contact).await.is_none(), "{}", browser.page.text());
+        assert!(
+            browser.page.has("code-form") && person_with(&app, contact).await.is_none(),
+            "{}",
+            browser.page.text()
+        );
     }
 }
 
@@ -156,7 +195,14 @@ async fn the_page_for_the_code_leads_another_browser_to_the_beginning() {
     other.get(&browser.page.at).await;
     assert_eq!(other.page.path(), "/register");
     let mut body = browser.filled("code-form", &[("code", &app.code_sent_to(PHONE))], "submit");
-    let token = other.page.html.form("register-form").unwrap().fields.into_iter().find(|one| one.name == "form-token");
+    let token = other
+        .page
+        .html
+        .form("register-form")
+        .unwrap()
+        .fields
+        .into_iter()
+        .find(|one| one.name == "form-token");
     body.iter_mut().find(|(name, _)| name == "form-token").unwrap().1 = token.unwrap().value;
     other.post("/register/confirm", &body).await;
     assert!(person_with(&app, PHONE).await.is_none(), "another browser spends the code");
@@ -175,7 +221,13 @@ async fn without_the_box_or_with_a_weak_password_nothing_is_sent_and_what_was_ty
         ("12", PASSWORD, "on", "phone-error"),
     ];
     for (phone, password, ticked, error) in cases {
-        browser.submit("register-form", &[("phone", phone), ("password", password), ("pd-consent", ticked)], "submit").await;
+        browser
+            .submit(
+                "register-form",
+                &[("phone", phone), ("password", password), ("pd-consent", ticked)],
+                "submit",
+            )
+            .await;
         assert_eq!(browser.page.status, 422);
         assert!(browser.page.has(error), "{error}: {:?}", browser.page.html.ids());
         let form = browser.page.html.form("register-form").unwrap();

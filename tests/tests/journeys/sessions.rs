@@ -6,7 +6,11 @@ use kabinet_tests::{Browser, TestApp, Tokens};
 /// The names of the buttons that end one session.
 fn buttons(browser: &Browser) -> Vec<String> {
     let form = browser.page.html.form("sessions-form").unwrap();
-    form.fields.into_iter().map(|field| field.name).filter(|name| name.starts_with("end-session-")).collect()
+    form.fields
+        .into_iter()
+        .map(|field| field.name)
+        .filter(|name| name.starts_with("end-session-"))
+        .collect()
 }
 
 #[tokio::test]
@@ -83,8 +87,18 @@ async fn a_session_of_another_person_cannot_be_ended() {
     victim.get("/account/sessions").await;
     let foreign = buttons(&victim).remove(0);
     attacker.get("/account/sessions").await;
-    let token = attacker.page.html.form("sessions-form").unwrap().fields.into_iter().find(|one| one.name == "form-token").unwrap();
-    attacker.post("/account/sessions", &[("form-token", token.value.as_str()), (&foreign, "1")]).await;
+    let token = attacker
+        .page
+        .html
+        .form("sessions-form")
+        .unwrap()
+        .fields
+        .into_iter()
+        .find(|one| one.name == "form-token")
+        .unwrap();
+    attacker
+        .post("/account/sessions", &[("form-token", token.value.as_str()), (&foreign, "1")])
+        .await;
     second.get("/account").await;
     assert_eq!(second.page.path(), "/account", "somebody else's session was ended");
 }

@@ -13,7 +13,15 @@ async fn every_spelling_of_a_phone_and_an_address_signs_its_holder_in() {
     let app = TestApp::start().await;
     app.user("+79161234567", PASSWORD).await;
     app.user("ivan@example.com", PASSWORD).await;
-    let spellings = ["+79161234567", "89161234567", "79161234567", "9161234567", "+7 (916) 123-45-67", "8 916 123 45 67", " 8-916-123-45-67 "];
+    let spellings = [
+        "+79161234567",
+        "89161234567",
+        "79161234567",
+        "9161234567",
+        "+7 (916) 123-45-67",
+        "8 916 123 45 67",
+        " 8-916-123-45-67 ",
+    ];
     for spelling in spellings {
         let mut browser = app.browser();
         attempt(&mut browser, "phone", spelling, PASSWORD).await;
@@ -34,9 +42,18 @@ async fn a_wrong_password_and_an_unknown_person_get_the_same_neutral_page() {
     for phone in ["+79161234567", "+79161234568"] {
         let mut browser = app.browser();
         assert_eq!(attempt(&mut browser, "phone", phone, "CANARY-неверный").await, 422);
-        assert!(browser.page.text().contains("Неверный телефон (email) или пароль"), "{}", browser.page.text());
+        assert!(
+            browser.page.text().contains("Неверный телефон (email) или пароль"),
+            "{}",
+            browser.page.text()
+        );
         let typed = browser.page.html.form("login-form").unwrap();
-        assert!(typed.fields.iter().any(|field| field.name == "phone" && field.value.ends_with(&phone[10..])));
+        assert!(
+            typed
+                .fields
+                .iter()
+                .any(|field| field.name == "phone" && field.value.ends_with(&phone[10..]))
+        );
         assert!(!browser.page.source().contains("CANARY-неверный"), "a password stands on a page");
         let names: Vec<String> = browser.page.hops.last().unwrap().headers.keys().map(ToString::to_string).collect();
         pages.push((browser.page.html.ids(), browser.page.text().replace(phone, "…"), names));
@@ -57,7 +74,11 @@ async fn after_ten_failures_even_the_right_password_waits_and_time_unlocks() {
     assert!((1..=30).contains(&wait), "{wait}");
     let mut elsewhere = app.browser();
     elsewhere.ip = [192, 0, 2, 77].into();
-    assert_eq!(attempt(&mut elsewhere, "phone", "+79161234567", PASSWORD).await, 429, "another network is no way round");
+    assert_eq!(
+        attempt(&mut elsewhere, "phone", "+79161234567", PASSWORD).await,
+        429,
+        "another network is no way round"
+    );
     app.clock.advance(wait);
     assert_eq!(attempt(&mut stranger, "phone", "+79161234567", PASSWORD).await, 200);
     assert_eq!(stranger.page.path(), "/account");
@@ -107,7 +128,11 @@ async fn a_device_known_to_one_account_is_a_stranger_to_another() {
     }
     assert_eq!(attempt(&mut attacker, "phone", "+79161234567", PASSWORD).await, 429);
     let mut stranger = app.browser();
-    assert_eq!(attempt(&mut stranger, "phone", "+79161234567", PASSWORD).await, 429, "counted as a stranger's failures");
+    assert_eq!(
+        attempt(&mut stranger, "phone", "+79161234567", PASSWORD).await,
+        429,
+        "counted as a stranger's failures"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -122,7 +147,9 @@ async fn parallel_guesses_get_no_more_tries_than_the_limit_and_the_permits() {
     first.get("/login").await;
     let body = first.filled("login-form", &[("phone", "+79161234567"), ("password", "CANARY-неверный")], "submit");
     let mut tries: Vec<Browser> = (0..60).map(|_| first.clone()).collect();
-    let statuses = futures_util::future::join_all(tries.iter_mut().map(|one| async { one.post("/login", &body).await.status })).await;
+    let statuses =
+        futures_util::future::join_all(tries.iter_mut().map(|one| async { one.post("/login", &body).await.status }))
+            .await;
     let tried = statuses.iter().filter(|status| **status == 422).count();
     assert!((10..=12).contains(&tried), "{tried} guesses were checked: {statuses:?}");
     assert!(statuses.iter().all(|status| matches!(status, 422 | 429)), "{statuses:?}");

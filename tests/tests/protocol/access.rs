@@ -44,11 +44,18 @@ async fn an_opaque_token_tells_nothing_and_works_the_same() {
     assert!(tokens.access.starts_with("kbn_at_") && !tokens.access.contains('.'));
     assert_eq!(world.rp.userinfo(&tokens.access).await.ok().json()["email"], "anna@example.ru");
     let facts = world.rp.introspect(&tokens.access).await;
-    assert_eq!((&facts["active"], &facts["scope"], &facts["client_id"]), (&json!(true), &json!("email openid"), &json!(world.rp.id)));
+    assert_eq!(
+        (&facts["active"], &facts["scope"], &facts["client_id"]),
+        (&json!(true), &json!("email openid"), &json!(world.rp.id))
+    );
     for place in [8, tokens.access.len() / 2, tokens.access.len() - 1] {
         let mut changed = tokens.access.clone().into_bytes();
         changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
-        world.rp.userinfo(&String::from_utf8(changed).unwrap()).await.refused(401, "invalid_token");
+        world
+            .rp
+            .userinfo(&String::from_utf8(changed).unwrap())
+            .await
+            .refused(401, "invalid_token");
     }
     world.app.clock.advance(600);
     world.rp.userinfo(&tokens.access).await.refused(401, "invalid_token");
@@ -83,7 +90,8 @@ async fn a_default_resource_stands_in_for_a_missing_one() {
 #[tokio::test]
 async fn a_resource_that_is_not_the_clients_is_invalid_target() {
     let mut world = World::of(Profile::Web, with_api).await;
-    for resource in ["https://evil.test/", "https://api.test/v1/", "https://API.test/v1", "x", "https://api.test/v1#x"] {
+    for resource in ["https://evil.test/", "https://api.test/v1/", "https://API.test/v1", "x", "https://api.test/v1#x"]
+    {
         let callback = world.rp.authorize(&mut world.browser, &world.rp.ask().with("resource", resource)).await;
         assert_eq!((callback.get("error"), callback.get("code")), ("invalid_target", ""), "{resource}");
     }
@@ -94,7 +102,10 @@ async fn a_resource_that_is_not_the_clients_is_invalid_target() {
     }
     Tokens::of(&world.rp.refresh(&first.refresh).await);
     let machine = machine(&world, with_api).await;
-    machine.token(&[CREDENTIALS, ("resource", "https://evil.test/")]).await.refused(400, "invalid_target");
+    machine
+        .token(&[CREDENTIALS, ("resource", "https://evil.test/")])
+        .await
+        .refused(400, "invalid_target");
 }
 
 #[tokio::test]
@@ -120,7 +131,18 @@ async fn what_is_no_token_is_inactive_and_nothing_more() {
     let mut world = World::new().await;
     let tokens = world.tokens("openid").await;
     let long = "x".repeat(30_000);
-    for bad in ["x", "a.b.c", "..", "kbn_at_", "kbn_at_x", "kbn_rt_x", "kbn_ac_x", &tokens.id, &format!("{}x", tokens.access), &long] {
+    for bad in [
+        "x",
+        "a.b.c",
+        "..",
+        "kbn_at_",
+        "kbn_at_x",
+        "kbn_rt_x",
+        "kbn_ac_x",
+        &tokens.id,
+        &format!("{}x", tokens.access),
+        &long,
+    ] {
         assert_eq!(world.rp.introspect(bad).await, json!({"active": false}), "{bad:.30}");
     }
     world.rp.post("/oauth2/introspect", &[]).await.refused(400, "invalid_request");
@@ -133,7 +155,10 @@ async fn a_client_that_acts_for_itself_gets_a_token_that_opens_no_userinfo() {
     let tokens = Tokens::of(&machine.token(&[CREDENTIALS]).await);
     let claims = jwt::parts(&tokens.access).1;
     assert_eq!(claims["sub"], format!("client:{}", machine.id), "cannot look like a person");
-    assert_eq!((tokens.json["scope"].as_str(), tokens.refresh.as_str(), tokens.id.as_str()), (Some("api"), "", ""));
+    assert_eq!(
+        (tokens.json["scope"].as_str(), tokens.refresh.as_str(), tokens.id.as_str()),
+        (Some("api"), "", "")
+    );
     let answer = machine.userinfo(&tokens.access).await;
     answer.refused(403, "insufficient_scope");
     for scope in ["openid", "api openid", "offline_access", "profile", "unheard-of", "api \"x\""] {
@@ -145,13 +170,19 @@ async fn a_client_that_acts_for_itself_gets_a_token_that_opens_no_userinfo() {
 async fn the_admin_scope_is_for_clients_with_a_role_and_stands_alone() {
     let mut world = World::new().await;
     let plain = machine(&world, |m| m.scope = "api".to_owned().try_into().unwrap()).await;
-    plain.token(&[CREDENTIALS, ("scope", "kabinet:admin")]).await.refused(400, "invalid_scope");
+    plain
+        .token(&[CREDENTIALS, ("scope", "kabinet:admin")])
+        .await
+        .refused(400, "invalid_scope");
     let admin = machine(&world, |m| {
         m.admin_role = Some(Role::Owner);
         m.scope = "api".to_owned().try_into().unwrap();
     })
     .await;
-    admin.token(&[CREDENTIALS, ("scope", "kabinet:admin api")]).await.refused(400, "invalid_scope");
+    admin
+        .token(&[CREDENTIALS, ("scope", "kabinet:admin api")])
+        .await
+        .refused(400, "invalid_scope");
     let tokens = Tokens::of(&admin.token(&[CREDENTIALS, ("scope", "kabinet:admin")]).await);
     assert_eq!(jwt::parts(&tokens.access).1["aud"], json!(["https://id.test/api/admin/v1"]));
     admin.userinfo(&tokens.access).await.refused(403, "insufficient_scope");
@@ -165,7 +196,10 @@ async fn the_admin_scope_is_for_clients_with_a_role_and_stands_alone() {
 async fn a_token_in_the_query_is_refused() {
     let mut world = World::new().await;
     let tokens = world.tokens("openid").await;
-    for path in [format!("/oauth2/userinfo?access_token={}", tokens.access), format!("/oauth2/userinfo?token={}", tokens.access)] {
+    for path in [
+        format!("/oauth2/userinfo?access_token={}", tokens.access),
+        format!("/oauth2/userinfo?token={}", tokens.access),
+    ] {
         for method in [Method::GET, Method::POST] {
             let answer = world.app.call(method, &path, &[], "").await;
             assert!(matches!(answer.code(), 400 | 401) && !answer.body.contains("sub"), "{}", answer.body);
@@ -179,9 +213,18 @@ async fn a_request_without_a_good_bearer_gets_a_challenge() {
     let tokens = world.tokens("openid").await;
     let nothing = world.app.get("/oauth2/userinfo").await;
     assert_eq!((nothing.code(), nothing.header("www-authenticate")), (401, "Bearer realm=\"kabinet\""));
-    for header in [format!("Basic {}", tokens.access), tokens.access.clone(), "Bearer".to_owned(), "Bearer ".to_owned(), format!("DPoP {}", tokens.access)] {
+    for header in [
+        format!("Basic {}", tokens.access),
+        tokens.access.clone(),
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        format!("DPoP {}", tokens.access),
+    ] {
         let answer = world.app.call(Method::GET, "/oauth2/userinfo", &[("authorization", &header)], "").await;
-        assert!(answer.code() == 401 && answer.header("www-authenticate").starts_with("Bearer"), "{header:.12}");
+        assert!(
+            answer.code() == 401 && answer.header("www-authenticate").starts_with("Bearer"),
+            "{header:.12}"
+        );
     }
     for bad in ["x", &tokens.refresh, &tokens.id, &format!("{}.", tokens.access), &tokens.access.to_lowercase()] {
         let answer = world.rp.userinfo(bad).await;
@@ -189,7 +232,11 @@ async fn a_request_without_a_good_bearer_gets_a_challenge() {
         assert!(answer.header("www-authenticate").contains("error=\"invalid_token\""));
     }
     let case = format!("bEaReR {}", tokens.access);
-    world.app.call(Method::GET, "/oauth2/userinfo", &[("authorization", &case)], "").await.ok();
+    world
+        .app
+        .call(Method::GET, "/oauth2/userinfo", &[("authorization", &case)], "")
+        .await
+        .ok();
 }
 
 #[tokio::test]
@@ -236,7 +283,11 @@ async fn revoking_what_is_unknown_or_somebody_elses_changes_nothing_and_says_the
     Tokens::of(&world.rp.refresh(&tokens.refresh).await);
     other.post("/oauth2/revoke", &[]).await.refused(400, "invalid_request");
     // A wrong hint about the type is no reason to look elsewhere (RFC 7009 §2.1).
-    world.rp.post("/oauth2/revoke", &[("token", &tokens.access), ("token_type_hint", "refresh_token")]).await.ok();
+    world
+        .rp
+        .post("/oauth2/revoke", &[("token", &tokens.access), ("token_type_hint", "refresh_token")])
+        .await
+        .ok();
     world.rp.userinfo(&tokens.access).await.refused(401, "invalid_token");
 }
 

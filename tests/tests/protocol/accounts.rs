@@ -6,7 +6,11 @@ use kabinet_tests::{Browser, Callback, Person, Tokens, jwt};
 use crate::world::World;
 
 fn binding(browser: &Browser) -> String {
-    browser.jar.get("__Host-kabinet-browser").map(|kept| kept.value.clone()).unwrap_or_default()
+    browser
+        .jar
+        .get("__Host-kabinet-browser")
+        .map(|kept| kept.value.clone())
+        .unwrap_or_default()
 }
 
 /// A world whose browser holds a second account, signed in last.
@@ -65,7 +69,11 @@ async fn the_account_that_a_client_last_got_here_is_taken_again_and_each_client_
     let ask = other.ask();
     std::mem::swap(&mut world.rp, &mut other.clone());
     let callback = world.rp.authorize(&mut world.browser, &ask.with("prompt", "none")).await;
-    assert_eq!(callback.get("error"), "account_selection_required", "what one client got says nothing to another");
+    assert_eq!(
+        callback.get("error"),
+        "account_selection_required",
+        "what one client got says nothing to another"
+    );
 }
 
 async fn choose(browser: &mut Browser, id: &str) {
@@ -112,7 +120,11 @@ async fn a_hint_ends_the_session_of_its_account_and_leaves_the_other() {
     let tokens = Tokens::of(&world.rp.redeem(Callback::of(&world.browser.page).code(), &ask).await);
     let ended = jwt::parts(&tokens.id).1["sub"].clone();
     world.browser.get(&format!("/oauth2/logout?id_token_hint={}", tokens.id)).await;
-    let left = if ended == second.id.as_str() { world.person.id.clone() } else { second.id };
+    let left = if ended == second.id.as_str() {
+        world.person.id.clone()
+    } else {
+        second.id
+    };
     let ask = world.rp.ask();
     assert_eq!(silent(&mut world, ask).await, left.as_str());
 }

@@ -11,7 +11,11 @@ async fn refused(world: &mut World, ask: &Ask, error: &str) {
     let got = (callback.get("error"), callback.get("state"), callback.get("iss"), callback.get("code"));
     assert_eq!(got, (error, ask.get("state"), "https://id.test", ""), "{:?}", ask.params);
     let known = ["error", "error_description", "state", "iss"];
-    assert!(callback.params.iter().all(|(name, _)| known.contains(&name.as_str())), "{:?}", callback.params);
+    assert!(
+        callback.params.iter().all(|(name, _)| known.contains(&name.as_str())),
+        "{:?}",
+        callback.params
+    );
 }
 
 #[tokio::test]
@@ -38,8 +42,15 @@ async fn plain_and_malformed_challenges_are_refused() {
     let mut world = World::new().await;
     let good = world.rp.ask().get("code_challenge").to_owned();
     for (challenge, method) in [
-        (good.as_str(), "plain"), (&good, "s256"), (&good, "S512"), (&good, "S256 "), (&good[..42], "S256"), (&"a".repeat(129), "S256"),
-        (&good.replace(&good[..1], "+"), "S256"), (&format!("{}=", &good[..42]), "S256"), (&good.replace(&good[..1], "я"), "S256"),
+        (good.as_str(), "plain"),
+        (&good, "s256"),
+        (&good, "S512"),
+        (&good, "S256 "),
+        (&good[..42], "S256"),
+        (&"a".repeat(129), "S256"),
+        (&good.replace(&good[..1], "+"), "S256"),
+        (&format!("{}=", &good[..42]), "S256"),
+        (&good.replace(&good[..1], "я"), "S256"),
     ] {
         let ask = world.rp.ask().with("code_challenge", challenge).with("code_challenge_method", method);
         refused(&mut world, &ask, "invalid_request").await;
@@ -54,7 +65,18 @@ async fn plain_and_malformed_challenges_are_refused() {
 #[tokio::test]
 async fn nothing_but_code_is_a_response_type() {
     let mut world = World::new().await;
-    for response_type in ["token", "id_token", "id_token token", "code token", "code id_token", "code id_token token", "none", "CODE", "code code", "x"] {
+    for response_type in [
+        "token",
+        "id_token",
+        "id_token token",
+        "code token",
+        "code id_token",
+        "code id_token token",
+        "none",
+        "CODE",
+        "code code",
+        "x",
+    ] {
         let ask = world.rp.ask().with("response_type", response_type);
         refused(&mut world, &ask, "unsupported_response_type").await;
     }
@@ -63,7 +85,12 @@ async fn nothing_but_code_is_a_response_type() {
 #[tokio::test]
 async fn a_client_whose_row_was_edited_gets_no_token_from_the_front_channel() {
     let mut world = World::new().await;
-    world.app.change_client(&world.rp.id, |client| client.metadata.response_types = vec!["token".to_owned(), "code token".to_owned()]).await;
+    world
+        .app
+        .change_client(&world.rp.id, |client| {
+            client.metadata.response_types = vec!["token".to_owned(), "code token".to_owned()]
+        })
+        .await;
     for response_type in ["token", "code token"] {
         let ask = world.rp.ask().with("response_type", response_type);
         refused(&mut world, &ask, "unsupported_response_type").await;
@@ -74,7 +101,9 @@ async fn a_client_whose_row_was_edited_gets_no_token_from_the_front_channel() {
 async fn what_is_not_supported_is_refused_and_never_ignored() {
     let mut world = World::new().await;
     for (name, error) in [
-        ("request", "request_not_supported"), ("request_uri", "request_uri_not_supported"), ("registration", "registration_not_supported"),
+        ("request", "request_not_supported"),
+        ("request_uri", "request_uri_not_supported"),
+        ("registration", "registration_not_supported"),
     ] {
         let ask = world.rp.ask().with(name, "https://rp.test/x");
         refused(&mut world, &ask, error).await;
@@ -154,7 +183,10 @@ async fn every_response_names_the_issuer_in_every_mode() {
         for prompt in ["", "none consent"] {
             let ask = world.rp.ask().with("response_mode", mode).with("prompt", prompt);
             let callback = world.rp.come_back(&world.app, &mut world.browser, &world.person, &ask).await;
-            assert_eq!((callback.mode, callback.get("iss"), callback.get("state")), (mode, "https://id.test", ask.get("state")));
+            assert_eq!(
+                (callback.mode, callback.get("iss"), callback.get("state")),
+                (mode, "https://id.test", ask.get("state"))
+            );
             assert_eq!(callback.get("error").is_empty(), prompt.is_empty());
         }
     }
@@ -165,7 +197,10 @@ async fn every_response_names_the_issuer_in_every_mode() {
 #[tokio::test]
 async fn a_client_without_the_code_grant_may_not_ask() {
     let mut world = World::new().await;
-    world.app.change_client(&world.rp.id, |client| client.metadata.grant_types = vec![GrantType::ClientCredentials]).await;
+    world
+        .app
+        .change_client(&world.rp.id, |client| client.metadata.grant_types = vec![GrantType::ClientCredentials])
+        .await;
     let ask = world.rp.ask();
     refused(&mut world, &ask, "unauthorized_client").await;
 }
@@ -177,9 +212,15 @@ async fn a_person_who_says_no_sends_access_denied() {
     world.browser.get(&ask.url()).await;
     world.browser.submit("consent-form", &[], "deny").await;
     let callback = Callback::of(&world.browser.page);
-    assert_eq!((callback.get("error"), callback.get("state"), callback.get("code")), ("access_denied", ask.get("state"), ""));
+    assert_eq!(
+        (callback.get("error"), callback.get("state"), callback.get("code")),
+        ("access_denied", ask.get("state"), "")
+    );
     // Nothing was remembered.
-    let silent = world.rp.authorize(&mut world.browser, &world.rp.ask_for("openid profile").with("prompt", "none")).await;
+    let silent = world
+        .rp
+        .authorize(&mut world.browser, &world.rp.ask_for("openid profile").with("prompt", "none"))
+        .await;
     assert_eq!(silent.get("error"), "consent_required");
 }
 

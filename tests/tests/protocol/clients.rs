@@ -11,7 +11,11 @@ const BACK: [&str; 3] = ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"
 
 fn body(path: &str) -> String {
     let grant = [("grant_type", "refresh_token"), ("refresh_token", "x")];
-    if path == BACK[0] { form_body(&grant) } else { form_body(&[("token", "x")]) }
+    if path == BACK[0] {
+        form_body(&grant)
+    } else {
+        form_body(&[("token", "x")])
+    }
 }
 
 #[tokio::test]
@@ -19,13 +23,27 @@ async fn a_wrong_client_is_invalid_client_with_a_challenge_only_if_it_used_the_h
     let world = World::new().await;
     let (id, secret) = (world.rp.id.to_string(), world.rp.secret.clone().unwrap());
     for path in BACK {
-        for header in [basic(&id, "wrong"), basic("nobody", &secret), basic(&id, ""), basic("", ""), "Basic !!!".to_owned(), "Basic".to_owned(), format!("Bearer {secret}")] {
+        for header in [
+            basic(&id, "wrong"),
+            basic("nobody", &secret),
+            basic(&id, ""),
+            basic("", ""),
+            "Basic !!!".to_owned(),
+            "Basic".to_owned(),
+            format!("Bearer {secret}"),
+        ] {
             let answer = world.app.call(Method::POST, path, &[FORM, ("authorization", &header)], &body(path)).await;
             answer.refused(401, "invalid_client");
             assert!(answer.header("www-authenticate").starts_with("Basic realm="), "{header}");
         }
         let wrong = form_body(&[("client_id", id.as_str()), ("client_secret", "wrong")]);
-        for claimed in [wrong, format!("client_id={id}"), "client_id=nobody".to_owned(), String::new(), format!("client_secret={secret}")] {
+        for claimed in [
+            wrong,
+            format!("client_id={id}"),
+            "client_id=nobody".to_owned(),
+            String::new(),
+            format!("client_secret={secret}"),
+        ] {
             let answer = world.app.call(Method::POST, path, &[FORM], &format!("{}&{claimed}", body(path))).await;
             answer.refused(401, "invalid_client");
         }
@@ -38,10 +56,22 @@ async fn two_ways_to_authenticate_in_one_request_are_refused() {
     let (id, secret) = (world.rp.id.to_string(), world.rp.secret.clone().unwrap());
     let header = basic(&id, &secret);
     for path in BACK {
-        let both = format!("{}&{}", body(path), form_body(&[("client_id", id.as_str()), ("client_secret", secret.as_str())]));
-        world.app.call(Method::POST, path, &[FORM, ("authorization", &header)], &both).await.refused(400, "invalid_request");
+        let both = format!(
+            "{}&{}",
+            body(path),
+            form_body(&[("client_id", id.as_str()), ("client_secret", secret.as_str())])
+        );
+        world
+            .app
+            .call(Method::POST, path, &[FORM, ("authorization", &header)], &both)
+            .await
+            .refused(400, "invalid_request");
         let other = format!("{}&client_id=somebody-else", body(path));
-        world.app.call(Method::POST, path, &[FORM, ("authorization", &header)], &other).await.refused(400, "invalid_request");
+        world
+            .app
+            .call(Method::POST, path, &[FORM, ("authorization", &header)], &other)
+            .await
+            .refused(400, "invalid_request");
     }
 }
 
@@ -49,10 +79,17 @@ async fn two_ways_to_authenticate_in_one_request_are_refused() {
 async fn a_secret_may_come_either_way_with_its_characters_encoded() {
     let world = World::new().await;
     let header = basic(world.rp.id.as_str(), world.rp.secret.as_deref().unwrap());
-    let answer = world.app.call(Method::POST, "/oauth2/introspect", &[FORM, ("authorization", &header)], "token=x").await;
+    let answer = world
+        .app
+        .call(Method::POST, "/oauth2/introspect", &[FORM, ("authorization", &header)], "token=x")
+        .await;
     assert_eq!(answer.ok().json()["active"], false);
     let lower = header.replacen("Basic", "basic", 1);
-    world.app.call(Method::POST, "/oauth2/introspect", &[FORM, ("authorization", &lower)], "token=x").await.ok();
+    world
+        .app
+        .call(Method::POST, "/oauth2/introspect", &[FORM, ("authorization", &lower)], "token=x")
+        .await
+        .ok();
 }
 
 #[tokio::test]
@@ -61,11 +98,18 @@ async fn a_public_client_names_itself_or_sends_basic_with_an_empty_secret() {
     let tokens = world.tokens("openid").await;
     let form = form_body(&[("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)]);
     let header = basic(world.rp.id.as_str(), "");
-    let answer = world.app.call(Method::POST, "/oauth2/token", &[FORM, ("authorization", &header)], &form).await;
+    let answer = world
+        .app
+        .call(Method::POST, "/oauth2/token", &[FORM, ("authorization", &header)], &form)
+        .await;
     Tokens::of(&answer);
     for secret in ["x", "null"] {
         let header = basic(world.rp.id.as_str(), secret);
-        world.app.call(Method::POST, "/oauth2/token", &[FORM, ("authorization", &header)], &form).await.refused(401, "invalid_client");
+        world
+            .app
+            .call(Method::POST, "/oauth2/token", &[FORM, ("authorization", &header)], &form)
+            .await
+            .refused(401, "invalid_client");
     }
 }
 
@@ -73,7 +117,11 @@ async fn a_public_client_names_itself_or_sends_basic_with_an_empty_secret() {
 async fn a_public_client_cannot_introspect() {
     let mut world = World::of(Profile::Spa, |_| ()).await;
     let tokens = world.tokens("openid").await;
-    world.rp.post("/oauth2/introspect", &[("token", &tokens.access)]).await.refused(401, "invalid_client");
+    world
+        .rp
+        .post("/oauth2/introspect", &[("token", &tokens.access)])
+        .await
+        .refused(401, "invalid_client");
 }
 
 #[tokio::test]
@@ -101,24 +149,48 @@ async fn a_body_of_another_type_is_refused() {
     let world = World::new().await;
     let header = basic(world.rp.id.as_str(), world.rp.secret.as_deref().unwrap());
     for path in BACK {
-        for content_type in ["application/json", "text/plain", "multipart/form-data; boundary=x", "", "application/x-www-form-urlencodedx"] {
+        for content_type in [
+            "application/json",
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "",
+            "application/x-www-form-urlencodedx",
+        ] {
             let headers = [("authorization", header.as_str()), ("content-type", content_type)];
-            let answer = world.app.call(Method::POST, path, &headers, r#"{"grant_type":"client_credentials"}"#).await;
+            let answer = world
+                .app
+                .call(Method::POST, path, &headers, r#"{"grant_type":"client_credentials"}"#)
+                .await;
             assert!(matches!(answer.code(), 400 | 415), "{path} {content_type}: {}", answer.code());
             assert_eq!(answer.error(), "invalid_request");
             assert!(answer.header("cache-control").contains("no-store"));
         }
         let answer = world.app.call(Method::POST, path, &[("authorization", &header)], &body(path)).await;
         assert_eq!(answer.error(), "invalid_request", "no content type at all");
-        let charset = [("authorization", header.as_str()), ("content-type", "Application/X-WWW-Form-Urlencoded; charset=UTF-8")];
-        assert!(matches!(world.app.call(Method::POST, path, &charset, &body(path)).await.error().as_str(), "" | "invalid_grant"));
+        let charset = [
+            ("authorization", header.as_str()),
+            ("content-type", "Application/X-WWW-Form-Urlencoded; charset=UTF-8"),
+        ];
+        assert!(matches!(
+            world.app.call(Method::POST, path, &charset, &body(path)).await.error().as_str(),
+            "" | "invalid_grant"
+        ));
     }
 }
 
 #[tokio::test]
 async fn a_body_beyond_64_kilobytes_is_413_and_one_below_is_read() {
     let world = World::new().await;
-    let pages = ["/oauth2/authorize", "/oauth2/logout", "/oauth2/userinfo", "/login", "/register", "/consent", "/choose", "/logout"];
+    let pages = [
+        "/oauth2/authorize",
+        "/oauth2/logout",
+        "/oauth2/userinfo",
+        "/login",
+        "/register",
+        "/consent",
+        "/choose",
+        "/logout",
+    ];
     for path in BACK.iter().chain(&pages) {
         let answer = world.app.post(path, &[("token", "x".repeat(64 * 1024))]).await;
         assert_eq!(answer.code(), 413, "{path}");
@@ -127,7 +199,11 @@ async fn a_body_beyond_64_kilobytes_is_413_and_one_below_is_read() {
         let answer = world.app.post(path, &[("token", "x".repeat(64 * 1024))]).await;
         assert_eq!(answer.error(), "invalid_request");
         assert!(answer.header("cache-control").contains("no-store"));
-        world.app.post(path, &[("grant_type", "x"), ("token", &"x".repeat(60 * 1024))]).await.refused(401, "invalid_client");
+        world
+            .app
+            .post(path, &[("grant_type", "x"), ("token", &"x".repeat(60 * 1024))])
+            .await
+            .refused(401, "invalid_client");
     }
 }
 
@@ -136,7 +212,10 @@ async fn other_methods_are_not_allowed() {
     let world = World::new().await;
     for path in BACK {
         for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH, Method::HEAD] {
-            let answer = world.app.call(method.clone(), &format!("{path}?grant_type=refresh_token&token=x"), &[], "").await;
+            let answer = world
+                .app
+                .call(method.clone(), &format!("{path}?grant_type=refresh_token&token=x"), &[], "")
+                .await;
             assert_eq!(answer.code(), 405, "{method} {path}");
         }
     }
@@ -148,10 +227,22 @@ async fn parameters_of_a_token_request_in_the_query_count_for_nothing() {
     let world = World::new().await;
     let machine = world.app.client(Profile::Machine, |_| ()).await;
     let header = basic(machine.id.as_str(), machine.secret.as_deref().unwrap());
-    let answer = world.app.call(Method::POST, "/oauth2/token?grant_type=client_credentials", &[FORM, ("authorization", &header)], "").await;
+    let answer = world
+        .app
+        .call(
+            Method::POST,
+            "/oauth2/token?grant_type=client_credentials",
+            &[FORM, ("authorization", &header)],
+            "",
+        )
+        .await;
     answer.refused(400, "invalid_request");
-    let secret = form_body(&[("client_id", machine.id.as_str()), ("client_secret", machine.secret.as_deref().unwrap())]);
-    let answer = world.app.call(Method::POST, &format!("/oauth2/token?{secret}"), &[FORM], "grant_type=client_credentials").await;
+    let secret =
+        form_body(&[("client_id", machine.id.as_str()), ("client_secret", machine.secret.as_deref().unwrap())]);
+    let answer = world
+        .app
+        .call(Method::POST, &format!("/oauth2/token?{secret}"), &[FORM], "grant_type=client_credentials")
+        .await;
     answer.refused(401, "invalid_client");
 }
 
@@ -160,7 +251,10 @@ async fn a_rotated_secret_is_good_until_its_end_and_no_longer() {
     let world = World::new().await;
     let now = world.app.clock.clone();
     let end = kabinet_core::time::Timestamp(world.app.now() + 100);
-    world.app.change_client(&world.rp.id, |client| client.secrets[0].expires_at = Some(end)).await;
+    world
+        .app
+        .change_client(&world.rp.id, |client| client.secrets[0].expires_at = Some(end))
+        .await;
     now.advance(99);
     world.rp.refresh("x").await.refused(400, "invalid_grant");
     now.advance(1);

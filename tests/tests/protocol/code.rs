@@ -15,7 +15,9 @@ async fn redeem_with(world: &World, code: &str, ask: &Ask, verifier: Option<&str
 async fn challenge_and_verifier_go_together_or_not_at_all() {
     let mut world = World::new().await;
     let stray = world.rp.random();
-    for (challenge, verifier, good) in [(true, true, true), (true, false, false), (false, true, false), (false, false, true)] {
+    for (challenge, verifier, good) in
+        [(true, true, true), (true, false, false), (false, true, false), (false, false, true)]
+    {
         let ask = if challenge { world.rp.ask() } else { world.rp.ask().without_pkce() };
         let code = world.code(&ask).await;
         let own = ask.verifier.clone().unwrap_or_else(|| stray.clone());
@@ -36,8 +38,17 @@ async fn a_wrong_verifier_is_refused_and_does_not_spend_the_code() {
     let good = ask.verifier.clone().unwrap();
     let challenge = ask.get("code_challenge").to_owned();
     for bad in [
-        &good[..42], &"a".repeat(129), &good.to_lowercase(), &format!("{good}="), &format!("{}я", &good[..42]), &format!("{} ", &good[..42]),
-        &challenge, &world.rp.random(), &good.replace(&good[..1], "+"), &"a".repeat(128), &"~".repeat(43),
+        &good[..42],
+        &"a".repeat(129),
+        &good.to_lowercase(),
+        &format!("{good}="),
+        &format!("{}я", &good[..42]),
+        &format!("{} ", &good[..42]),
+        &challenge,
+        &world.rp.random(),
+        &good.replace(&good[..1], "+"),
+        &"a".repeat(128),
+        &"~".repeat(43),
     ] {
         redeem_with(&world, &code, &ask, Some(bad)).await.refused(400, "invalid_grant");
     }
@@ -52,7 +63,10 @@ async fn verifiers_of_43_to_128_characters_are_good() {
     for (length, good) in [(42, false), (43, true), (128, true), (129, false)] {
         let verifier = "a-._~Z9".repeat(19)[..length].to_owned();
         let challenge = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(&verifier));
-        let ask = Ask { verifier: Some(verifier), ..world.rp.ask().with("code_challenge", &challenge) };
+        let ask = Ask {
+            verifier: Some(verifier),
+            ..world.rp.ask().with("code_challenge", &challenge)
+        };
         let code = world.code(&ask).await;
         assert_eq!(world.rp.redeem(&code, &ask).await.code() == 200, good, "{length}");
     }
@@ -90,10 +104,24 @@ async fn a_code_is_bound_to_its_redirect_uri() {
     let mut world = World::of(Profile::Web, |m| m.redirect_uris.push("https://rp.test/second".to_owned())).await;
     let ask = world.rp.ask();
     let code = world.code(&ask).await;
-    for bad in ["https://rp.test/second", "https://rp.test/cb/", "https://RP.test/cb", "https://rp.test:443/cb", "https://evil.test/"] {
-        world.rp.redeem(&code, &ask.clone().with("redirect_uri", bad)).await.refused(400, "invalid_grant");
+    for bad in [
+        "https://rp.test/second",
+        "https://rp.test/cb/",
+        "https://RP.test/cb",
+        "https://rp.test:443/cb",
+        "https://evil.test/",
+    ] {
+        world
+            .rp
+            .redeem(&code, &ask.clone().with("redirect_uri", bad))
+            .await
+            .refused(400, "invalid_grant");
     }
-    world.rp.redeem(&code, &ask.clone().without("redirect_uri")).await.refused(400, "invalid_request");
+    world
+        .rp
+        .redeem(&code, &ask.clone().without("redirect_uri"))
+        .await
+        .refused(400, "invalid_request");
     Tokens::of(&world.rp.redeem(&code, &ask).await);
 }
 
@@ -119,7 +147,17 @@ async fn what_is_no_code_is_refused() {
     let ask = world.rp.ask();
     let code = world.code(&ask).await;
     let (flipped, long) = (format!("{}x", &code[..code.len() - 1]), "x".repeat(10_000));
-    for bad in ["x", "kbn_ac_", &tokens.refresh, &tokens.access, &tokens.id, &flipped, &format!("{code} "), &long, "' OR '1'='1"] {
+    for bad in [
+        "x",
+        "kbn_ac_",
+        &tokens.refresh,
+        &tokens.access,
+        &tokens.id,
+        &flipped,
+        &format!("{code} "),
+        &long,
+        "' OR '1'='1",
+    ] {
         world.rp.redeem(bad, &ask).await.refused(400, "invalid_grant");
     }
     world.rp.redeem("", &ask).await.refused(400, "invalid_request");
@@ -130,7 +168,14 @@ async fn what_is_no_code_is_refused() {
 async fn grants_that_are_not_offered_are_refused() {
     let world = World::new().await;
     let facts = world.app.get("/.well-known/openid-configuration").await.json();
-    for grant in ["password", "implicit", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", "x", "AUTHORIZATION_CODE"] {
+    for grant in [
+        "password",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "x",
+        "AUTHORIZATION_CODE",
+    ] {
         let form = [("grant_type", grant), ("username", "anna@example.ru"), ("password", "CANARY-x")];
         world.rp.token(&form).await.refused(400, "unsupported_grant_type");
         assert!(!facts["grant_types_supported"].as_array().unwrap().contains(&grant.into()));
@@ -141,10 +186,20 @@ async fn grants_that_are_not_offered_are_refused() {
 #[tokio::test]
 async fn a_client_uses_only_the_grants_it_is_registered_for() {
     let world = World::new().await;
-    world.rp.token(&[("grant_type", "client_credentials")]).await.refused(400, "unauthorized_client");
+    world
+        .rp
+        .token(&[("grant_type", "client_credentials")])
+        .await
+        .refused(400, "unauthorized_client");
     let machine = world.app.client(Profile::Machine, |_| ()).await;
-    machine.token(&[("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", "x")]).await.refused(400, "unauthorized_client");
-    machine.token(&[("grant_type", "refresh_token"), ("refresh_token", "x")]).await.refused(400, "unauthorized_client");
+    machine
+        .token(&[("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", "x")])
+        .await
+        .refused(400, "unauthorized_client");
+    machine
+        .token(&[("grant_type", "refresh_token"), ("refresh_token", "x")])
+        .await
+        .refused(400, "unauthorized_client");
 }
 
 #[tokio::test]

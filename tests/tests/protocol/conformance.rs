@@ -58,10 +58,13 @@ async fn c_oidcc_server() {
         let info = world.rp.userinfo(&tokens.access).await.ok().json();
         assert_eq!(info, json!({"sub": world.person.id}));
         // The suite runs everything with two clients.
-        world.rp = world.app.client(Profile::Web, |m| {
-            third_party(m);
-            m.redirect_uris = vec!["https://second.test/cb?dummy1=lorem".to_owned()];
-        }).await;
+        world.rp = world
+            .app
+            .client(Profile::Web, |m| {
+                third_party(m);
+                m.redirect_uris = vec!["https://second.test/cb?dummy1=lorem".to_owned()];
+            })
+            .await;
     }
 }
 
@@ -107,13 +110,19 @@ async fn c_oidcc_idtoken_rs256() {
 #[tokio::test]
 async fn c_oidcc_idtoken_unsigned() {
     // Refused at registration: there is no such algorithm in the metadata, and nothing else announces it.
-    let mut metadata = serde_json::to_value(kabinet_core::client::ClientMetadata::of_profile(Profile::Machine, "x")).unwrap();
+    let mut metadata =
+        serde_json::to_value(kabinet_core::client::ClientMetadata::of_profile(Profile::Machine, "x")).unwrap();
     metadata["id_token_signed_response_alg"] = "none".into();
     assert!(serde_json::from_value::<kabinet_core::client::ClientMetadata>(metadata).is_err());
     let app = TestApp::start().await;
     assert!(!app.get("/.well-known/openid-configuration").await.body.contains("\"none\",\"RS256\""));
     let facts = app.get("/.well-known/openid-configuration").await.json();
-    assert!(!facts["id_token_signing_alg_values_supported"].as_array().unwrap().contains(&json!("none")));
+    assert!(
+        !facts["id_token_signing_alg_values_supported"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("none"))
+    );
 }
 
 #[tokio::test]
@@ -130,7 +139,11 @@ async fn c_oidcc_userinfo_post_header() {
     let mut world = World::new().await;
     let tokens = world.tokens("openid").await;
     let bearer = format!("Bearer {}", tokens.access);
-    let answer = world.app.call(http::Method::POST, "/oauth2/userinfo", &[("authorization", &bearer)], "").await.ok();
+    let answer = world
+        .app
+        .call(http::Method::POST, "/oauth2/userinfo", &[("authorization", &bearer)], "")
+        .await
+        .ok();
     assert_eq!(answer.json()["sub"], world.person.id.as_str());
 }
 
@@ -194,15 +207,24 @@ async fn c_oidcc_scope_phone() {
     let world = World::new().await;
     let person = world.app.user("+79161234567", PASSWORD).await;
     let mut browser = world.app.browser();
-    let tokens = world.rp.sign_in_with(&world.app, &mut browser, &person, &world.rp.ask_for("openid phone")).await;
+    let tokens = world
+        .rp
+        .sign_in_with(&world.app, &mut browser, &person, &world.rp.ask_for("openid phone"))
+        .await;
     let claims = world.rp.userinfo(&tokens.access).await.ok().json();
-    assert_eq!((&claims["phone_number"], &claims["phone_number_verified"]), (&json!("+79161234567"), &json!(true)));
+    assert_eq!(
+        (&claims["phone_number"], &claims["phone_number_verified"]),
+        (&json!("+79161234567"), &json!(true))
+    );
 }
 
 #[tokio::test]
 async fn c_oidcc_scope_all() {
     let claims = claims_of("openid profile email phone address").await;
-    assert!(["sub", "name", "email", "address"].iter().all(|claim| claims.get(claim).is_some()), "{claims}");
+    assert!(
+        ["sub", "name", "email", "address"].iter().all(|claim| claims.get(claim).is_some()),
+        "{claims}"
+    );
 }
 
 #[tokio::test]
@@ -227,7 +249,11 @@ async fn c_oidcc_display_popup() {
     let mut world = World::signed_out(Profile::Web, |_| ()).await;
     world.browser.get(&world.rp.ask().with("display", "popup").url()).await;
     assert!(world.browser.page.has("login-form"));
-    assert_eq!(world.browser.page.answer.as_ref().unwrap().header("cross-origin-opener-policy"), "", "a popup keeps its opener");
+    assert_eq!(
+        world.browser.page.answer.as_ref().unwrap().header("cross-origin-opener-policy"),
+        "",
+        "a popup keeps its opener"
+    );
 }
 
 #[tokio::test]
@@ -249,8 +275,14 @@ async fn c_oidcc_prompt_login() {
 async fn c_oidcc_prompt_none_not_logged_in() {
     let mut world = World::signed_out(Profile::Web, |_| ()).await;
     let state = "s".repeat(128);
-    let callback = world.rp.authorize(&mut world.browser, &world.rp.ask().with("prompt", "none").with("state", &state)).await;
-    assert_eq!((callback.get("error"), callback.get("state"), callback.get("code")), ("login_required", state.as_str(), ""));
+    let callback = world
+        .rp
+        .authorize(&mut world.browser, &world.rp.ask().with("prompt", "none").with("state", &state))
+        .await;
+    assert_eq!(
+        (callback.get("error"), callback.get("state"), callback.get("code")),
+        ("login_required", state.as_str(), "")
+    );
     assert_eq!(callback.get("iss"), "https://id.test");
 }
 
@@ -263,7 +295,10 @@ async fn c_oidcc_prompt_none_logged_in() {
     let code = world.code(&ask).await;
     let second = Tokens::of(&world.rp.redeem(&code, &ask).await);
     let of = |tokens: &Tokens, claim: &str| jwt::parts(&tokens.id).1[claim].clone();
-    assert_eq!((of(&first, "sub"), of(&first, "auth_time")), (of(&second, "sub"), of(&second, "auth_time")));
+    assert_eq!(
+        (of(&first, "sub"), of(&first, "auth_time")),
+        (of(&second, "sub"), of(&second, "auth_time"))
+    );
 }
 
 #[tokio::test]
@@ -359,9 +394,14 @@ async fn c_oidcc_codereuse_30seconds() {
 #[tokio::test]
 async fn c_oidcc_ensure_registered_redirect_uri() {
     let mut world = World::new().await;
-    world.browser.get(&world.rp.ask().with("redirect_uri", "https://evil.test/cb").url()).await;
+    world
+        .browser
+        .get(&world.rp.ask().with("redirect_uri", "https://evil.test/cb").url())
+        .await;
     assert_eq!((world.browser.page.status, world.browser.page.error().as_str()), (400, "redirect_uri"));
-    assert!(world.browser.page.left.is_none() && !world.browser.page.source().contains("evil.test"));
+    assert!(world.browser.page.left.is_none() && !world.browser.page.text().contains("evil.test"));
+    let links = world.browser.page.html.attributes("a", "href");
+    assert!(links.iter().all(|link| !link.contains("//evil.test")), "{links:?}");
 }
 
 #[tokio::test]
@@ -386,7 +426,10 @@ async fn c_oidcc_request_uri_unsigned_supported_correctly_or_rejected_as_unsuppo
     let ask = world.rp.ask().with("request_uri", "https://rp.test/request.jwt");
     let callback = world.rp.authorize(&mut world.browser, &ask).await;
     assert_eq!((callback.get("error"), callback.get("code")), ("request_uri_not_supported", ""));
-    assert_eq!(world.app.get("/.well-known/openid-configuration").await.json()["request_uri_parameter_supported"], false);
+    assert_eq!(
+        world.app.get("/.well-known/openid-configuration").await.json()["request_uri_parameter_supported"],
+        false
+    );
 }
 
 #[tokio::test]
@@ -414,7 +457,10 @@ async fn c_oidcc_claims_essential() {
     let tokens = world.tokens_of(&world.rp.ask_for("openid profile").with("claims", claims)).await;
     assert!(world.rp.userinfo(&tokens.access).await.ok().json()["name"].is_string());
     assert!(world.rp.verify(&tokens.id).await.get("email").is_none());
-    assert_eq!(world.app.get("/.well-known/openid-configuration").await.json()["claims_parameter_supported"], false);
+    assert_eq!(
+        world.app.get("/.well-known/openid-configuration").await.json()["claims_parameter_supported"],
+        false
+    );
 }
 
 #[tokio::test]
@@ -463,7 +509,10 @@ async fn c_oidcc_redirect_uri_query_mismatch() {
 #[tokio::test]
 async fn c_oidcc_redirect_uri_query_added() {
     let mut world = World::new().await;
-    world.browser.get(&world.rp.ask().with("redirect_uri", "https://rp.test/cb?foo=bar").url()).await;
+    world
+        .browser
+        .get(&world.rp.ask().with("redirect_uri", "https://rp.test/cb?foo=bar").url())
+        .await;
     assert_eq!((world.browser.page.status, world.browser.page.error().as_str()), (400, "redirect_uri"));
 }
 
@@ -481,7 +530,8 @@ async fn c_oidcc_server_rotate_keys() {
     let first = world.tokens("openid").await;
     let signing = world.app.rotate(Alg::RS256).await;
     let app = &world.app;
-    kabinet_tests::eventually("the new key is published", || async { app.get("/oauth2/jwks").await.json() != before }).await;
+    kabinet_tests::eventually("the new key is published", || async { app.get("/oauth2/jwks").await.json() != before })
+        .await;
     let second = world.tokens("openid").await;
     assert_eq!(jwt::parts(&second.id).0["kid"], signing);
     // The old signing key is published still; what it signed verifies.

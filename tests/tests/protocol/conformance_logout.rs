@@ -46,7 +46,14 @@ async fn stays_here(world: &mut World, params: &[(&str, &str)]) {
 async fn c_oidcc_rp_initiated_logout() {
     let (mut world, tokens) = world().await;
     let state = "a b&c=д";
-    world.browser.get(&url(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BYE), ("state", state)])).await;
+    world
+        .browser
+        .get(&url(&[
+            ("id_token_hint", &tokens.id),
+            ("post_logout_redirect_uri", BYE),
+            ("state", state),
+        ]))
+        .await;
     let left = world.browser.page.left.clone().unwrap();
     assert_eq!(left.split('?').next(), Some(BYE));
     assert_eq!(query_of(&left).0, [("state".to_owned(), state.to_owned())], "state and nothing else");
@@ -57,7 +64,10 @@ async fn c_oidcc_rp_initiated_logout() {
 #[tokio::test]
 async fn c_oidcc_rp_initiated_logout_no_state() {
     let (mut world, tokens) = world().await;
-    world.browser.get(&url(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BYE)])).await;
+    world
+        .browser
+        .get(&url(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BYE)]))
+        .await;
     assert_eq!(world.browser.page.left.as_deref(), Some(BYE));
     assert!(!world.is_signed_in().await);
 }
@@ -74,15 +84,30 @@ async fn c_oidcc_rp_initiated_logout_by_post() {
 #[tokio::test]
 async fn c_oidcc_rp_initiated_logout_bad_post_logout_redirect_uri() {
     let (mut world, tokens) = world().await;
-    for bad in ["https://evil.test/", "https://rp.test/cb", "https://rp.test/bye/", "//rp.test/bye", "javascript:alert(1)", "https://rp.test/bye#x"] {
-        stays_here(&mut world, &[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", bad), ("state", "x")]).await;
+    for bad in [
+        "https://evil.test/",
+        "https://rp.test/cb",
+        "https://rp.test/bye/",
+        "//rp.test/bye",
+        "javascript:alert(1)",
+        "https://rp.test/bye#x",
+    ] {
+        stays_here(
+            &mut world,
+            &[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", bad), ("state", "x")],
+        )
+        .await;
     }
 }
 
 #[tokio::test]
 async fn c_oidcc_rp_initiated_logout_query_added_to_post_logout_redirect_uri() {
     let (mut world, tokens) = world().await;
-    stays_here(&mut world, &[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", "https://rp.test/bye?foo=bar")]).await;
+    stays_here(
+        &mut world,
+        &[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", "https://rp.test/bye?foo=bar")],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -112,7 +137,11 @@ fn openssl_rsa() -> Box<dyn josekit::jws::JwsSigner> {
 async fn c_oidcc_rp_initiated_logout_no_id_token_hint() {
     let (mut world, _) = world().await;
     let client_id = world.rp.id.to_string();
-    stays_here(&mut world, &[("client_id", &client_id), ("post_logout_redirect_uri", BYE), ("state", "x")]).await;
+    stays_here(
+        &mut world,
+        &[("client_id", &client_id), ("post_logout_redirect_uri", BYE), ("state", "x")],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -156,7 +185,10 @@ async fn a_hint_of_a_session_that_is_over_leads_back_and_ends_nobody_else() {
     let ask = world.rp.ask();
     world.rp.come_back(&world.app, &mut other, &world.person, &ask).await;
     other.get(&url(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BYE)])).await;
-    assert!(world.is_signed_in().await, "the hint's session lives in another browser, whose cookie was not there");
+    assert!(
+        world.is_signed_in().await,
+        "the hint's session lives in another browser, whose cookie was not there"
+    );
     std::mem::swap(&mut world.browser, &mut other);
     assert!(world.is_signed_in().await, "this session is not the one of the hint");
 }
@@ -164,17 +196,35 @@ async fn a_hint_of_a_session_that_is_over_leads_back_and_ends_nobody_else() {
 #[tokio::test]
 async fn a_hint_for_another_client_than_client_id_is_an_error() {
     let (mut world, tokens) = world().await;
-    let other = world.app.client(Profile::Web, |m| m.post_logout_redirect_uris = vec![BYE.to_owned()]).await;
+    let other = world
+        .app
+        .client(Profile::Web, |m| m.post_logout_redirect_uris = vec![BYE.to_owned()])
+        .await;
     let id = other.id.to_string();
-    stays_here(&mut world, &[("id_token_hint", &tokens.id), ("client_id", &id), ("post_logout_redirect_uri", BYE)]).await;
+    stays_here(
+        &mut world,
+        &[("id_token_hint", &tokens.id), ("client_id", &id), ("post_logout_redirect_uri", BYE)],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn repeated_parameters_of_a_logout_are_an_error() {
     let (mut world, tokens) = world().await;
-    for twice in [("state", "y"), ("post_logout_redirect_uri", "https://evil.test/"), ("id_token_hint", "x"), ("client_id", "x")] {
+    for twice in [
+        ("state", "y"),
+        ("post_logout_redirect_uri", "https://evil.test/"),
+        ("id_token_hint", "x"),
+        ("client_id", "x"),
+    ] {
         let id = world.rp.id.to_string();
-        let sound = [("id_token_hint", tokens.id.as_str()), ("client_id", &id), ("post_logout_redirect_uri", BYE), ("state", "x"), twice];
+        let sound = [
+            ("id_token_hint", tokens.id.as_str()),
+            ("client_id", &id),
+            ("post_logout_redirect_uri", BYE),
+            ("state", "x"),
+            twice,
+        ];
         stays_here(&mut world, &sound).await;
     }
 }

@@ -8,8 +8,8 @@ use kabinet_core::client::{Alg, Profile};
 use kabinet_tests::{Callback, query_of};
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata, CoreUserInfoClaims};
 use openidconnect::{
-    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, HttpResponse, IssuerUrl, Nonce, OAuth2TokenResponse,
-    PkceCodeChallenge, RedirectUrl, Scope, TokenResponse,
+    AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest, HttpResponse, IssuerUrl, Nonce,
+    OAuth2TokenResponse, PkceCodeChallenge, RedirectUrl, Scope, TokenResponse,
 };
 use tower::ServiceExt;
 
@@ -55,24 +55,43 @@ async fn the_openidconnect_crate_goes_from_discovery_to_a_verified_id_token() {
         assert!(!query_of(world.browser.page.left.as_ref().unwrap()).0.is_empty());
 
         let code = AuthorizationCode::new(callback.code().to_owned());
-        let tokens = client.exchange_code(code).unwrap().set_pkce_verifier(verifier).request_async(&http).await.unwrap();
+        let tokens = client
+            .exchange_code(code)
+            .unwrap()
+            .set_pkce_verifier(verifier)
+            .request_async(&http)
+            .await
+            .unwrap();
         let clock = world.app.clock.clone();
         let now = move || chrono::DateTime::from_timestamp(clock.now().0, 0).unwrap();
         let verifier = client.id_token_verifier().set_time_fn(now);
         let id_token = tokens.id_token().unwrap();
         let claims = id_token.claims(&verifier, &nonce).unwrap();
         assert_eq!(claims.subject().as_str(), world.person.id.as_str());
-        let hash = AccessTokenHash::from_token(tokens.access_token(), id_token.signing_alg().unwrap(), id_token.signing_key(&verifier).unwrap());
+        let hash = AccessTokenHash::from_token(
+            tokens.access_token(),
+            id_token.signing_alg().unwrap(),
+            id_token.signing_key(&verifier).unwrap(),
+        );
         if alg != Alg::EdDSA {
             // The crate hashes with SHA-512 for EdDSA, too, but refuses to name a hash for it in some versions.
             assert_eq!(&hash.unwrap(), claims.access_token_hash().unwrap());
         }
         assert!(id_token.claims(&verifier, &Nonce::new("another".to_owned())).is_err());
 
-        let info: CoreUserInfoClaims =
-            client.user_info(tokens.access_token().clone(), Some(claims.subject().clone())).unwrap().request_async(&http).await.unwrap();
+        let info: CoreUserInfoClaims = client
+            .user_info(tokens.access_token().clone(), Some(claims.subject().clone()))
+            .unwrap()
+            .request_async(&http)
+            .await
+            .unwrap();
         assert_eq!(info.email().unwrap().as_str(), "anna@example.ru");
-        let refreshed = client.exchange_refresh_token(tokens.refresh_token().unwrap()).unwrap().request_async(&http).await.unwrap();
+        let refreshed = client
+            .exchange_refresh_token(tokens.refresh_token().unwrap())
+            .unwrap()
+            .request_async(&http)
+            .await
+            .unwrap();
         assert_ne!(refreshed.access_token().secret(), tokens.access_token().secret());
         assert!(refreshed.id_token().unwrap().claims(&verifier, |_: Option<&Nonce>| Ok(())).is_ok());
     }

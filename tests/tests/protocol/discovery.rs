@@ -25,13 +25,27 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
     assert_eq!(list("response_types_supported"), json!(["code"]));
     assert_eq!(list("response_modes_supported"), json!(["query", "fragment", "form_post"]));
     assert_eq!(list("code_challenge_methods_supported"), json!(["S256"]));
-    assert_eq!(list("token_endpoint_auth_methods_supported"), json!(["client_secret_basic", "client_secret_post", "none"]));
+    assert_eq!(
+        list("token_endpoint_auth_methods_supported"),
+        json!(["client_secret_basic", "client_secret_post", "none"])
+    );
     assert_eq!(list("id_token_signing_alg_values_supported"), json!(["RS256", "PS256", "ES256", "EdDSA"]));
     assert_eq!(list("grant_types_supported").as_array().unwrap().len(), 3);
-    for absent in ["registration_endpoint", "device_authorization_endpoint", "pushed_authorization_request_endpoint", "check_session_iframe", "backchannel_logout_supported"] {
+    for absent in [
+        "registration_endpoint",
+        "device_authorization_endpoint",
+        "pushed_authorization_request_endpoint",
+        "check_session_iframe",
+        "backchannel_logout_supported",
+    ] {
         assert!(facts.get(absent).is_none(), "{absent} is not there yet");
     }
-    for (name, value) in facts.as_object().unwrap().iter().filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri") {
+    for (name, value) in facts
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri")
+    {
         let path = value.as_str().unwrap().strip_prefix("https://id.test").unwrap();
         assert_ne!(app.get(path).await.code(), 404, "{name}");
     }
@@ -53,7 +67,12 @@ async fn documents_are_cached_and_revalidated() {
 async fn the_host_header_changes_nothing() {
     let app = TestApp::start().await;
     let plain = app.get("/.well-known/openid-configuration").await.body;
-    for (name, value) in [("host", "evil.test"), ("x-forwarded-host", "evil.test"), ("x-forwarded-proto", "http"), ("forwarded", "host=evil.test")] {
+    for (name, value) in [
+        ("host", "evil.test"),
+        ("x-forwarded-host", "evil.test"),
+        ("x-forwarded-proto", "http"),
+        ("forwarded", "host=evil.test"),
+    ] {
         let answer = app.call(Method::GET, "/.well-known/openid-configuration", &[(name, value)], "").await;
         assert_eq!(answer.body, plain, "{name}");
     }
@@ -65,15 +84,25 @@ async fn the_host_header_changes_nothing() {
 const SHARED: [&str; 4] = ["/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect"];
 
 async fn preflight(app: &TestApp, path: &str, origin: &str) -> kabinet_tests::Answer {
-    let headers = [("origin", origin), ("access-control-request-method", "POST"), ("access-control-request-headers", "authorization")];
+    let headers = [
+        ("origin", origin),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "authorization"),
+    ];
     app.call(Method::OPTIONS, path, &headers, "").await
 }
 
 #[tokio::test]
 async fn only_exact_origins_of_registered_clients_may_call_and_never_with_credentials() {
-    let world = World::of(Profile::Spa, |m| m.redirect_uris = vec!["https://spa.test/cb".to_owned(), "http://127.0.0.1:3000/cb".to_owned()]).await;
+    let world = World::of(Profile::Spa, |m| {
+        m.redirect_uris = vec!["https://spa.test/cb".to_owned(), "http://127.0.0.1:3000/cb".to_owned()]
+    })
+    .await;
     let app = &world.app;
-    eventually("the origin is known", || async { preflight(app, SHARED[0], "https://spa.test").await.header("access-control-allow-origin") != "" }).await;
+    eventually("the origin is known", || async {
+        preflight(app, SHARED[0], "https://spa.test").await.header("access-control-allow-origin") != ""
+    })
+    .await;
     for path in SHARED {
         for origin in ["https://spa.test", "http://127.0.0.1:3000"] {
             let answer = preflight(app, path, origin).await;
@@ -82,12 +111,32 @@ async fn only_exact_origins_of_registered_clients_may_call_and_never_with_creden
             assert!(answer.every("vary").iter().any(|vary| vary.eq_ignore_ascii_case("origin")));
         }
         for origin in [
-            "null", "https://evil.test", "https://spa.test.evil.test", "https://evilspa.test", "https://sub.spa.test", "http://spa.test",
-            "https://spa.test:443", "https://spa.test:8443", "https://spa.test/", "https://SPA.test", "https://spa.tes", "https://spa.test.",
-            "https://user@spa.test", "*", "", "spa.test", "//spa.test", "https://spa.test https://evil.test", "http://127.0.0.1", "http://127.0.0.1:3001",
-            "http://localhost:3000", "https://id.test",
+            "null",
+            "https://evil.test",
+            "https://spa.test.evil.test",
+            "https://evilspa.test",
+            "https://sub.spa.test",
+            "http://spa.test",
+            "https://spa.test:443",
+            "https://spa.test:8443",
+            "https://spa.test/",
+            "https://SPA.test",
+            "https://spa.tes",
+            "https://spa.test.",
+            "https://user@spa.test",
+            "*",
+            "",
+            "spa.test",
+            "//spa.test",
+            "https://spa.test https://evil.test",
+            "http://127.0.0.1",
+            "http://127.0.0.1:3001",
+            "http://localhost:3000",
+            "https://id.test",
         ] {
-            for answer in [preflight(app, path, origin).await, app.call(Method::POST, path, &[("origin", origin)], "").await] {
+            for answer in
+                [preflight(app, path, origin).await, app.call(Method::POST, path, &[("origin", origin)], "").await]
+            {
                 assert_eq!(answer.header("access-control-allow-origin"), "", "{path} {origin}");
                 assert!(answer.headers.get("access-control-allow-credentials").is_none());
             }
@@ -99,7 +148,8 @@ async fn only_exact_origins_of_registered_clients_may_call_and_never_with_creden
 async fn an_origin_goes_with_its_client() {
     let world = World::of(Profile::Spa, |m| m.redirect_uris = vec!["https://spa.test/cb".to_owned()]).await;
     let app = &world.app;
-    let allowed = || async { preflight(app, SHARED[0], "https://spa.test").await.header("access-control-allow-origin") != "" };
+    let allowed =
+        || async { preflight(app, SHARED[0], "https://spa.test").await.header("access-control-allow-origin") != "" };
     eventually("the origin is known", allowed).await;
     app.change_client(&world.rp.id, |client| client.disabled = true).await;
     eventually("the origin is forgotten", || async { !allowed().await }).await;
@@ -108,7 +158,19 @@ async fn an_origin_goes_with_its_client() {
 #[tokio::test]
 async fn pages_and_the_authorization_endpoint_are_closed_to_other_origins() {
     let world = World::of(Profile::Spa, |m| m.redirect_uris = vec!["https://spa.test/cb".to_owned()]).await;
-    for path in ["/oauth2/authorize", "/oauth2/resume", "/oauth2/logout", "/login", "/register", "/consent", "/choose", "/logout", "/account", "/", "/nowhere"] {
+    for path in [
+        "/oauth2/authorize",
+        "/oauth2/resume",
+        "/oauth2/logout",
+        "/login",
+        "/register",
+        "/consent",
+        "/choose",
+        "/logout",
+        "/account",
+        "/",
+        "/nowhere",
+    ] {
         for method in [Method::OPTIONS, Method::GET, Method::POST] {
             let headers = [("origin", "https://spa.test"), ("access-control-request-method", "POST")];
             let answer = world.app.call(method, path, &headers, "").await;
@@ -121,8 +183,18 @@ async fn pages_and_the_authorization_endpoint_are_closed_to_other_origins() {
 async fn an_error_of_a_browser_client_can_be_read_by_it() {
     let world = World::of(Profile::Spa, |m| m.redirect_uris = vec!["https://spa.test/cb".to_owned()]).await;
     let app = &world.app;
-    eventually("the origin is known", || async { preflight(app, SHARED[0], "https://spa.test").await.header("access-control-allow-origin") != "" }).await;
-    let answer = app.call(Method::GET, "/oauth2/userinfo", &[("origin", "https://spa.test"), ("authorization", "Bearer x")], "").await;
+    eventually("the origin is known", || async {
+        preflight(app, SHARED[0], "https://spa.test").await.header("access-control-allow-origin") != ""
+    })
+    .await;
+    let answer = app
+        .call(
+            Method::GET,
+            "/oauth2/userinfo",
+            &[("origin", "https://spa.test"), ("authorization", "Bearer x")],
+            "",
+        )
+        .await;
     answer.refused(401, "invalid_token");
     assert_eq!(answer.header("access-control-allow-origin"), "https://spa.test");
     assert!(answer.header("access-control-expose-headers").to_lowercase().contains("www-authenticate"));

@@ -122,8 +122,11 @@ async fn a_key_that_the_token_brings_along_is_not_used() {
         let (header, claims) = jwt::parts(token);
         let header = with(&header, "alg", "RS256".into());
         let headers = [
-            header.clone(), with(&header, "jwk", public.clone()), with(&header, "jku", "https://evil.test/jwks".into()),
-            with(&header, "x5u", "https://evil.test/cert".into()), with(&header, "x5c", json!(["MIIB"])),
+            header.clone(),
+            with(&header, "jwk", public.clone()),
+            with(&header, "jku", "https://evil.test/jwks".into()),
+            with(&header, "x5u", "https://evil.test/cert".into()),
+            with(&header, "x5c", json!(["MIIB"])),
             with(&with(&header, "jwk", public.clone()), "kid", "evil".into()),
         ];
         for header in headers {
@@ -140,7 +143,17 @@ async fn a_key_id_is_a_name_and_nothing_else() {
     let signer = HS256.signer_from_bytes([0_u8; 32]).unwrap();
     for token in [&tokens.access, &tokens.id] {
         let (header, claims) = jwt::parts(token);
-        for kid in [json!(""), json!("../../../dev/null"), json!("' UNION SELECT 'x"), json!("/dev/null"), json!(["a"]), json!(1), Value::Null, json!("x\u{0}y"), json!("k".repeat(5_000))] {
+        for kid in [
+            json!(""),
+            json!("../../../dev/null"),
+            json!("' UNION SELECT 'x"),
+            json!("/dev/null"),
+            json!(["a"]),
+            json!(1),
+            Value::Null,
+            json!("x\u{0}y"),
+            json!("k".repeat(5_000)),
+        ] {
             for alg in ["HS256", "RS256", "ES256"] {
                 let header = with(&with(&header, "kid", kid.clone()), "alg", alg.into());
                 let forged = jwt::forge(&header, &claims, |text| signer.sign(text).unwrap());
@@ -175,14 +188,27 @@ async fn changed_claims_and_strange_forms_are_worthless() {
     for token in [&tokens.access, &tokens.id] {
         let (header, claims) = jwt::parts(token);
         let signature = URL_SAFE_NO_PAD.decode(token.rsplit_once('.').unwrap().1).unwrap();
-        for (name, value) in [("sub", json!("00000000-0000-4000-8000-000000000000")), ("exp", json!(9_999_999_999_i64)), ("aud", json!("*")), ("scope", json!("openid kabinet:admin"))] {
+        for (name, value) in [
+            ("sub", json!("00000000-0000-4000-8000-000000000000")),
+            ("exp", json!(9_999_999_999_i64)),
+            ("aud", json!("*")),
+            ("scope", json!("openid kabinet:admin")),
+        ] {
             let forged = jwt::forge(&header, &with(&claims, name, value), |_| signature.clone());
             is_worthless(&mut world, &forged, name).await;
         }
         let forged = jwt::forge(&with(&header, "crit", json!(["exp"])), &claims, |_| signature.clone());
         is_worthless(&mut world, &forged, "crit").await;
         let (text, tail) = token.rsplit_once('.').unwrap();
-        for strange in [format!("{text}.{tail}="), format!("{text}.{tail}AA"), format!("{token}.{tail}"), format!("{text}..{tail}"), format!(".{text}.{tail}"), "..".to_owned(), "e30.e30.e30".to_owned()] {
+        for strange in [
+            format!("{text}.{tail}="),
+            format!("{text}.{tail}AA"),
+            format!("{token}.{tail}"),
+            format!("{text}..{tail}"),
+            format!(".{text}.{tail}"),
+            "..".to_owned(),
+            "e30.e30.e30".to_owned(),
+        ] {
             is_worthless(&mut world, &strange, &strange[..strange.len().min(20)]).await;
         }
         // ES256: an all-zero signature was once taken for good (CVE-2022-21449).
@@ -216,7 +242,9 @@ async fn after_a_rotation_old_tokens_are_good_and_new_ones_verify() {
     let app = &world.app;
     let wanted = before["keys"].as_array().unwrap().len() + Alg::ALL.len();
     eventually("all new keys are published", || async {
-        app.get("/oauth2/jwks").await.json()["keys"].as_array().is_some_and(|keys| keys.len() == wanted)
+        app.get("/oauth2/jwks").await.json()["keys"]
+            .as_array()
+            .is_some_and(|keys| keys.len() == wanted)
     })
     .await;
     world.rp.userinfo(&old.access).await.ok();
@@ -239,7 +267,9 @@ async fn an_old_key_leaves_once_nothing_that_it_signed_can_live() {
     let kid = jwt::parts(&old.id).0["kid"].clone();
     let app = &world.app;
     eventually("the old key is gone", || async {
-        app.get("/oauth2/jwks").await.json()["keys"].as_array().is_some_and(|keys| keys.iter().all(|key| key["kid"] != kid))
+        app.get("/oauth2/jwks").await.json()["keys"]
+            .as_array()
+            .is_some_and(|keys| keys.iter().all(|key| key["kid"] != kid))
     })
     .await;
     is_worthless(&mut world, &old.id, "a retired key").await;

@@ -10,8 +10,10 @@ use crate::world::World;
 #[track_caller]
 fn assert_guarded(answer: &Answer, what: &str) {
     for (name, value) in [
-        ("strict-transport-security", "max-age=31536000; includeSubDomains"), ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY"),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
     ] {
         assert_eq!(answer.header(name), value, "{name} of {what}");
     }
@@ -19,12 +21,27 @@ fn assert_guarded(answer: &Answer, what: &str) {
     for part in ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"] {
         assert!(policy.contains(part), "{part} of {what}: {policy}");
     }
-    assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{what}: {policy}");
-    assert!(!answer.header("permissions-policy").is_empty() && !answer.header("cross-origin-resource-policy").is_empty(), "{what}");
-    assert!(!answer.header("cache-control").is_empty() && !answer.header("x-request-id").is_empty(), "{what}");
-    assert!(answer.headers.get("server").is_none() && answer.headers.get("x-powered-by").is_none(), "{what}");
+    assert!(
+        !policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"),
+        "{what}: {policy}"
+    );
+    assert!(
+        !answer.header("permissions-policy").is_empty() && !answer.header("cross-origin-resource-policy").is_empty(),
+        "{what}"
+    );
+    assert!(
+        !answer.header("cache-control").is_empty() && !answer.header("x-request-id").is_empty(),
+        "{what}"
+    );
+    assert!(
+        answer.headers.get("server").is_none() && answer.headers.get("x-powered-by").is_none(),
+        "{what}"
+    );
     for word in ["panicked", "src/", ".rs:", "sqlx", "SELECT ", "stack backtrace"] {
-        assert!(!answer.body.contains(word) || answer.header("content-type").contains("css"), "{what} shows {word}");
+        assert!(
+            !answer.body.contains(word) || answer.header("content-type").contains("css"),
+            "{what} shows {word}"
+        );
     }
     if answer.header("content-type").starts_with("text/html") {
         assert!(answer.header("cache-control").contains("no-store"), "{what}");
@@ -35,10 +52,22 @@ fn assert_guarded(answer: &Answer, what: &str) {
 async fn every_route_answers_every_method_with_all_headers() {
     let app = TestApp::start().await;
     let paths: std::collections::BTreeSet<&str> = kabinet_web::routes().iter().map(|route| route.path).collect();
-    let strays = ["/nowhere", "/assets/nowhere.css", "/legal/nowhere", "/oauth2/", "/oauth2/nowhere", "//evil.test", "/.well-known/", "/%00", "/..%2f..%2fetc/passwd"];
+    let strays = [
+        "/nowhere",
+        "/assets/nowhere.css",
+        "/legal/nowhere",
+        "/oauth2/",
+        "/oauth2/nowhere",
+        "//evil.test",
+        "/.well-known/",
+        "/%00",
+        "/..%2f..%2fetc/passwd",
+    ];
     for path in paths.into_iter().chain(strays) {
         let path = path.replace("{document}", "pd-consent").replace("{file}", "kabinet.css");
-        for method in [Method::GET, Method::POST, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::PATCH] {
+        for method in
+            [Method::GET, Method::POST, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::PATCH]
+        {
             let answer = app.call(method.clone(), &path, &[], "").await;
             assert_guarded(&answer, &format!("{method} {path} ({})", answer.code()));
             assert!(answer.code() < 500, "{method} {path}: {}", answer.code());
@@ -94,18 +123,38 @@ async fn only_cabinet_pages_cut_their_opener_off() {
 #[tokio::test]
 async fn pages_load_nothing_from_elsewhere_and_run_only_marked_scripts() {
     let mut world = World::of(Profile::Web, |m| m.first_party = false).await;
-    let urls = [world.rp.ask().url(), world.rp.ask().with("prompt", "login").url(), "/account".to_owned(), "/register".to_owned(), "/nowhere".to_owned(), "/logout".to_owned()];
+    let urls = [
+        world.rp.ask().url(),
+        world.rp.ask().with("prompt", "login").url(),
+        "/account".to_owned(),
+        "/register".to_owned(),
+        "/nowhere".to_owned(),
+        "/logout".to_owned(),
+    ];
     for url in urls {
         let page = world.browser.get(&url).await;
         let policy = page.answer.as_ref().unwrap().header("content-security-policy").to_owned();
-        let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap().to_owned();
+        let nonce = policy
+            .split("'nonce-")
+            .nth(1)
+            .and_then(|rest| rest.split('\'').next())
+            .unwrap()
+            .to_owned();
         let scripts = page.html.attributes("script", "nonce");
-        assert!(scripts.len() == page.html.count("script") && scripts.iter().all(|one| *one == nonce), "{url}");
+        assert!(
+            scripts.len() == page.html.count("script") && scripts.iter().all(|one| *one == nonce),
+            "{url}"
+        );
         for (tag, attribute) in [("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src")] {
             let outside = page.html.attributes(tag, attribute).into_iter().find(|value| value.contains("//"));
             assert_eq!(outside, None, "{url}");
         }
-        assert!(!page.source().contains(" onclick=") && !page.source().contains("javascript:") && !page.source().contains(" style=\""), "{url}");
+        assert!(
+            !page.source().contains(" onclick=")
+                && !page.source().contains("javascript:")
+                && !page.source().contains(" style=\""),
+            "{url}"
+        );
         let again = world.browser.get(&url).await.answer.clone().unwrap();
         assert!(!again.header("content-security-policy").contains(&nonce), "a nonce is used once");
     }
@@ -134,7 +183,10 @@ async fn cookies_of_an_https_issuer_are_host_cookies() {
     let mut world = World::new().await;
     world.browser.get("/login?lang=en&another=1").await;
     let names: Vec<&String> = world.browser.jar.keys().collect();
-    assert!(names.len() >= 2 && names.iter().all(|name| name.starts_with("__Host-kabinet-")), "{names:?}");
+    assert!(
+        names.len() >= 2 && names.iter().all(|name| name.starts_with("__Host-kabinet-")),
+        "{names:?}"
+    );
 }
 
 #[tokio::test]
@@ -143,10 +195,19 @@ async fn cookies_of_a_loopback_issuer_carry_its_port_and_no_prefix() {
     let person = app.anyone().await;
     let mut browser = app.browser();
     app.sign_in(&mut browser, &person).await;
-    assert!(browser.jar.keys().all(|name| name.starts_with("kabinet-") && name.ends_with("-8123")), "{:?}", browser.jar.keys());
+    assert!(
+        browser.jar.keys().all(|name| name.starts_with("kabinet-") && name.ends_with("-8123")),
+        "{:?}",
+        browser.jar.keys()
+    );
     let plain = TestApp::start_with(|config| "http://127.0.0.1".clone_into(&mut config.issuer)).await;
     let answer = plain.get("/login").await;
-    assert!(answer.every("set-cookie").iter().all(|cookie| cookie.split('=').next().unwrap().ends_with("-80") && !cookie.contains("Secure")));
+    assert!(
+        answer
+            .every("set-cookie")
+            .iter()
+            .all(|cookie| cookie.split('=').next().unwrap().ends_with("-80") && !cookie.contains("Secure"))
+    );
 }
 
 #[tokio::test]
@@ -189,7 +250,11 @@ async fn the_same_form_without_its_token_does_nothing_but_show_the_step_again() 
     let mut world = World::signed_out(Profile::Web, |_| ()).await;
     world.browser.get("/login").await;
     world.browser.click("toggle-identifier").await;
-    let body = world.browser.filled("login-form", &[("email", &world.person.contact), ("password", &world.person.password)], "submit");
+    let body = world.browser.filled(
+        "login-form",
+        &[("email", &world.person.contact), ("password", &world.person.password)],
+        "submit",
+    );
     for token in ["", "x", "1.x", "99999999999.x"] {
         let mut body = body.clone();
         for (name, value) in &mut body {
@@ -198,7 +263,11 @@ async fn the_same_form_without_its_token_does_nothing_but_show_the_step_again() 
             }
         }
         let page = world.browser.post("/login", &body).await;
-        assert!(page.has("login-form") && page.html.attribute("email", "value").as_deref() == Some(&world.person.contact), "{}", page.text());
+        assert!(
+            page.has("login-form") && page.html.attribute("email", "value").as_deref() == Some(&world.person.contact),
+            "{}",
+            page.text()
+        );
         assert!(!page.source().contains(&world.person.password));
     }
     world.browser.post_from_elsewhere("/login", &body).await;
@@ -210,14 +279,29 @@ async fn a_foreign_origin_does_nothing_even_with_a_good_token() {
     let mut world = World::signed_out(Profile::Web, |_| ()).await;
     world.browser.get("/login").await;
     world.browser.click("toggle-identifier").await;
-    let body = world.browser.filled("login-form", &[("email", &world.person.contact), ("password", &world.person.password)], "submit");
+    let body = world.browser.filled(
+        "login-form",
+        &[("email", &world.person.contact), ("password", &world.person.password)],
+        "submit",
+    );
     let cookies: Vec<String> = world.browser.jar.iter().map(|(name, kept)| format!("{name}={}", kept.value)).collect();
     let cookies = cookies.join("; ");
     let body = kabinet_tests::form_body(&body);
     let form = ("content-type", "application/x-www-form-urlencoded");
-    for (name, value) in [("origin", "https://evil.test"), ("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "https://id.test.evil.test")] {
-        let answer = world.app.call(Method::POST, "/login", &[form, ("cookie", &cookies), (name, value)], &body).await;
-        assert!(answer.code() < 300 && answer.every("set-cookie").iter().all(|cookie| !cookie.contains("session")), "{name}: {value}");
+    for (name, value) in [
+        ("origin", "https://evil.test"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "https://id.test.evil.test"),
+    ] {
+        let answer = world
+            .app
+            .call(Method::POST, "/login", &[form, ("cookie", &cookies), (name, value)], &body)
+            .await;
+        assert!(
+            answer.code() < 300 && answer.every("set-cookie").iter().all(|cookie| !cookie.contains("session")),
+            "{name}: {value}"
+        );
     }
     // Neither header: a valid form token suffices.
     let answer = world.app.call(Method::POST, "/login", &[form, ("cookie", &cookies)], &body).await;

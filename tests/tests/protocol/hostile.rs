@@ -7,9 +7,33 @@ use crate::world::World;
 
 fn corpus() -> Vec<String> {
     let mut corpus: Vec<String> = [
-        "a&b=c&code=evil", "a+b", "a b", "a%20b", "a%26b", "\"><script>alert(1)</script>", "'><img src=x onerror=alert(1)>", "</form><form action=//evil.test>",
-        "a#b?c=d", "{{7*7}}", "${7*7}", "«ёлки» — 北京 🦀", "a;b,c", "\\\"\\'", "<!--", "]]>", "&lt;x&gt;&#38;", "javascript:alert(1)", "=", "%", "%zz",
-        "../../etc/passwd", "' OR 1=1 --", "null", "-", "\u{202e}txt.exe", "a\u{a0}b",
+        "a&b=c&code=evil",
+        "a+b",
+        "a b",
+        "a%20b",
+        "a%26b",
+        "\"><script>alert(1)</script>",
+        "'><img src=x onerror=alert(1)>",
+        "</form><form action=//evil.test>",
+        "a#b?c=d",
+        "{{7*7}}",
+        "${7*7}",
+        "«ёлки» — 北京 🦀",
+        "a;b,c",
+        "\\\"\\'",
+        "<!--",
+        "]]>",
+        "&lt;x&gt;&#38;",
+        "javascript:alert(1)",
+        "=",
+        "%",
+        "%zz",
+        "../../etc/passwd",
+        "' OR 1=1 --",
+        "null",
+        "-",
+        "\u{202e}txt.exe",
+        "a\u{a0}b",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -38,7 +62,12 @@ async fn state_and_nonce_come_back_as_they_were_in_every_mode() {
 async fn state_survives_sign_in_and_consent() {
     let text = "\"><script>alert(1)</script>&+ я\u{202e}";
     let mut world = World::signed_out(Profile::Web, |m| m.first_party = false).await;
-    let ask = world.rp.ask_for("openid profile").with("state", text).with("login_hint", text).with("ui_locales", text);
+    let ask = world
+        .rp
+        .ask_for("openid profile")
+        .with("state", text)
+        .with("login_hint", text)
+        .with("ui_locales", text);
     let callback = world.rp.come_back(&world.app, &mut world.browser, &world.person, &ask).await;
     assert_eq!(callback.get("state"), text);
 }
@@ -46,10 +75,16 @@ async fn state_survives_sign_in_and_consent() {
 #[tokio::test]
 async fn a_state_of_more_than_two_kilobytes_is_refused_and_not_given_back() {
     let mut world = World::new().await;
-    let callback = world.rp.authorize(&mut world.browser, &world.rp.ask().with("state", &"s".repeat(2049))).await;
+    let callback = world
+        .rp
+        .authorize(&mut world.browser, &world.rp.ask().with("state", &"s".repeat(2049)))
+        .await;
     assert_eq!((callback.get("error"), callback.get("state")), ("invalid_request", ""));
     for name in ["nonce", "login_hint", "acr_values", "ui_locales", "prompt", "scope"] {
-        let callback = world.rp.authorize(&mut world.browser, &world.rp.ask().with(name, &"x".repeat(2049))).await;
+        let callback = world
+            .rp
+            .authorize(&mut world.browser, &world.rp.ask().with(name, &"x".repeat(2049)))
+            .await;
         assert_eq!(callback.get("error"), "invalid_request", "{name}");
     }
 }
@@ -67,21 +102,21 @@ async fn a_request_too_long_for_a_url_travels_through_sign_in_all_the_same() {
 #[tokio::test]
 async fn the_page_that_posts_an_answer_holds_no_markup_of_the_client() {
     let mut world = World::new().await;
+    let tags = |page: &kabinet_tests::Page| ["script", "form", "img", "b", "svg", "a"].map(|tag| page.html.count(tag));
+    let harmless = world.rp.ask().with("response_mode", "form_post").url();
+    let usual = tags(world.browser.get(&harmless).await);
     for text in corpus().into_iter().filter(|text| text.len() <= 2048) {
-        let page = world.browser.get(&world.rp.ask().with("state", &text).with("response_mode", "form_post").url()).await;
-        assert_eq!((page.html.count("script"), page.html.count("form"), page.html.count("img")), plain(page), "{text}");
+        let page = world
+            .browser
+            .get(&world.rp.ask().with("state", &text).with("response_mode", "form_post").url())
+            .await;
+        assert_eq!(tags(page), usual, "{text}");
         let policy = page.answer.as_ref().unwrap().header("content-security-policy").to_owned();
         assert!(policy.contains("script-src 'nonce-") && !policy.contains("unsafe-inline"), "{policy}");
         assert!(page.answer.as_ref().unwrap().header("cache-control").contains("no-store"));
         let fields = page.html.form("form-post").unwrap().fields;
         assert!(fields.iter().any(|field| field.name == "state" && field.value == text));
     }
-}
-
-/// What the page has without anything hostile: its own script, its form, and the pictures of its frame.
-fn plain(page: &kabinet_tests::Page) -> (usize, usize, usize) {
-    let own = page.source().matches("<script nonce=\"").count();
-    (own, 1, page.source().matches("<img ").count() - page.source().matches("onerror").count())
 }
 
 #[tokio::test]
@@ -91,12 +126,28 @@ async fn error_pages_do_not_repeat_what_the_request_held() {
         for name in ["client_id", "redirect_uri"] {
             let page = world.browser.get(&world.rp.ask().with(name, text).url()).await;
             assert_eq!(page.status, 400);
-            assert!(!page.source().contains(text), "{name}");
+            assert!(
+                !page.text().contains(text)
+                    && !page.source().contains("<script>alert")
+                    && !page.source().contains("<b>x"),
+                "{name}"
+            );
         }
         let query = kabinet_tests::form_body(&[("flow", text), ("lang", text), ("by", text), ("id_token_hint", text)]);
-        for path in ["/login", "/register", "/consent", "/choose", "/oauth2/resume", "/oauth2/logout", "/nowhere", "/legal/x"] {
+        for path in [
+            "/login",
+            "/register",
+            "/consent",
+            "/choose",
+            "/oauth2/resume",
+            "/oauth2/logout",
+            "/nowhere",
+            "/legal/x",
+        ] {
             let answer = world.app.get(&format!("{path}?{query}")).await;
-            assert!(!answer.body.contains(text), "{path} {text}");
+            assert!(!kabinet_tests::text_of(&answer.body).contains(text), "{path} {text}");
+            assert!(!answer.body.contains("<script>alert") && !answer.body.contains("<b>x"), "{path} {text}");
+            assert!(answer.header("content-type").starts_with("text/html"), "{path}: {}", answer.body);
         }
     }
 }
@@ -106,7 +157,10 @@ async fn a_hostile_login_hint_stays_in_its_field() {
     let mut world = World::signed_out(Profile::Web, |_| ()).await;
     for text in corpus().into_iter().filter(|text| text.len() <= 2048) {
         let page = world.browser.get(&world.rp.ask().with("login_hint", &text).url()).await;
-        assert!(page.has("login-form") && page.html.count("img") == page.source().matches("<img ").count(), "{text}");
+        assert!(
+            page.has("login-form") && page.html.count("img") == page.source().matches("<img ").count(),
+            "{text}"
+        );
         assert!(!page.source().contains("<script>alert"), "{text}");
     }
 }
@@ -131,7 +185,7 @@ async fn what_is_wrong_in_a_back_channel_request_is_not_repeated() {
     for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
         for name in ["grant_type", "code", "token", "client_id", "scope", "refresh_token", "token_type_hint"] {
             let answer = world.app.post(path, &[(name, text)]).await;
-            assert!(!answer.body.contains("script") && answer.code() >= 400, "{path} {name}");
+            assert!(!answer.body.contains("alert") && answer.code() >= 400, "{path} {name}");
         }
     }
 }

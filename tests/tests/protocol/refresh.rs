@@ -76,7 +76,16 @@ async fn a_forged_generation_neither_refreshes_nor_kills() {
         let forged = format!("kbn_rt_{}", URL_SAFE_NO_PAD.encode(forged));
         world.rp.refresh(&forged).await.refused(400, "invalid_grant");
     }
-    for bad in ["x", "kbn_rt_", "kbn_rt_!", &first.access, &first.id, &first.refresh[..40], &format!("{}=", first.refresh), &format!("{}A", first.refresh)] {
+    for bad in [
+        "x",
+        "kbn_rt_",
+        "kbn_rt_!",
+        &first.access,
+        &first.id,
+        &first.refresh[..40],
+        &format!("{}=", first.refresh),
+        &format!("{}A", first.refresh),
+    ] {
         world.rp.refresh(bad).await.refused(400, "invalid_grant");
     }
     Tokens::of(&world.rp.refresh(&first.refresh).await);
@@ -195,7 +204,10 @@ async fn only_the_good_generation_is_called_active_and_only_to_its_client() {
     let second = Tokens::of(&world.rp.refresh(&first.refresh).await);
     assert!(!world.rp.is_active(&first.refresh).await && world.rp.is_active(&second.refresh).await);
     let body = world.rp.introspect(&second.refresh).await;
-    assert_eq!((body["token_type"].as_str(), body["sub"].as_str()), (Some("refresh_token"), Some(world.person.id.as_str())));
+    assert_eq!(
+        (body["token_type"].as_str(), body["sub"].as_str()),
+        (Some("refresh_token"), Some(world.person.id.as_str()))
+    );
 }
 
 #[tokio::test]
@@ -206,9 +218,16 @@ async fn a_family_lives_on_another_node_and_dies_there_too() {
     let mut there = world.rp.clone();
     there.use_node(&node);
     let second = Tokens::of(&there.refresh(&first.refresh).await);
-    assert_eq!(Tokens::of(&world.rp.refresh(&first.refresh).await).refresh, second.refresh, "the same successor here");
+    assert_eq!(
+        Tokens::of(&world.rp.refresh(&first.refresh).await).refresh,
+        second.refresh,
+        "the same successor here"
+    );
     world.app.clock.advance(11);
     world.rp.refresh(&first.refresh).await.refused(400, "invalid_grant");
     there.refresh(&second.refresh).await.refused(400, "invalid_grant");
-    kabinet_tests::eventually("the access token is dead there", || async { there.userinfo(&second.access).await.code() == 401 }).await;
+    kabinet_tests::eventually("the access token is dead there", || async {
+        there.userinfo(&second.access).await.code() == 401
+    })
+    .await;
 }

@@ -5,9 +5,24 @@ use kabinet_tests::form_body;
 use crate::world::World;
 
 const AUTHORIZE: [(&str, &str); 18] = [
-    ("response_type", "code"), ("scope", "openid"), ("state", "s"), ("nonce", "n"), ("code_challenge", "x"), ("code_challenge_method", "S256"),
-    ("response_mode", "query"), ("prompt", "login"), ("max_age", "1"), ("login_hint", "x"), ("id_token_hint", "x"), ("ui_locales", "ru"),
-    ("acr_values", "1"), ("display", "page"), ("claims", "{}"), ("request", "x"), ("request_uri", "x"), ("extra", "x"),
+    ("response_type", "code"),
+    ("scope", "openid"),
+    ("state", "s"),
+    ("nonce", "n"),
+    ("code_challenge", "x"),
+    ("code_challenge_method", "S256"),
+    ("response_mode", "query"),
+    ("prompt", "login"),
+    ("max_age", "1"),
+    ("login_hint", "x"),
+    ("id_token_hint", "x"),
+    ("ui_locales", "ru"),
+    ("acr_values", "1"),
+    ("display", "page"),
+    ("claims", "{}"),
+    ("request", "x"),
+    ("request_uri", "x"),
+    ("extra", "x"),
 ];
 
 #[tokio::test]
@@ -43,8 +58,18 @@ async fn each_parameter_of_a_token_request_that_stands_twice_is_an_error() {
     let redirect_uri = ask.get("redirect_uri");
     let verifier = ask.verifier.as_deref().unwrap();
     let id = world.rp.id.to_string();
-    let sound = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", redirect_uri), ("code_verifier", verifier), ("client_id", &id)];
-    for (name, value) in sound.into_iter().chain([("scope", "openid"), ("extra", "x"), ("refresh_token", "x"), ("client_secret", "x")]) {
+    let sound = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", verifier),
+        ("client_id", &id),
+    ];
+    for (name, value) in
+        sound
+            .into_iter()
+            .chain([("scope", "openid"), ("extra", "x"), ("refresh_token", "x"), ("client_secret", "x")])
+    {
         for second in [value, "other"] {
             let mut form = sound.to_vec();
             if !sound.iter().any(|(known, _)| *known == name) {
@@ -78,8 +103,13 @@ async fn a_control_character_in_a_back_channel_request_is_an_error() {
     let header = kabinet_tests::basic(&id, world.rp.secret.as_deref().unwrap());
     let headers = [("authorization", header.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     for path in ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"] {
-        for body in ["grant_type=authorization_code&code=a%00b", "token=a%0d%0ab", "token=x&extra=%1b", "%00=x&token=x"] {
-            world.app.call(http::Method::POST, path, &headers, body).await.refused(400, "invalid_request");
+        for body in ["grant_type=authorization_code&code=a%00b", "token=a%0d%0ab", "token=x&extra=%1b", "%00=x&token=x"]
+        {
+            world
+                .app
+                .call(http::Method::POST, path, &headers, body)
+                .await
+                .refused(400, "invalid_request");
         }
     }
 }
@@ -93,7 +123,11 @@ async fn an_access_token_that_stands_twice_in_a_userinfo_request_is_an_error() {
     let bearer = format!("Bearer {}", tokens.access);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     let body = form_body(&[("access_token", &tokens.access)]);
-    world.app.call(http::Method::POST, "/oauth2/userinfo", &headers, &body).await.refused(400, "invalid_request");
+    world
+        .app
+        .call(http::Method::POST, "/oauth2/userinfo", &headers, &body)
+        .await
+        .refused(400, "invalid_request");
 }
 
 #[tokio::test]

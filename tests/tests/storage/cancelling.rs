@@ -65,11 +65,17 @@ async fn alone(end: End) {
     for point in 0..POINTS {
         let name = format!("{end:?}-{point}");
         let outcome = timeout(BOUND, dropped_after(point, pair(&store, &name, end))).await.unwrap();
-        timeout(BOUND, write(&store, &format!("next-{point}"))).await.expect("the next waits for ever").unwrap();
+        timeout(BOUND, write(&store, &format!("next-{point}")))
+            .await
+            .expect("the next waits for ever")
+            .unwrap();
         assert!(has(&store, &format!("next-{point}")).await);
         let rows = left(&store, &name).await;
         assert!(rows == 0 || rows == 2, "half a transaction after {point} points");
-        assert!(rows == 0 || end == End::Commit, "nobody committed what was dropped after {point} points ({end:?})");
+        assert!(
+            rows == 0 || end == End::Commit,
+            "nobody committed what was dropped after {point} points ({end:?})"
+        );
         if let Some(outcome) = outcome {
             outcome.unwrap();
             assert_eq!(rows, if end == End::Commit { 2 } else { 0 });
@@ -106,12 +112,21 @@ async fn second_of_a_batch(end: End) {
         // The first passes the turn on, since somebody waits, and from now on depends on the other.
         let waiting = tokio::spawn(tx.commit());
         let outcome = timeout(BOUND, dropped_after(point, next)).await.expect("the second hangs");
-        let told = timeout(BOUND, waiting).await.unwrap_or_else(|_| panic!("the first is stranded ({end:?}, {point})"));
-        told.unwrap().unwrap_or_else(|e| panic!("the first fails for the second ({end:?}, {point}): {e}"));
-        timeout(BOUND, write(&store, &format!("next-{point}"))).await.expect("the next waits for ever").unwrap();
+        let told = timeout(BOUND, waiting)
+            .await
+            .unwrap_or_else(|_| panic!("the first is stranded ({end:?}, {point})"));
+        told.unwrap()
+            .unwrap_or_else(|e| panic!("the first fails for the second ({end:?}, {point}): {e}"));
+        timeout(BOUND, write(&store, &format!("next-{point}")))
+            .await
+            .expect("the next waits for ever")
+            .unwrap();
         assert!(has(&store, &first).await, "acknowledged and lost ({end:?}, {point})");
         let rows = left(&store, &second).await;
-        assert!(rows == 0 || rows == 2 && end == End::Commit, "{rows} rows after {point} points of {end:?}");
+        assert!(
+            rows == 0 || rows == 2 && end == End::Commit,
+            "{rows} rows after {point} points of {end:?}"
+        );
         assert!(!matches!(outcome, Some(Ok(()))) || end != End::Commit || rows == 2);
     }
 }
@@ -150,7 +165,10 @@ async fn a_crowd_in_which_many_go_away_loses_nothing_that_was_acknowledged_and_i
         while let Some(one) = timeout(BOUND, crowd.join_next()).await.expect("somebody is stranded") {
             outcomes.push(one.unwrap());
         }
-        timeout(BOUND, write(&store, &format!("after-{round}"))).await.expect("the next waits for ever").unwrap();
+        timeout(BOUND, write(&store, &format!("after-{round}")))
+            .await
+            .expect("the next waits for ever")
+            .unwrap();
         for (name, end, outcome) in outcomes {
             let rows = left(&store, &name).await;
             match (end, outcome) {

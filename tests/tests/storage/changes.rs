@@ -22,7 +22,11 @@ async fn a_node_that_asks_again_and_again_sees_every_change_of_parallel_writers_
                 let mut tx = store.begin().await.unwrap();
                 change::tell(&mut tx, Kind::Token, &[format!("{writer}-{i}")], NOW).await.unwrap();
                 // Some do not come to an end: nobody may hear of them, and no number may be missed for them.
-                if i % 5 == 4 { tx.rollback().await.unwrap() } else { tx.commit().await.unwrap() }
+                if i % 5 == 4 {
+                    tx.rollback().await.unwrap()
+                } else {
+                    tx.commit().await.unwrap()
+                }
             }
         });
     }

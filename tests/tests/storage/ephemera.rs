@@ -65,7 +65,11 @@ async fn of_many_that_mark_at_once_one_is_the_first() {
                     tokio::spawn(async move { ephemeral.mark_once(&key, LONG).await })
                 })
                 .collect();
-            let won = futures_util::future::join_all(marks).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
+            let won = futures_util::future::join_all(marks)
+                .await
+                .into_iter()
+                .filter(|won| *won.as_ref().unwrap())
+                .count();
             assert_eq!(won, 1, "{kind}");
         }
     }
@@ -114,7 +118,11 @@ async fn a_kept_value_lives_as_long_as_was_said_when_it_was_last_put() {
         until("the time", async || begun.elapsed() > SHORT * 2).await;
         assert_eq!(ephemeral.take(&gone).await, None, "{kind}");
         assert_eq!(ephemeral.take(&shorter).await, None, "{kind}: the later, shorter life counts");
-        assert_eq!(ephemeral.take(&longer).await.as_deref(), Some("new"), "{kind}: the later, longer life counts");
+        assert_eq!(
+            ephemeral.take(&longer).await.as_deref(),
+            Some("new"),
+            "{kind}: the later, longer life counts"
+        );
     }
 }
 
@@ -152,7 +160,11 @@ impl Redis {
     fn start(&mut self) {
         let port = self.port.to_string();
         let arguments = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--port", &port, "--dir", "/tmp"];
-        let spawned = Command::new("redis-server").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let spawned = Command::new("redis-server")
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
         self.process = Some(spawned.expect("redis-server is installed"));
         let begun = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -251,7 +263,12 @@ async fn a_publication_wakes_every_node_and_listening_ends_when_redis_dies() {
         .iter()
         .map(|count| {
             let (count, node) = (count.clone(), Ephemeral::open(Some(&redis.url())).unwrap());
-            tokio::spawn(async move { node.listen(|| { count.fetch_add(1, Ordering::Relaxed); }).await })
+            tokio::spawn(async move {
+                node.listen(|| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                })
+                .await
+            })
         })
         .collect();
     let publisher = Ephemeral::open(Some(&redis.url())).unwrap();

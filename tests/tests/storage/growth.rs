@@ -5,7 +5,7 @@ use kabinet_core::secret::TokenHash;
 use kabinet_store::grant::{self, Rotation};
 use kabinet_store::{audit, sweep};
 
-use crate::place::{Dice, Place, Kind, kind};
+use crate::place::{Dice, Kind, Place, kind};
 use crate::world::{NOW, World};
 
 const LOGINS: i64 = 2_000;
@@ -14,18 +14,32 @@ const LOGINS: i64 = 2_000;
 async fn live_through(store: &kabinet_store::Store, world: &World) {
     let (grant, code) = world.issued(store).await;
     let mut tx = store.begin().await.unwrap();
-    grant::redeem(&mut tx, &TokenHash::of(code.expose()), &world.client, NOW).await.unwrap().unwrap();
+    grant::redeem(&mut tx, &TokenHash::of(code.expose()), &world.client, NOW)
+        .await
+        .unwrap()
+        .unwrap();
     grant::open(&mut tx, &grant.id, 1, NOW.plus(900), NOW.plus(900)).await.unwrap();
-    let record = Record::of(Event::GrantRedeemed).user(&world.user).client(&world.client).session(&grant.session_id);
+    let record = Record::of(Event::GrantRedeemed)
+        .user(&world.user)
+        .client(&world.client)
+        .session(&grant.session_id);
     let origin = Origin {
         actor: "client",
         ip: "203.0.113.9".to_owned(),
-        agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36".to_owned(),
+        agent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36"
+            .to_owned(),
         request: "AAAAAAAAAAAAAAAA".to_owned(),
     };
-    audit::write(&mut tx, &record.with("grant", grant.id.as_str()), &origin, NOW, &Dice).await.unwrap();
+    audit::write(&mut tx, &record.with("grant", grant.id.as_str()), &origin, NOW, &Dice)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
-    let rotation = Rotation { presented: 1, now: NOW, refresh_expires_at: NOW.plus(900), keep_until: NOW.plus(900) };
+    let rotation = Rotation {
+        presented: 1,
+        now: NOW,
+        refresh_expires_at: NOW.plus(900),
+        keep_until: NOW.plus(900),
+    };
     let mut tx = store.begin().await.unwrap();
     grant::rotate(&mut tx, &grant.id, &world.client, rotation).await.unwrap().unwrap();
     tx.commit().await.unwrap();
@@ -60,7 +74,11 @@ async fn two_thousand_grants_leave_nothing_but_audit_records_when_they_have_ende
             },
         ),
     };
-    println!("per grant after retention: {} bytes on disk in all, {} of them text of the audit record", bytes / LOGINS, rows / LOGINS);
+    println!(
+        "per grant after retention: {} bytes on disk in all, {} of them text of the audit record",
+        bytes / LOGINS,
+        rows / LOGINS
+    );
     // DESIGN §5: at most 1 KB stored per login after retention; this is one of its audit records, with indexes.
     assert!(bytes / LOGINS <= 1024, "{} bytes per grant", bytes / LOGINS);
 }

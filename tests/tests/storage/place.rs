@@ -29,7 +29,10 @@ pub fn kind() -> Kind {
 /// The PostgreSQL server, if this run has one. A run that is about PostgreSQL must have one.
 pub fn server() -> Option<String> {
     let url = std::env::var("KABINET_TEST_POSTGRES").ok();
-    assert!(url.is_some() || kind() == Kind::Sqlite, "KABINET_TEST_DB is postgres and KABINET_TEST_POSTGRES is not set");
+    assert!(
+        url.is_some() || kind() == Kind::Sqlite,
+        "KABINET_TEST_DB is postgres and KABINET_TEST_POSTGRES is not set"
+    );
     url
 }
 
@@ -64,7 +67,11 @@ impl Place {
         administer(&server, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
         let mut url = url::Url::parse(&server).unwrap();
         url.set_path(&name);
-        Some(Self { url: url.to_string(), dir: tempfile::tempdir().unwrap(), server: Some(server) })
+        Some(Self {
+            url: url.to_string(),
+            dir: tempfile::tempdir().unwrap(),
+            server: Some(server),
+        })
     }
 
     /// A store on it, not migrated.

@@ -41,7 +41,10 @@ where
     won
 }
 
-async fn transaction<T>(store: &Store, what: impl AsyncFnOnce(&mut kabinet_store::Tx) -> kabinet_store::Result<T>) -> T {
+async fn transaction<T>(
+    store: &Store,
+    what: impl AsyncFnOnce(&mut kabinet_store::Tx) -> kabinet_store::Result<T>,
+) -> T {
     let mut tx = store.begin().await.unwrap();
     let done = what(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
@@ -60,7 +63,9 @@ async fn each_code_is_redeemed_once_however_many_ask_at_once() {
     let won = race(codes, move |code| {
         let (store, client) = (shared.clone(), client.clone());
         async move {
-            transaction(&store, async |tx| grant::redeem(tx, &code, &client, NOW).await).await.is_some()
+            transaction(&store, async |tx| grant::redeem(tx, &code, &client, NOW).await)
+                .await
+                .is_some()
         }
     })
     .await;
@@ -109,8 +114,10 @@ async fn each_confirmation_is_accepted_once_however_many_bring_the_right_code_at
     let won = race(ids, move |one| {
         let store = shared.clone();
         async move {
-            let spent =
-                transaction(&store, async |tx| confirmation::spend(tx, &one.id, "CANARY-right", &one.binding, NOW).await).await;
+            let spent = transaction(&store, async |tx| {
+                confirmation::spend(tx, &one.id, "CANARY-right", &one.binding, NOW).await
+            })
+            .await;
             spent.is_some_and(|spent| spent.used_at.is_some())
         }
     })
@@ -129,14 +136,21 @@ async fn parallel_wrong_codes_get_no_more_tries_than_there_are() {
     let tried = race(ids.clone(), move |one| {
         let store = shared.clone();
         async move {
-            transaction(&store, async |tx| confirmation::spend(tx, &one.id, "CANARY-wrong", &one.binding, NOW).await)
-                .await
-                .is_some()
+            transaction(&store, async |tx| {
+                confirmation::spend(tx, &one.id, "CANARY-wrong", &one.binding, NOW).await
+            })
+            .await
+            .is_some()
         }
     })
     .await;
     assert_eq!(tried, vec![5; THINGS]);
-    assert_eq!(place.number("SELECT COUNT(*) FROM confirmations WHERE attempts_left = 0 AND used_at IS NULL").await, 40);
+    assert_eq!(
+        place
+            .number("SELECT COUNT(*) FROM confirmations WHERE attempts_left = 0 AND used_at IS NULL")
+            .await,
+        40
+    );
     let late = transaction(&store, async |tx| {
         confirmation::spend(tx, &ids[0].id, "CANARY-right", &ids[0].binding, NOW).await
     });
@@ -173,7 +187,12 @@ async fn a_family_without_offline_access_rotates_only_while_its_session_lives() 
     let world = World::of(&store).await;
     let family = world.opened(&store).await;
     place.run("UPDATE grants SET offline = FALSE").await;
-    let rotation = Rotation { presented: 1, now: NOW, refresh_expires_at: NOW.plus(900), keep_until: NOW.plus(900) };
+    let rotation = Rotation {
+        presented: 1,
+        now: NOW,
+        refresh_expires_at: NOW.plus(900),
+        keep_until: NOW.plus(900),
+    };
     let after = transaction(&store, async |tx| grant::rotate(tx, &family.id, &world.client, rotation).await).await;
     assert_eq!(after, None);
 }

@@ -36,9 +36,13 @@ async fn one_row_in_each(store: &Store) {
         agent: String::new(),
     };
     let mut tx = store.begin().await.unwrap();
-    session::insert(&mut tx, &TokenHash::of("CANARY-session"), &row, NOW.plus(100)).await.unwrap();
+    session::insert(&mut tx, &TokenHash::of("CANARY-session"), &row, NOW.plus(100))
+        .await
+        .unwrap();
     throttle::fail(&mut tx, "somebody", NOW, NOW.plus(200)).await.unwrap();
-    pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50)).await.unwrap();
+    pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50))
+        .await
+        .unwrap();
     change::tell(&mut tx, change::Kind::Token, &["jti".to_owned()], NOW).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -55,7 +59,11 @@ async fn each_row_stays_until_its_end_and_goes_after_it() {
         assert_eq!(sweep::sweep(&store, NOW.plus(life)).await.unwrap(), 0, "{table} goes too early");
         assert_eq!(sweep::sweep(&store, NOW.plus(life + 1)).await.unwrap(), 1, "{table} does not go");
         let left: Vec<i64> = futures_util::future::join_all(LIVES.map(|(table, _)| rows(&place, table))).await;
-        assert_eq!(left, LIVES.iter().enumerate().map(|(j, _)| i64::from(j > i)).collect::<Vec<_>>(), "after {table}");
+        assert_eq!(
+            left,
+            LIVES.iter().enumerate().map(|(j, _)| i64::from(j > i)).collect::<Vec<_>>(),
+            "after {table}"
+        );
     }
     for table in ["users", "clients", "version"] {
         assert_eq!(rows(&place, table).await, 1, "{table} is not the sweeper's");
@@ -66,7 +74,13 @@ async fn each_row_stays_until_its_end_and_goes_after_it() {
 async fn a_session_past_its_longest_life_goes_even_when_it_was_used_a_moment_ago() {
     let (place, store) = Place::ready().await;
     one_row_in_each(&store).await;
-    place.run(&format!("UPDATE sessions SET idle_expires_at = {}, expires_at = {}", NOW.0 + 90_000, NOW.0 - 1)).await;
+    place
+        .run(&format!(
+            "UPDATE sessions SET idle_expires_at = {}, expires_at = {}",
+            NOW.0 + 90_000,
+            NOW.0 - 1
+        ))
+        .await;
     assert_eq!(sweep::sweep(&store, NOW).await.unwrap(), 1);
     assert_eq!(rows(&place, "sessions").await, 0);
 }
@@ -86,7 +100,10 @@ async fn a_mountain_of_expired_rows_goes_in_small_transactions_that_others_get_i
     let before = store.statements_run();
     assert_eq!(sweep::sweep(&store, Timestamp(20)).await.unwrap(), many / 2);
     let statements = store.statements_run() - before;
-    assert!(statements >= 5 + many / 2 / 500, "{statements} statements for {many} rows: too many rows in one");
+    assert!(
+        statements >= 5 + many / 2 / 500,
+        "{statements} statements for {many} rows: too many rows in one"
+    );
     assert_eq!(place.number("SELECT COUNT(*) FROM throttles").await, i64::try_from(many / 2).unwrap());
     assert_eq!(place.number("SELECT COUNT(*) FROM throttles WHERE expires_at = 10").await, 0);
 }

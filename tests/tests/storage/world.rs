@@ -81,7 +81,10 @@ impl World {
     pub async fn opened(&self, store: &Store) -> Grant {
         let (grant, code) = self.issued(store).await;
         let mut tx = store.begin().await.unwrap();
-        grant::redeem(&mut tx, &TokenHash::of(code.expose()), &self.client, NOW).await.unwrap().unwrap();
+        grant::redeem(&mut tx, &TokenHash::of(code.expose()), &self.client, NOW)
+            .await
+            .unwrap()
+            .unwrap();
         grant::open(&mut tx, &grant.id, 1, NOW.plus(900), NOW.plus(900)).await.unwrap();
         tx.commit().await.unwrap();
         grant

@@ -69,7 +69,11 @@ async fn transactions_that_fail_or_roll_back_take_no_other_with_them() {
             match i % 4 {
                 // A client of nobody's: the foreign key refuses the statement, and the transaction is dropped.
                 0 => {
-                    let mut grant = crate::world::World { user: UserId::generate(&Dice), client: ClientId::from("none") }.grant();
+                    let mut grant = crate::world::World {
+                        user: UserId::generate(&Dice),
+                        client: ClientId::from("none"),
+                    }
+                    .grant();
                     grant.detail = "{}".to_owned();
                     let hash = kabinet_core::secret::TokenHash::of("CANARY-code");
                     let refused = kabinet_store::grant::issue(&mut tx, &grant, &hash, NOW, NOW).await;
@@ -85,7 +89,12 @@ async fn transactions_that_fail_or_roll_back_take_no_other_with_them() {
     }
     write(&store, "last").await.unwrap();
     assert_eq!(place.number("SELECT COUNT(*) FROM throttles").await, 65);
-    assert_eq!(place.number("SELECT COUNT(*) FROM throttles WHERE CAST(key AS INTEGER) % 4 < 2 AND key <> 'last'").await, 0);
+    assert_eq!(
+        place
+            .number("SELECT COUNT(*) FROM throttles WHERE CAST(key AS INTEGER) % 4 < 2 AND key <> 'last'")
+            .await,
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -125,7 +134,10 @@ async fn nobody_sees_a_transaction_before_the_shared_commit() {
         done = &mut commit => { done.unwrap(); (waiting.await.unwrap(), true) }
     };
     if !first_is_done {
-        assert!(waits(&mut commit).await && !has(&store, "first").await, "visible before the shared commit");
+        assert!(
+            waits(&mut commit).await && !has(&store, "first").await,
+            "visible before the shared commit"
+        );
         second.commit().await.unwrap();
         commit.await.unwrap();
     }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use kabinet_core::client::Alg;
-use kabinet_core::key::SigningKey;
+use kabinet_core::key::{KeyState, SigningKey};
 use kabinet_store::key;
 use serde_json::{Value, json};
 
@@ -26,14 +26,31 @@ pub(crate) async fn run(command: &Command, desk: &Desk, output: Output) -> anyho
         let sealer = kabinet_oidc::keys::sealer(&master);
         let algs = if algs.is_empty() { &Alg::ALL[..] } else { algs };
         for alg in algs {
-            let ambient = (&*desk.ambient.clock, &*desk.ambient.entropy);
-            kabinet_oidc::keys::rotate(&desk.store, *alg, &sealer, &origin(), ambient).await?;
+            warn_of_unknown_key(desk, *alg).await?;
+            let forge = kabinet::forge(&desk.config, &sealer, &desk.ambient);
+            kabinet_oidc::keys::rotate(&desk.store, *alg, forge, &origin()).await?;
         }
         desk.changed().await;
     }
     let keys = key::every(desk.store.db()).await?;
     let list: Vec<Value> = keys.iter().map(object).collect();
     output.answer(&json!({"keys": list}), || keys.iter().map(line).collect())
+}
+
+/// Relying parties may keep the JWK set for five minutes: a key that signs sooner after it was published is refused by
+/// those that have.
+async fn warn_of_unknown_key(desk: &Desk, alg: Alg) -> anyhow::Result<()> {
+    const CACHED: i64 = 300;
+    let now = desk.ambient.clock.now();
+    let keys = key::every(desk.store.db()).await?;
+    let young = |key: &SigningKey| key.alg == alg && key.state == KeyState::Next && now.since(key.created_at) < CACHED;
+    if keys.iter().any(young) {
+        eprintln!(
+            "{}: the next key was published less than 5 minutes ago; clients that cached the key set before may refuse tokens until they fetch it again",
+            alg.as_str()
+        );
+    }
+    Ok(())
 }
 
 fn object(key: &SigningKey) -> Value {

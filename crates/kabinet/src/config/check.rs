@@ -180,8 +180,9 @@ fn lifetimes(config: &Config, found: &mut Found) {
     at_most(found, "confirmation.sms", config.confirmation.sms, Seconds::minutes(10));
     at_most(found, "confirmation.email", config.confirmation.email, Seconds::hours(24));
     at_most(found, "token.refresh_grace", token.refresh_grace, Seconds::minutes(1));
-    at_most(found, "token.access", token.access, Seconds::hours(24));
-    at_most(found, "token.opaque", token.opaque, Seconds::hours(24));
+    // Nodes remember what was revoked for two hours (`kabinet_store::change::KEPT`); no access token may live longer.
+    at_most(found, "token.access", token.access, Seconds::minutes(90));
+    at_most(found, "token.opaque", token.opaque, Seconds::minutes(90));
 }
 
 fn at_most(found: &mut Found, key: &'static str, time: Seconds, most: Seconds) {

@@ -70,7 +70,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         generation,
         nonce: detail.nonce.as_deref(),
     };
-    let user = request.person(&grant).await?;
+    let user = request.person(&mut tx, &grant).await?;
     tx.commit().await?;
     request.mint(&user, minting)
 }

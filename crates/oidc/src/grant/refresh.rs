@@ -49,7 +49,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         return again(request, tx, (&id, generation), token).await;
     };
     let checked = if provider.is_refresh_of(token, &grant, generation) {
-        check(request, &grant, token).await
+        check(request, &mut tx, &grant, token).await
     } else {
         Err(BAD.into())
     };
@@ -79,7 +79,7 @@ impl Checked {
     }
 }
 
-async fn check(request: Request<'_>, grant: &Stored, token: &str) -> Result<Checked> {
+async fn check(request: Request<'_>, tx: &mut Tx, grant: &Stored, token: &str) -> Result<Checked> {
     let mut detail = Detail::of(grant)?;
     let recovered = Recovered {
         client_id: grant.client_id.to_string(),
@@ -90,7 +90,7 @@ async fn check(request: Request<'_>, grant: &Stored, token: &str) -> Result<Chec
     };
     let scope = flow::refresh(token, request.client.id.as_str(), &recovered, request.params.get("scope"))?;
     request.narrow(&mut detail)?;
-    Ok(Checked { user: request.person(grant).await?, detail, scope })
+    Ok(Checked { user: request.person(tx, grant).await?, detail, scope })
 }
 
 /// The presented generation is not the good one: a repetition, a replay, or nothing of ours.
@@ -98,7 +98,7 @@ async fn again(request: Request<'_>, mut tx: Tx, presented: (&GrantId, i64), tok
     let (provider, client) = (request.provider, request.client);
     let (id, generation) = presented;
     let now = provider.now();
-    let known = store::by_id_in(&mut tx, id).await?;
+    let known = store::living_in(&mut tx, id, now).await?;
     let known = known.filter(|grant| grant.client_id == client.id && provider.is_refresh_of(token, grant, generation));
     let Some(grant) = known else {
         tx.rollback().await?;
@@ -113,8 +113,9 @@ async fn again(request: Request<'_>, mut tx: Tx, presented: (&GrantId, i64), tok
     let repeated = generation + 1 == grant.refresh_generation
         && now.since(grant.refresh_used_at) <= provider.config().token.refresh_grace;
     if repeated {
+        let checked = check(request, &mut tx, &grant, token).await;
         tx.rollback().await?;
-        return check(request, &grant, token).await?.mint(request, &grant, grant.refresh_generation);
+        return checked?.mint(request, &grant, grant.refresh_generation);
     }
     // RFC 9700 §4.14.2: a replay means that the token was stolen; the family ends, and that commits.
     store::end(&mut tx, &grant.id, now).await?;

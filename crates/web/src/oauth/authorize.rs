@@ -2,19 +2,25 @@
 //!
 //! A POST from another site brings no SameSite=Lax cookie, so it is sealed and sent on as a GET, which brings them.
 
-use axum::extract::{Query, RawQuery, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
+use http::Method;
+use http::header::SET_COOKIE;
 use kabinet_oidc::request::Params;
 use kabinet_oidc::sealed::Flow;
-use serde::Deserialize;
 
-use crate::form::body_of;
+use crate::error;
+use crate::form::{Asked, body_of};
 use crate::page::{flow_or_page, go, refused, to};
 use crate::site::Site;
 use crate::visit::Visit;
 
 /// `GET /oauth2/authorize`
 pub(crate) async fn get(State(site): State<Site>, visit: Visit, RawQuery(query): RawQuery) -> Response {
+    // HEAD must change nothing (RFC 9110 §9.2.1), and an answer here is a code.
+    if visit.method == Method::HEAD {
+        return error::wrong_method();
+    }
     let params = Params::parse(query.unwrap_or_default().as_bytes());
     match site.provider.enter(&params, &visit.binding_hash()).await {
         Ok(flow) => decide(&visit, &flow, None).await,
@@ -29,24 +35,25 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, request: Reques
         Err(response) => return response,
     };
     match site.provider.enter(&params, &visit.binding_hash()).await {
-        Ok(flow) => match site.provider.seal(&flow).await {
-            Ok(sealed) => to(&visit, &format!("/oauth2/resume?flow={sealed}")),
+        Ok(flow) => match site.provider.seal(&flow, &visit.network()).await {
+            Ok(sealed) => {
+                let mut response = to(&visit, &format!("/oauth2/resume?flow={sealed}"));
+                // The cookies may only have stayed away: a new binding would push out the one of the open tabs.
+                response.headers_mut().remove(SET_COOKIE);
+                response
+            }
             Err(error) => refused(&visit, error.into()).await,
         },
         Err(refusal) => refused(&visit, refusal).await,
     }
 }
 
-/// The parameter of every page on the way.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Carried {
-    #[serde(default)]
-    flow: String,
-}
-
 /// `GET /oauth2/resume`
-pub(crate) async fn resume(visit: Visit, Query(carried): Query<Carried>) -> Response {
-    match flow_or_page(&visit, &carried.flow).await {
+pub(crate) async fn resume(visit: Visit, asked: Asked) -> Response {
+    if visit.method == Method::HEAD {
+        return error::wrong_method();
+    }
+    match flow_or_page(&visit, &asked.flow).await {
         Ok(flow) => decide(&visit, &flow.flow, Some(&flow.sealed)).await,
         Err(response) => response,
     }

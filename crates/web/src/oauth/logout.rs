@@ -2,24 +2,38 @@
 
 use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
+use http::Method;
 use kabinet_oidc::request::Params;
 
+use crate::error;
 use crate::form::body_of;
-use crate::page::logout::{ask, end, show_error};
+use crate::page::logout::{CARRIED, ask, end, show_error};
+use crate::page::to;
 use crate::site::Site;
 use crate::visit::Visit;
 
 /// `GET /oauth2/logout`
 pub(crate) async fn get(visit: Visit, RawQuery(query): RawQuery) -> Response {
+    if visit.method == Method::HEAD {
+        return error::wrong_method();
+    }
     handle(&visit, &Params::parse(query.unwrap_or_default().as_bytes())).await
 }
 
-/// `POST /oauth2/logout`
+/// `POST /oauth2/logout`: from another site it brings no SameSite=Lax cookie, so it is sent on as a GET, which does.
 pub(crate) async fn post(State(site): State<Site>, visit: Visit, request: Request) -> Response {
-    match body_of(request, &site).await {
-        Ok(body) => handle(&visit, &Params::parse(&body)).await,
-        Err(response) => response,
+    let params = match body_of(request, &site).await {
+        Ok(body) => Params::parse(&body),
+        Err(response) => return response,
+    };
+    if !visit.session_values.is_empty() || !visit.is_foreign() {
+        return handle(&visit, &params).await;
     }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for name in CARRIED.into_iter().chain(["ui_locales"]) {
+        query.extend_pairs(params.all(name).map(|value| (name, value)));
+    }
+    to(&visit, &format!("/oauth2/logout?{}", query.finish()))
 }
 
 async fn handle(visit: &Visit, params: &Params) -> Response {
@@ -36,7 +50,7 @@ async fn handle(visit: &Visit, params: &Params) -> Response {
     let (meant, others): (Vec<_>, Vec<_>) =
         sessions.into_iter().partition(|session| provider.is_meant(&logout, session));
     // RP-Initiated Logout §2: without a hint that names the session, ask.
-    if provider.has_hint(&logout) || others.is_empty() {
+    if !meant.is_empty() || others.is_empty() {
         return end(visit, &logout, &meant).await;
     }
     ask(visit, &logout, params).await

@@ -20,7 +20,13 @@ pub(crate) async fn userinfo(State(site): State<Site>, visit: Visit, request: Re
     let header = visit.authorization.as_deref().map(bearer);
     let body = if request.method() == Method::POST && request.headers().contains_key(http::header::CONTENT_TYPE) {
         match body_of(request, &site).await {
-            Ok(body) => Params::parse(&body).get("access_token").map(str::to_owned),
+            Ok(body) => {
+                let params = Params::parse(&body);
+                if let Err(error) = params.sound() {
+                    return error::oauth(&Error::Client(error), Scheme::Bearer);
+                }
+                params.get("access_token").map(str::to_owned)
+            }
             Err(response) => return response,
         }
     } else {

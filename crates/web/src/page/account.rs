@@ -1,6 +1,6 @@
 //! `/account`: who am I, contacts, sessions, allowances. Needs a session; without one the sign-in page comes first.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::authn::Session;
@@ -10,11 +10,10 @@ use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_oidc::sealed::Target;
-use serde::Deserialize;
 use std::sync::Arc;
 
 use super::{chrome, failed, html, to};
-use crate::form::Form;
+use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{
     self, AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, Message, Person, SessionRow,
@@ -23,21 +22,13 @@ use crate::view::{
 use crate::visit::Visit;
 
 /// What happened before the page was shown.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Happened {
-    done: Option<String>,
-    count: Option<u32>,
-}
-
-impl Happened {
-    fn notice(&self) -> Option<Message> {
-        match self.done.as_deref() {
-            Some("session") => Some(Message::of("session-ended")),
-            Some("sessions") => Some(Message::of("sessions-ended").with("count", self.count.unwrap_or(0))),
-            Some("consent") => Some(Message::of("consent-withdrawn")),
-            Some("stale") => Some(Message::of("form-stale")),
-            _ => None,
-        }
+fn notice(asked: &Asked) -> Option<Message> {
+    match asked.done.as_str() {
+        "session" => Some(Message::of("session-ended")),
+        "sessions" => Some(Message::of("sessions-ended").with("count", asked.count)),
+        "consent" => Some(Message::of("consent-withdrawn")),
+        "stale" => Some(Message::of("form-stale")),
+        _ => None,
     }
 }
 
@@ -61,7 +52,7 @@ async fn signed(visit: &Visit) -> Result<Signed, Response> {
     }
     let path = visit.here.split('?').next().unwrap_or("/account").to_owned();
     let flow = visit.site.provider.new_flow(Target::Page(path), &visit.binding_hash());
-    match visit.site.provider.seal(&flow).await {
+    match visit.site.provider.seal(&flow, &visit.network()).await {
         Ok(sealed) => Err(to(visit, &format!("/login?flow={sealed}"))),
         Err(error) => Err(failed(visit, &error.to_string()).await),
     }
@@ -88,8 +79,13 @@ fn token_minutes(visit: &Visit) -> u32 {
     u32::try_from(visit.site.provider.config().token.access / 60).unwrap_or(5)
 }
 
+/// `GET /`
+pub(crate) async fn start(visit: Visit) -> Response {
+    to(&visit, "/account")
+}
+
 /// `GET /account`
-pub(crate) async fn home(visit: Visit, Query(happened): Query<Happened>) -> Response {
+pub(crate) async fn home(visit: Visit, asked: Asked) -> Response {
     let signed = match signed(&visit).await {
         Ok(signed) => signed,
         Err(response) => return response,
@@ -103,13 +99,13 @@ pub(crate) async fn home(visit: Visit, Query(happened): Query<Happened>) -> Resp
         person: Person::of(&signed.user),
         sessions,
         token_minutes: token_minutes(&visit),
-        notice: happened.notice(),
+        notice: notice(&asked),
     };
     html(&visit, StatusCode::OK, &view::render(&page))
 }
 
 /// `GET /account/contacts`
-pub(crate) async fn contacts(visit: Visit, Query(happened): Query<Happened>) -> Response {
+pub(crate) async fn contacts(visit: Visit, asked: Asked) -> Response {
     let signed = match signed(&visit).await {
         Ok(signed) => signed,
         Err(response) => return response,
@@ -117,13 +113,13 @@ pub(crate) async fn contacts(visit: Visit, Query(happened): Query<Happened>) -> 
     let page = AccountContacts {
         chrome: chrome(&visit, None, None),
         person: Person::of(&signed.user),
-        notice: happened.notice(),
+        notice: notice(&asked),
     };
     html(&visit, StatusCode::OK, &view::render(&page))
 }
 
 /// `GET /account/sessions`
-pub(crate) async fn sessions(visit: Visit, Query(happened): Query<Happened>) -> Response {
+pub(crate) async fn sessions(visit: Visit, asked: Asked) -> Response {
     let signed = match signed(&visit).await {
         Ok(signed) => signed,
         Err(response) => return response,
@@ -137,7 +133,7 @@ pub(crate) async fn sessions(visit: Visit, Query(happened): Query<Happened>) -> 
         person: Person::of(&signed.user),
         sessions,
         token_minutes: token_minutes(&visit),
-        notice: happened.notice(),
+        notice: notice(&asked),
     };
     html(&visit, StatusCode::OK, &view::render(&page))
 }
@@ -174,7 +170,7 @@ pub(crate) async fn end_sessions(State(site): State<Site>, visit: Visit, form: F
 }
 
 /// `GET /account/consents`
-pub(crate) async fn consents(visit: Visit, Query(happened): Query<Happened>) -> Response {
+pub(crate) async fn consents(visit: Visit, asked: Asked) -> Response {
     let signed = match signed(&visit).await {
         Ok(signed) => signed,
         Err(response) => return response,
@@ -193,7 +189,7 @@ pub(crate) async fn consents(visit: Visit, Query(happened): Query<Happened>) -> 
         chrome: chrome(&visit, None, None),
         consents: allowed.into_iter().map(row).collect(),
         token_minutes: token_minutes(&visit),
-        notice: happened.notice(),
+        notice: notice(&asked),
     };
     html(&visit, StatusCode::OK, &view::render(&page))
 }

@@ -1,25 +1,19 @@
 //! `/choose`: which of the accounts of this browser goes on.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use serde::Deserialize;
+use kabinet_core::authn::Session;
 
-use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
-use crate::form::Form;
+use super::login::present;
+use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
+use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{self, AccountChoice, ChooseAccount, Errors, Message};
 use crate::visit::Visit;
 
-/// What the page's address says.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
-    #[serde(default)]
-    flow: String,
-}
-
 /// `GET /choose`
-pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     match flow_or_page(&visit, &asked.flow).await {
         Ok(opened) => show(&visit, &opened, Errors::none()).await,
         Err(response) => response,
@@ -79,7 +73,19 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         return show(&visit, &opened, Errors::none()).await;
     };
     match site.identity.choose(session, &opened.flow.id).await {
-        Ok(()) => to(&visit, &onward(&opened)),
+        Ok(()) => chosen(&visit, &opened, session).await,
         Err(error) => failed(&visit, &error.to_string()).await,
     }
+}
+
+/// Goes on with the chosen account in front: it is the one that pages without a request are about.
+async fn chosen(visit: &Visit, opened: &Opened, chosen: &Session) -> Response {
+    let mut present = match present(visit).await {
+        Ok(present) => present,
+        Err(response) => return response,
+    };
+    present.sort_by_key(|(_, session)| session.id != chosen.id);
+    let remembered = present.iter().any(|(_, session)| session.remembered);
+    let values: Vec<_> = present.into_iter().map(|(value, _)| value).collect();
+    to_with_sessions(visit, &onward(opened), &values, remembered)
 }

@@ -1,28 +1,20 @@
 //! `/consent`: a third-party client asks, the person allows or refuses.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::decision::Step;
 use kabinet_core::id::UserId;
 use kabinet_oidc::authorize::{Checked, Next};
-use serde::Deserialize;
 
 use super::{Opened, answer, chrome, failed, flow_or_page, go, html, onward, refused, to};
-use crate::form::Form;
+use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{self, Consent, Errors, Message};
 use crate::visit::Visit;
 
-/// What the page's address says.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
-    #[serde(default)]
-    flow: String,
-}
-
 /// `GET /consent`
-pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     match flow_or_page(&visit, &asked.flow).await {
         Ok(opened) => show(&visit, &opened, Errors::none()).await,
         Err(response) => response,
@@ -56,6 +48,7 @@ async fn page(visit: &Visit, opened: &Opened, checked: &Checked, user: Option<&U
         .and_then(|url| url.host_str())
         .map_or_else(|| redirect_uri.to_owned(), str::to_owned);
     let page = Consent {
+        shown: user.map(|user| stamp(visit, opened, checked, user)).unwrap_or_default(),
         chrome: chrome(visit, Some(opened), Some(&checked.client)),
         client_name: checked.client.metadata.client_name.clone(),
         redirect_host: host,
@@ -65,6 +58,15 @@ async fn page(visit: &Visit, opened: &Opened, checked: &Checked, user: Option<&U
         errors,
     };
     html(visit, StatusCode::OK, &view::render(&page))
+}
+
+/// What the page showed to whom: only that is allowed by its button.
+fn stamp(visit: &Visit, opened: &Opened, checked: &Checked, user: &UserId) -> String {
+    let scope = checked.scope.to_string();
+    visit
+        .site
+        .form_stamper
+        .stamp(&["consent", opened.flow.id.as_str(), user.as_str(), &scope])
 }
 
 /// `POST /consent`
@@ -89,8 +91,27 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         Ok(sessions) => sessions,
         Err(error) => return failed(&visit, &error.to_string()).await,
     };
-    match site.provider.allow(&opened.flow, &sessions, &visit.audit()).await {
+    let (place, checked) = match site.provider.next(&opened.flow, &sessions, &visit.audit()).await {
+        Ok(Next::Page(Step::Consent(place), checked)) => (place, checked),
+        Ok(next) => return go(&visit, &opened.flow, Some(&opened.sealed), next).await,
+        Err(refusal) => return refused(&visit, refusal).await,
+    };
+    let Some(session) = sessions.get(place) else {
+        return show(&visit, &opened, Errors::none()).await;
+    };
+    // Another tab may have changed the account, an administrator the scopes.
+    if form.get("shown") != stamp(&visit, &opened, &checked, &session.user_id) {
+        return show(&visit, &opened, Errors::whole(Message::of("form-stale"))).await;
+    }
+    let allowed = async {
+        site.provider
+            .allow(&opened.flow, session, &checked, &visit.audit())
+            .await
+            .map_err(|error| error.to_string())?;
+        site.identity.choose(session, &opened.flow.id).await.map_err(|error| error.to_string())
+    };
+    match allowed.await {
         Ok(()) => to(&visit, &onward(&opened)),
-        Err(refusal) => refused(&visit, refusal).await,
+        Err(error) => failed(&visit, &error).await,
     }
 }

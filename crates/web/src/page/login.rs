@@ -4,7 +4,7 @@
 //! 2. POST checks the form token, then the pair; a wrong pair gets one neutral sentence and keeps what was typed.
 //! 3. A right one begins or renews the session of that account in this browser, under a new cookie value, and goes on.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
@@ -13,23 +13,12 @@ use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::secret::Secret;
 use kabinet_identity::{LoginError, Proof, SignedIn};
 use kabinet_oidc::sealed::Target;
-use serde::Deserialize;
 
 use super::{Opened, add_device, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
-use crate::form::Form;
+use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{self, Errors, Message, Offers, SignIn};
 use crate::visit::Visit;
-
-/// What the page's address may say.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
-    #[serde(default)]
-    flow: String,
-    by: Option<ContactKind>,
-    /// «Войти в другой аккаунт».
-    another: Option<String>,
-}
 
 /// What the form shows.
 pub(crate) struct Shown {
@@ -55,7 +44,7 @@ impl Shown {
 }
 
 /// `GET /login`
-pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     let opened = match flow_or_page(&visit, &asked.flow).await {
         Ok(opened) => opened,
         Err(response) => return response,
@@ -64,7 +53,9 @@ pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
         Ok(sessions) => sessions,
         Err(error) => return failed(&visit, &error.to_string()).await,
     };
-    if let (Target::Page(path), false, None) = (&opened.flow.target, sessions.is_empty(), &asked.another) {
+    // Whoever switches between phone and e-mail is on the way to another account already.
+    let wants_another = asked.another || asked.by.is_some();
+    if let (Target::Page(path), false, false) = (&opened.flow.target, sessions.is_empty(), wants_another) {
         return to(&visit, path);
     }
     let hint = opened.flow.request().and_then(|request| request.login_hint.as_deref());
@@ -80,7 +71,7 @@ pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
         (None, None) => (ContactKind::Phone, String::new()),
     };
     let mut shown = Shown::of(identifier, value);
-    if !sessions.is_empty() && asked.another.is_none() {
+    if !sessions.is_empty() && !asked.another && opened.flow.request().is_some() {
         shown.notice = Some(Message::of("reauthenticate"));
     }
     show(&visit, &opened, shown).await
@@ -171,7 +162,7 @@ pub(crate) async fn signed_in(
         Err(response) => return response,
     };
     let sessions: Vec<Session> = present.iter().map(|(_, session)| session.clone()).collect();
-    let SignedIn { session, cookie } = match visit
+    let SignedIn { session, cookie, gave_way } = match visit
         .site
         .identity
         .sign_in(proof, remember, &sessions, &visit.person(Some(&opened.flow)))
@@ -181,9 +172,12 @@ pub(crate) async fn signed_in(
         Err(error) => return failed(visit, &error.to_string()).await,
     };
     tracing::info!(user.id = %session.user_id, session.id = %session.id, "signed in");
-    let others = present.into_iter().filter(|(_, other)| other.id != session.id).map(|(value, _)| value);
-    let values: Vec<Secret> = std::iter::once(cookie).chain(others).collect();
-    let mut response = to_with_sessions(visit, location, &values, session.remembered);
+    let stays = |other: &Session| other.id != session.id && Some(&other.id) != gave_way.as_ref();
+    let others: Vec<_> = present.into_iter().filter(|(_, other)| stays(other)).collect();
+    // One cookie holds all accounts: it lives as long as the one that lives longest.
+    let remembered = session.remembered || others.iter().any(|(_, other)| other.remembered);
+    let values: Vec<Secret> = std::iter::once(cookie).chain(others.into_iter().map(|(value, _)| value)).collect();
+    let mut response = to_with_sessions(visit, location, &values, remembered);
     let mark = visit.site.identity.device_mark(&session.user_id, &visit.binding_hash());
     add_device(visit, &mut response, mark);
     response

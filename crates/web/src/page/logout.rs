@@ -19,7 +19,7 @@ use crate::view::{self, Errors, LogoutConfirm, Message, SignedOut};
 use crate::visit::Visit;
 
 /// What of a client's request the confirmation form carries.
-const CARRIED: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+pub(crate) const CARRIED: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
 
 /// `GET /logout`
 pub(crate) async fn get(visit: Visit) -> Response {
@@ -110,7 +110,10 @@ pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) ->
         Some(location) => to(visit, location),
         None => signed_out(visit, logout.client.as_deref(), None),
     };
-    set_sessions(visit, &mut response, &values, remembered);
+    // A request without the cookie tells nothing about it.
+    if !visit.session_values.is_empty() {
+        set_sessions(visit, &mut response, &values, remembered);
+    }
     response
 }
 

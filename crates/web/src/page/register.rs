@@ -6,7 +6,7 @@
 //!    transaction, and the person is signed in.
 //! 3. `/register/done` says so and leads on.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::contact::{Contact, ContactKind};
@@ -14,29 +14,17 @@ use kabinet_core::id::ConfirmationId;
 use kabinet_core::password::BadPassword;
 use kabinet_identity::{CodeError, Confirmed as Proven, RegisterError, Registration as New};
 use kabinet_store::document::Document;
-use serde::Deserialize;
 
 use super::login::{self, Shown, invalid, signed_in};
 use super::{Opened, chrome, client_of, error_page, failed, flow_or_page, html, onward, to};
 use crate::brand::documents::Kind;
-use crate::form::Form;
+use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, CodeEntry, CodePurpose, Confirmed, Errors, Message, Registration};
+use crate::view::{self, Chrome, CodeEntry, CodePurpose, Confirmed, Errors, Message, Registration};
 use crate::visit::Visit;
 
-/// What the pages' addresses may say.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
-    #[serde(default)]
-    flow: String,
-    by: Option<ContactKind>,
-    #[serde(default)]
-    id: String,
-    sent: Option<String>,
-}
-
 /// `GET /register`
-pub(crate) async fn get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     let opened = match flow_or_page(&visit, &asked.flow).await {
         Ok(opened) => opened,
         Err(response) => return response,
@@ -151,18 +139,18 @@ async fn refuse(
 fn password_message(bad: &BadPassword, visit: &Visit) -> Message {
     match bad {
         BadPassword::TooShort { .. } => Message::of("password-short").with("min", visit.site.config.password_min),
-        BadPassword::TooLong => Message::of("password-long"),
+        BadPassword::TooLong => Message::of("password-long").with("max", 256),
         BadPassword::Common | BadPassword::Context => Message::of("password-weak"),
     }
 }
 
 /// `GET /register/confirm`
-pub(crate) async fn confirm_get(visit: Visit, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn confirm_get(visit: Visit, asked: Asked) -> Response {
     let opened = match flow_or_page(&visit, &asked.flow).await {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let notice = asked.sent.map(|_| Message::of("code-resent"));
+    let notice = asked.sent.then(|| Message::of("code-resent"));
     show_code(&visit, &opened, &ConfirmationId::from(asked.id), Errors::none(), notice).await
 }
 
@@ -175,7 +163,7 @@ async fn show_code(
 ) -> Response {
     let pending = match visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await {
         Ok(Some(pending)) => pending,
-        // Another browser's, or long gone: the beginning is the only way.
+        // Another browser's, confirmed already, or long gone: the beginning is the only way.
         Ok(None) => return to(visit, &format!("/register?flow={}", opened.sealed)),
         Err(error) => return failed(visit, &error.to_string()).await,
     };
@@ -192,8 +180,9 @@ async fn show_code(
     let client = client_of(visit, opened).await;
     let (sms, email) = visit.site.config.code_life;
     let life = if pending.contact.kind() == ContactKind::Phone { sms } else { email };
+    let here = format!("/register/confirm?flow={}&id={id}", opened.sealed);
     let page = CodeEntry {
-        chrome: chrome(visit, Some(opened), client.as_deref()),
+        chrome: Chrome { here, ..chrome(visit, Some(opened), client.as_deref()) },
         purpose: CodePurpose::Register,
         action: "/register/confirm".to_owned(),
         contact: pending.contact,
@@ -248,6 +237,12 @@ async fn exists(visit: &Visit, opened: &Opened, contact: &Contact) -> Response {
 async fn wrong(visit: &Visit, opened: &Opened, id: &ConfirmationId, error: CodeError) -> Response {
     let errors = match error {
         CodeError::Wrong { left } if left > 0 => Errors::field("code", Message::of("code-wrong").with("left", left)),
+        // A second press of the button: the account is there.
+        CodeError::Spent if confirmed(visit, opened, id).await => {
+            let mut shown = Shown::of(ContactKind::Phone, String::new());
+            shown.notice = Some(Message::of("account-exists"));
+            return login::show(visit, opened, shown).await;
+        }
         CodeError::Wrong { .. } | CodeError::Spent | CodeError::Expired => {
             Errors::field("code", Message::of("code-expired"))
         }
@@ -260,12 +255,20 @@ async fn wrong(visit: &Visit, opened: &Opened, id: &ConfirmationId, error: CodeE
     show_code(visit, opened, id, errors, None).await
 }
 
+/// Whether a confirmation has been used, rather than used up.
+async fn confirmed(visit: &Visit, opened: &Opened, id: &ConfirmationId) -> bool {
+    matches!(visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await, Ok(None))
+}
+
 /// `GET /register/done`
-pub(crate) async fn done(visit: Visit, Query(asked): Query<Asked>) -> Response {
+pub(crate) async fn done(visit: Visit, asked: Asked) -> Response {
     let opened = match flow_or_page(&visit, &asked.flow).await {
         Ok(opened) => opened,
         Err(response) => return response,
     };
+    if visit.session_values.is_empty() {
+        return to(&visit, &format!("/register?flow={}", opened.sealed));
+    }
     let client = client_of(&visit, &opened).await;
     let page = Confirmed {
         chrome: chrome(&visit, Some(&opened), client.as_deref()),

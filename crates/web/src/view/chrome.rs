@@ -158,9 +158,14 @@ impl Chrome<'_> {
     /// The language switch.
     #[must_use]
     pub fn languages(&self) -> Vec<LanguageLink> {
+        // The address of an answer to a form lacks the request; the link must not lose it.
+        let here = match &self.flow {
+            Some(flow) => with_query(&self.here, "flow", flow),
+            None => self.here.clone(),
+        };
         let links = Language::ALL.into_iter().map(|language| LanguageLink {
             language,
-            href: with_query(&self.here, "lang", language.code()),
+            href: with_query(&here, "lang", language.code()),
             current: language == self.locale.language(),
         });
         links.collect()

@@ -55,6 +55,8 @@ pub struct Consent<'a> {
     pub redirect_host: String,
     /// What is asked for.
     pub scope: Scope,
+    /// What the page shows to whom, stamped; posted as `shown`.
+    pub shown: String,
     /// Who is signed in.
     pub account: String,
     /// Where «другой аккаунт» leads.

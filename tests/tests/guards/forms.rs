@@ -1,0 +1,237 @@
+//! Every form: without the token of this browser, or from another site, it does nothing; with it, it does.
+
+use kabinet_tests::{Browser, PASSWORD};
+use kabinet_web::Access;
+
+use crate::table::ROUTES;
+use crate::world::{FORM, World};
+
+/// A form that is filled in and ready to be sent.
+struct Ready {
+    path: &'static str,
+    browser: Browser,
+    body: Vec<(String, String)>,
+}
+
+impl Ready {
+    fn of(path: &'static str, browser: Browser, form: &str, values: &[(&str, &str)], button: &str) -> Self {
+        let body = browser.filled(form, values, button);
+        assert_eq!(browser.page.html.form(form).unwrap().action.split('?').next().unwrap(), path);
+        Self { path, browser, body }
+    }
+
+    /// The same with another form token, or none.
+    fn with_token(&self, token: Option<&str>) -> Vec<(String, String)> {
+        let others = self.body.iter().filter(|(name, _)| name != "form-token").cloned();
+        others.chain(token.map(|token| ("form-token".to_owned(), token.to_owned()))).collect()
+    }
+
+    fn token(&self) -> String {
+        self.body.iter().find(|(name, _)| name == "form-token").unwrap().1.clone()
+    }
+}
+
+/// Every form of the table, on a page where sending it would change something.
+async fn every(world: &World) -> Vec<Ready> {
+    let mut all = Vec::new();
+    let mut page = world.app.browser();
+    page.get("/login").await;
+    let pair = [("phone", world.person.contact.as_str()), ("password", PASSWORD)];
+    all.push(Ready::of("/login", page, "login-form", &pair, "submit"));
+
+    let mut page = world.app.browser();
+    page.get("/register").await;
+    let fields = [("phone", "+79990000001"), ("password", PASSWORD), ("pd-consent", "on")];
+    all.push(Ready::of("/register", page, "register-form", &fields, "submit"));
+
+    let mut page = world.app.browser();
+    page.get("/register").await;
+    page.submit(
+        "register-form",
+        &[("phone", "+79990000002"), ("password", PASSWORD), ("pd-consent", "on")],
+        "submit",
+    )
+    .await;
+    let code = world.app.code_sent_to("+79990000002");
+    all.push(Ready::of("/register/confirm", page, "code-form", &[("code", &code)], "submit"));
+
+    let mut page = world.browser.clone();
+    page.get(&world.theirs.ask().url()).await;
+    all.push(Ready::of("/consent", page, "consent-form", &[], "allow"));
+
+    let mut page = world.browser.clone();
+    page.get(&world.ours.ask().with("prompt", "select_account").url()).await;
+    all.push(Ready::of("/choose", page, "choose-form", &[], "account-1"));
+
+    let allowed = world
+        .app
+        .client(kabinet_core::client::Profile::Web, |metadata| metadata.first_party = false)
+        .await;
+    let mut page = world.browser.clone();
+    allowed.sign_in(&world.app, &mut page, &world.person).await;
+    page.get("/account/consents").await;
+    all.push(Ready::of(
+        "/account/consents",
+        page,
+        "consents-form",
+        &[],
+        &format!("withdraw-{}", allowed.id),
+    ));
+
+    let mut second = world.app.browser();
+    world.app.sign_in(&mut second, &world.person).await;
+    let mut page = world.browser.clone();
+    page.get("/account/sessions").await;
+    all.push(Ready::of("/account/sessions", page, "sessions-form", &[], "end-others"));
+
+    let mut page = world.other.clone();
+    page.get("/logout").await;
+    all.push(Ready::of("/logout", page, "logout-confirm", &[], "submit"));
+    all
+}
+
+#[tokio::test]
+async fn every_form_of_the_table_is_tried_here() {
+    let world = World::new().await;
+    let mut tried: Vec<&str> = every(&world).await.iter().map(|ready| ready.path).collect();
+    tried.sort_unstable();
+    let listed = ROUTES
+        .iter()
+        .filter(|(method, _, access)| *method == "POST" && matches!(access, Access::Browser | Access::Person));
+    // Those two are the protocol's: they carry no form of ours and change nothing without a hint.
+    let listed: Vec<&str> = listed.map(|(_, path, _)| *path).filter(|path| !path.starts_with("/oauth2/")).collect();
+    assert_eq!(tried, listed);
+}
+
+#[tokio::test]
+async fn a_form_without_a_good_token_of_this_browser_changes_nothing() {
+    let world = World::new().await;
+    let forms = every(&world).await;
+    let mut stranger = world.app.browser();
+    stranger.get("/login").await;
+    let foreign = stranger
+        .page
+        .html
+        .form("login-form")
+        .unwrap()
+        .fields
+        .into_iter()
+        .find(|one| one.name == "form-token")
+        .unwrap()
+        .value;
+    for ready in &forms {
+        let before = world.state().await;
+        let own = ready.token();
+        let (time, code) = own.split_once('.').unwrap();
+        let later = format!("{}.{code}", time.parse::<i64>().unwrap() + 1);
+        let no_code = format!("{time}.");
+        let tokens = [
+            None,
+            Some(""),
+            Some("x"),
+            Some(foreign.as_str()),
+            Some(later.as_str()),
+            Some(no_code.as_str()),
+            Some(code),
+        ];
+        for token in tokens {
+            let answer = world.post(ready.path, Some(&ready.browser), &ready.with_token(token)).await;
+            assert!(matches!(answer.code(), 200 | 303 | 422), "{}: {}", ready.path, answer.code());
+            assert!(
+                !answer.every("set-cookie").iter().any(|cookie| cookie.contains("session")),
+                "{} {token:?}",
+                ready.path
+            );
+            assert_eq!(world.state().await, before, "{} with the token {token:?}", ready.path);
+        }
+        let mut without_binding = ready.browser.clone();
+        without_binding.jar.retain(|name, _| !name.contains("browser"));
+        world.post(ready.path, Some(&without_binding), &ready.body).await;
+        assert_eq!(world.state().await, before, "{} without the binding cookie", ready.path);
+    }
+}
+
+#[tokio::test]
+async fn a_form_from_another_site_changes_nothing_even_with_a_good_token() {
+    let world = World::new().await;
+    for ready in every(&world).await {
+        let before = world.state().await;
+        let body = kabinet_tests::form_body(&ready.body);
+        let foreign: [&[(&str, &str)]; 6] = [
+            &[("sec-fetch-site", "cross-site")],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://id.test")],
+            &[("origin", "https://evil.test")],
+            &[("origin", "https://id.test.evil.test")],
+            &[("origin", "http://id.test")],
+        ];
+        for headers in foreign {
+            let headers = [&[("content-type", FORM)], headers].concat();
+            world.call("POST", ready.path, Some(&ready.browser), &headers, &body).await;
+            assert_eq!(world.state().await, before, "{} with {headers:?}", ready.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_sent_as_a_form_changes_nothing() {
+    let world = World::new().await;
+    for ready in every(&world).await {
+        let before = world.state().await;
+        let body = kabinet_tests::form_body(&ready.body);
+        for kind in ["application/json", "text/plain", "multipart/form-data; boundary=x", ""] {
+            let headers = [("content-type", kind), ("sec-fetch-site", "same-origin")];
+            let answer = world.call("POST", ready.path, Some(&ready.browser), &headers, &body).await;
+            assert!((400..500).contains(&answer.code()), "{} as {kind:?}: {}", ready.path, answer.code());
+            assert_eq!(world.state().await, before, "{} as {kind:?}", ready.path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_with_the_token_of_this_browser_does_what_it_says() {
+    let world = World::new().await;
+    for (i, ready) in every(&world).await.into_iter().enumerate() {
+        let before = world.state().await;
+        // What old or modest browsers send is enough.
+        let headers: &[(&str, &str)] = match i % 3 {
+            0 => &[],
+            1 => &[("origin", "null")],
+            _ => &[("sec-fetch-site", "same-origin"), ("origin", "https://id.test")],
+        };
+        let headers = [&[("content-type", FORM)], headers].concat();
+        let answer = world
+            .call("POST", ready.path, Some(&ready.browser), &headers, &kabinet_tests::form_body(&ready.body))
+            .await;
+        assert!(matches!(answer.code(), 200 | 303), "{}: {} {}", ready.path, answer.code(), answer.body);
+        assert_ne!(world.state().await, before, "{} does nothing", ready.path);
+    }
+}
+
+#[tokio::test]
+async fn a_form_token_is_too_old_after_half_a_day() {
+    let world = World::new().await;
+    let mut page = world.app.browser();
+    page.get("/login").await;
+    let body = page.filled("login-form", &[("phone", &world.person.contact), ("password", PASSWORD)], "submit");
+    let body: Vec<_> = body.into_iter().filter(|(name, _)| name != "flow").collect();
+    world.app.clock.advance(12 * 3600);
+    let before = world.state().await;
+    world.post("/login", Some(&page), &body).await;
+    assert_eq!(world.state().await, before);
+}
+
+#[tokio::test]
+async fn the_protocol_s_own_posts_from_another_site_change_nothing() {
+    let world = World::new().await;
+    let before = world.state().await;
+    let headers = [("content-type", FORM), ("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")];
+    let ask = kabinet_tests::form_body(&world.theirs.ask().params);
+    let answer = world.call("POST", "/oauth2/authorize", Some(&world.browser), &headers, &ask).await;
+    assert!(answer.location().starts_with("/oauth2/resume?flow="), "{}", answer.body);
+    world.call("POST", "/oauth2/logout", Some(&world.browser), &headers, "").await;
+    world
+        .call("POST", "/oauth2/logout", Some(&world.browser), &headers, "id_token_hint=x&logout_hint=y")
+        .await;
+    assert_eq!(world.state().await, before, "a page of another site signs people out");
+}

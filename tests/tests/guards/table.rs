@@ -1,0 +1,74 @@
+//! Every route with who may call it, by hand.
+
+use std::collections::BTreeSet;
+
+use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
+
+/// (method, path, who may call it).
+pub const ROUTES: [(&str, &str, Access); 35] = [
+    ("GET", "/", Anyone),
+    ("GET", "/.well-known/oauth-authorization-server", Anyone),
+    ("GET", "/.well-known/openid-configuration", Anyone),
+    ("GET", "/account", Person),
+    ("GET", "/account/consents", Person),
+    ("GET", "/account/contacts", Person),
+    ("GET", "/account/sessions", Person),
+    ("GET", "/assets/{file}", Anyone),
+    ("GET", "/choose", Browser),
+    ("GET", "/consent", Browser),
+    ("GET", "/legal/{document}", Anyone),
+    ("GET", "/login", Browser),
+    ("GET", "/logout", Browser),
+    ("GET", "/oauth2/authorize", Browser),
+    ("GET", "/oauth2/jwks", Anyone),
+    ("GET", "/oauth2/logout", Browser),
+    ("GET", "/oauth2/resume", Browser),
+    ("GET", "/oauth2/userinfo", Bearer),
+    ("GET", "/register", Browser),
+    ("GET", "/register/confirm", Browser),
+    ("GET", "/register/done", Browser),
+    ("POST", "/account/consents", Person),
+    ("POST", "/account/sessions", Person),
+    ("POST", "/choose", Browser),
+    ("POST", "/consent", Browser),
+    ("POST", "/login", Browser),
+    ("POST", "/logout", Browser),
+    ("POST", "/oauth2/authorize", Browser),
+    ("POST", "/oauth2/introspect", ConfidentialClient),
+    ("POST", "/oauth2/logout", Browser),
+    ("POST", "/oauth2/revoke", Client),
+    ("POST", "/oauth2/token", Client),
+    ("POST", "/oauth2/userinfo", Bearer),
+    ("POST", "/register", Browser),
+    ("POST", "/register/confirm", Browser),
+];
+
+/// A path of the route. Assets have their hash in their names: this one is none.
+pub fn example(path: &str) -> String {
+    path.replace("{file}", "none.css").replace("{document}", "pd-policy")
+}
+
+/// The routes of one method, as example paths.
+pub fn paths_of(method: &str) -> Vec<(String, Access)> {
+    let of = ROUTES.iter().filter(|(known, ..)| *known == method);
+    of.map(|(_, path, access)| (example(path), *access)).collect()
+}
+
+#[test]
+fn every_route_stands_in_the_table_with_who_may_call_it() {
+    let served: BTreeSet<String> = kabinet_web::routes()
+        .iter()
+        .map(|route| format!("{} {} {:?}", route.method, route.path, route.access))
+        .collect();
+    let listed: BTreeSet<String> = ROUTES
+        .iter()
+        .map(|(method, path, access)| format!("{method} {path} {access:?}"))
+        .collect();
+    let missing: Vec<_> = served.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&served).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "not in the table: {missing:?}; not served: {gone:?}"
+    );
+    assert_eq!(kabinet_web::routes().len(), ROUTES.len(), "a route stands twice");
+}
