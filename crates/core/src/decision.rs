@@ -170,7 +170,9 @@ fn interactive(asked: &Asked<'_>, known: &Known<'_>) -> Step {
     };
     let session = &known.sessions[place];
     // OpenID Connect Core §3.1.2.1: max_age=0 is equivalent to prompt=login.
-    let stale = asked.max_age.is_some_and(|age| age == 0 || known.now.since(session.authentication.at) > age);
+    let stale = asked
+        .max_age
+        .is_some_and(|age| age == 0 || known.now.since(session.authentication.at) > age);
     if (asked.prompt.login || stale) && !met(session) {
         return Step::LoginAgain(session.user_id.clone());
     }

@@ -166,8 +166,12 @@ impl Identity {
             ..visit.origin.clone()
         };
         for text in &intent.documents {
-            let agreement =
-                Agreement { document: text, client: intent.client.as_ref(), origin: &ticked, at: intent.at };
+            let agreement = Agreement {
+                document: text,
+                client: intent.client.as_ref(),
+                origin: &ticked,
+                at: intent.at,
+            };
             document::record(tx, &id, &agreement, entropy).await?;
             let record = about(Event::DocumentAccepted)
                 .with("document", text.document.as_str())

@@ -86,8 +86,7 @@ pub async fn tell(tx: &mut Tx, kind: Kind, what: &[String], now: Timestamp) -> R
 /// # Errors
 /// When the database fails.
 pub async fn since(db: &Db, seen: i64) -> Result<(i64, Vec<Change>)> {
-    let rows: Vec<Row> =
-        on_db!(db, pool => sqlx::query_as(SINCE).bind(seen).fetch_all(pool).await)?;
+    let rows: Vec<Row> = on_db!(db, pool => sqlx::query_as(SINCE).bind(seen).fetch_all(pool).await)?;
     let newest = rows.first().map_or(0, |row| row.0);
     let changes = rows
         .into_iter()

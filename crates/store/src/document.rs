@@ -41,12 +41,7 @@ pub struct Agreement<'a> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record(
-    tx: &mut Tx,
-    user: &UserId,
-    agreement: &Agreement<'_>,
-    entropy: &dyn Entropy,
-) -> Result<()> {
+pub async fn record(tx: &mut Tx, user: &UserId, agreement: &Agreement<'_>, entropy: &dyn Entropy) -> Result<()> {
     let Agreement { document, client, origin, at } = agreement;
     on_tx!(tx, conn => sqlx::query(INSERT)
         .bind(row_id(*at, entropy)).bind(user.as_str()).bind(&document.document).bind(&document.version).bind(&document.sha256)

@@ -119,7 +119,13 @@ impl Ephemeral {
                 Err(e) => tracing::warn!(error = %e, "redis does not keep; keeping in process"),
             }
         }
-        self.remember(key, life, |kept| *kept = Kept { value: value.to_owned(), count: 1, until: Instant::now() + life });
+        self.remember(key, life, |kept| {
+            *kept = Kept {
+                value: value.to_owned(),
+                count: 1,
+                until: Instant::now() + life,
+            }
+        });
     }
 
     /// Takes a kept value: whoever asks first gets it.

@@ -17,13 +17,7 @@ crate::sql! {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(
-    tx: &mut Tx,
-    id: &str,
-    client: &ClientId,
-    content: &str,
-    life: Range<Timestamp>,
-) -> Result<()> {
+pub async fn insert(tx: &mut Tx, id: &str, client: &ClientId, content: &str, life: Range<Timestamp>) -> Result<()> {
     on_tx!(tx, conn => sqlx::query(INSERT)
         .bind(id).bind(client.as_str()).bind(content).bind(life.start.0).bind(life.end.0).execute(conn).await.map(drop))?;
     Ok(())

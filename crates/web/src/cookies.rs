@@ -66,11 +66,20 @@ impl Names {
     /// The marks of the accounts that signed in here, the last one first.
     pub(crate) fn devices(&self, headers: &HeaderMap) -> Vec<String> {
         let value = read(headers, &self.devices).unwrap_or_default();
-        value.split('.').filter(|part| part.len() == 43).take(ACCOUNTS).map(str::to_owned).collect()
+        value
+            .split('.')
+            .filter(|part| part.len() == 43)
+            .take(ACCOUNTS)
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) fn set_devices(&self, marks: &[String]) -> String {
-        self.set(&self.devices, marks.iter().take(ACCOUNTS).cloned().collect::<Vec<_>>().join("."), Some(BINDING_LIFE))
+        self.set(
+            &self.devices,
+            marks.iter().take(ACCOUNTS).cloned().collect::<Vec<_>>().join("."),
+            Some(BINDING_LIFE),
+        )
     }
 
     /// The session cookie for these accounts; without any it is taken away. `life`: seconds, `None` until the browser

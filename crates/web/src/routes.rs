@@ -108,7 +108,10 @@ pub fn router(site: Site) -> Router {
             router.route(route.path, handler())
         })
     };
-    let shared = build(SHARED).layer(from_fn_with_state(site.clone(), cors::layer));
+    // Before the layer: a fallback that is set later stands outside of it, and preflights would not reach it.
+    let shared = build(SHARED)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(site.clone(), cors::layer));
     build(OWN)
         .merge(shared)
         .fallback(not_found)

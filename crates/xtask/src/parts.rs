@@ -152,7 +152,7 @@ impl Part {
             Work::Tidy => tidy::run().map(|ok| Outcome::whole(ok, "")),
             Work::Deny => deny(scene),
             Work::Unit => {
-                let args = ["test", "--workspace", "--exclude", "kabinet-tests", "--lib", "--bins", "--no-fail-fast"];
+                let args = ["test", "--workspace", "--exclude", "kabinet-tests", "--tests", "--no-fail-fast"];
                 tests(scene, &args, Database::Sqlite)
             }
             Work::Suite(database) => suite(scene, self.name, database),

@@ -12,8 +12,7 @@ pub struct World {
     pub person: Person,
     /// Signed in as [`person`](Self::person).
     pub browser: Browser,
-    pub other_person: Person,
-    /// Signed in as [`other_person`](Self::other_person).
+    /// Signed in as somebody else.
     pub other: Browser,
     /// Of the house.
     pub ours: Rp,
@@ -30,7 +29,7 @@ impl World {
         app.sign_in(&mut other, &other_person).await;
         let ours = app.client(Profile::Web, |_| ()).await;
         let theirs = app.client(Profile::Web, |metadata| metadata.first_party = false).await;
-        Self { app, person, browser, other_person, other, ours, theirs }
+        Self { app, person, browser, other, ours, theirs }
     }
 
     /// Everything that is remembered, as text.

@@ -89,7 +89,7 @@ async fn json_is_one_object_and_nothing_else_on_standard_output() {
         let text = value.to_string();
         assert!(
             !text.contains("CANARY-master-key")
-                && !text.contains(&app.config.master_key.as_ref().unwrap().expose()[..20])
+                && !text.contains(&app.config.master_key.as_ref().unwrap().0.expose()[..20])
         );
     }
 }

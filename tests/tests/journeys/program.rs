@@ -68,7 +68,7 @@ pub fn environment(app: &TestApp) -> Vec<(&'static str, String)> {
         ("KABINET__ISSUER", config.issuer.clone()),
         ("KABINET__TRUSTED_PROXIES", "127.0.0.0/8".to_owned()),
         ("KABINET__STORE__URL", config.store.url.expose().to_owned()),
-        ("KABINET__MASTER_KEY", config.master_key.as_ref().unwrap().expose().to_owned()),
+        ("KABINET__MASTER_KEY", config.master_key.as_ref().unwrap().0.expose().to_owned()),
         (
             "KABINET__DELIVERY__OUTBOX",
             config.delivery.outbox.as_ref().unwrap().display().to_string(),

@@ -24,7 +24,7 @@ async fn only_the_cookie_that_was_given_finds_the_session() {
     world.ivan().await;
     let flow = Visit { flow: Some(FlowId::from("f1")), ..visit() };
     let proof = world.proof(&phone("+79105940899")).await;
-    let SignedIn { session, cookie } = world.identity.sign_in(proof, false, &[], &flow).await.unwrap();
+    let SignedIn { session, cookie, .. } = world.identity.sign_in(proof, false, &[], &flow).await.unwrap();
     assert_eq!(live(&world, &[&cookie]).await, std::slice::from_ref(&session));
     assert_eq!(
         (session.authentication.flow, session.ip.as_str()),
