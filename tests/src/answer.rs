@@ -110,9 +110,12 @@ pub fn form_body<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
+/// Names and values in order.
+pub type Pairs = Vec<(String, String)>;
+
 /// The parameters behind `?` of a URL, and those behind `#`.
 #[must_use]
-pub fn query_of(url: &str) -> (Vec<(String, String)>, Vec<(String, String)>) {
+pub fn query_of(url: &str) -> (Pairs, Pairs) {
     let read = |text: &str| form_urlencoded::parse(text.as_bytes()).into_owned().collect();
     let (rest, fragment) = url.split_once('#').unwrap_or((url, ""));
     (rest.split_once('?').map(|(_, query)| read(query)).unwrap_or_default(), read(fragment))

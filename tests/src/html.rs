@@ -157,10 +157,7 @@ impl Html {
                 checked,
             }
         };
-        let fields = inside
-            .iter()
-            .filter(|one| matches!(one.name.as_str(), "input" | "button"))
-            .map(|one| field(one));
+        let fields = inside.iter().filter(|one| matches!(one.name.as_str(), "input" | "button")).map(field);
         Some(Form {
             action: get(tag, "action"),
             method: get(tag, "method").to_lowercase(),

@@ -7,12 +7,7 @@
 //! `KABINET_TEST_DB` says `sqlite` (default) or `postgres`; then `KABINET_TEST_POSTGRES` names a server on which databases
 //! may be made, and `KABINET_TEST_REDIS` a Redis whose sixteen databases may be emptied. `KABINET_TEST_LOGS` is a folder
 //! that logs are written to. Secrets that tests choose begin with `CANARY-`, so that a search of the logs finds leaks.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a harness fails by panicking"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a harness fails by panicking")]
 
 mod answer;
 mod app;
@@ -22,7 +17,7 @@ mod html;
 pub mod jwt;
 mod rp;
 
-pub use answer::{Answer, form_body, query_of};
+pub use answer::{Answer, Pairs, form_body, query_of};
 pub use app::{Node, Person, START, TestApp, TestClock};
 pub use browser::{Browser, Kept, Page};
 pub use html::{Form, Html, text_of};

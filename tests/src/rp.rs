@@ -233,9 +233,8 @@ impl Rp {
     }
 
     /// Sends a signed-in browser with the request; it must come back at once.
-    #[track_caller]
-    pub fn authorize<'a>(&'a self, browser: &'a mut Browser, ask: &'a Ask) -> impl Future<Output = Callback> + 'a {
-        async move { Callback::of(browser.get(&ask.url()).await) }
+    pub async fn authorize(&self, browser: &mut Browser, ask: &Ask) -> Callback {
+        Callback::of(browser.get(&ask.url()).await)
     }
 
     /// Goes all the way: sign-in and consent where they are asked for, then the code is redeemed.

@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use josekit::JoseError;
 use josekit::jwk::Jwk;
-use josekit::jwk::alg::ec::EcCurve;
+use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jwk::alg::ed::EdCurve;
-use josekit::jws::{ES256, EdDSA, JwsSigner, JwsVerifier, PS256, RS256};
+use josekit::jws::{ES256, EdDSA, JwsAlgorithm, JwsSigner, JwsVerifier, PS256, RS256};
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::client::Alg;
@@ -22,7 +23,13 @@ use kabinet_core::key::{KeyState, SigningKey};
 use kabinet_core::seal::{MasterKey, Sealer};
 use kabinet_core::time::Timestamp;
 use kabinet_store::{Store, Tx, change, key};
+use openssl::ec::EcKey;
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, Private};
+use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
 
@@ -43,6 +50,59 @@ pub struct Key {
     pub alg: Alg,
     signer: Box<dyn JwsSigner>,
     verifier: Box<dyn JwsVerifier>,
+    /// The encoded header of each [`Typ`].
+    headers: [String; 2],
+}
+
+/// `typ` of a token, which tells the kinds apart (RFC 8725 §3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typ {
+    /// ID token.
+    Jwt,
+    /// Access token (RFC 9068 §2.1).
+    AtJwt,
+}
+
+impl Typ {
+    /// The header value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jwt => "JWT",
+            Self::AtJwt => "at+jwt",
+        }
+    }
+}
+
+/// ES256 over OpenSSL's own ECDSA: a third faster than through its digest contexts, and the signature comes in the two
+/// halves that JWS wants (RFC 7518 §3.4).
+#[derive(Clone, Debug)]
+struct P256(EcKey<Private>);
+
+impl JwsSigner for P256 {
+    fn algorithm(&self) -> &dyn JwsAlgorithm {
+        &ES256
+    }
+
+    fn key_id(&self) -> Option<&str> {
+        None
+    }
+
+    fn signature_len(&self) -> usize {
+        64
+    }
+
+    fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, JoseError> {
+        let bad = |e: ErrorStack| JoseError::InvalidSignature(e.into());
+        let signature = EcdsaSig::sign(&Sha256::digest(message), &self.0).map_err(bad)?;
+        let mut out = signature.r().to_vec_padded(32).map_err(bad)?;
+        out.extend(signature.s().to_vec_padded(32).map_err(bad)?);
+        Ok(out)
+    }
+
+    fn box_clone(&self) -> Box<dyn JwsSigner> {
+        Box::new(self.clone())
+    }
 }
 
 impl std::fmt::Debug for Key {
@@ -52,14 +112,16 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
-    /// The compact JWS (RFC 7515 §7.1) of `claims` with the given `typ`.
+    /// The compact JWS (RFC 7515 §7.1) of `claims`, a JSON object.
     ///
     /// # Errors
     /// When signing fails, which a sound key does not.
-    pub fn sign(&self, typ: &str, claims: &Value) -> Result<String> {
-        let header = json!({"alg": self.alg.as_str(), "kid": self.id.as_str(), "typ": typ});
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let mut token = format!("{}.{}", encode(&header), encode(claims));
+    pub fn sign(&self, typ: Typ, claims: &impl Serialize) -> Result<String> {
+        let claims = serde_json::to_vec(claims).map_err(|e| Error::Bug(e.to_string()))?;
+        let mut token = String::with_capacity(claims.len() * 4 / 3 + 600);
+        token.push_str(&self.headers[typ as usize]);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = self.signer.sign(token.as_bytes()).map_err(|e| Error::Bug(e.to_string()))?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -125,7 +187,7 @@ impl Keyring {
 }
 
 fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
-    let bad = |e: josekit::JoseError| Error::Bug(format!("signing key {}: {e}", record.id));
+    let bad = |e: JoseError| Error::Bug(format!("signing key {}: {e}", record.id));
     let plain = sealer
         .open(&record.private_sealed, record.id.as_str().as_bytes())
         .ok_or_else(|| Error::Bug(format!("signing key {} was sealed under another master key", record.id)))?;
@@ -139,16 +201,30 @@ fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
             Box::new(PS256.signer_from_jwk(&jwk).map_err(bad)?),
             Box::new(PS256.verifier_from_jwk(&jwk).map_err(bad)?),
         ),
-        Alg::ES256 => (
-            Box::new(ES256.signer_from_jwk(&jwk).map_err(bad)?),
-            Box::new(ES256.verifier_from_jwk(&jwk).map_err(bad)?),
-        ),
+        Alg::ES256 => (Box::new(p256(&jwk).map_err(bad)?), Box::new(ES256.verifier_from_jwk(&jwk).map_err(bad)?)),
         Alg::EdDSA => (
             Box::new(EdDSA.signer_from_jwk(&jwk).map_err(bad)?),
             Box::new(EdDSA.verifier_from_jwk(&jwk).map_err(bad)?),
         ),
     };
-    Ok(Key { id: record.id.clone(), alg: record.alg, signer, verifier })
+    let header = |typ: Typ| {
+        let header = json!({"alg": record.alg.as_str(), "kid": record.id.as_str(), "typ": typ.as_str()});
+        URL_SAFE_NO_PAD.encode(header.to_string())
+    };
+    let headers = [header(Typ::Jwt), header(Typ::AtJwt)];
+    Ok(Key {
+        id: record.id.clone(),
+        alg: record.alg,
+        signer,
+        verifier,
+        headers,
+    })
+}
+
+fn p256(jwk: &Jwk) -> std::result::Result<P256, JoseError> {
+    let bad = |e: ErrorStack| JoseError::InvalidKeyFormat(e.into());
+    let der = EcKeyPair::from_jwk(jwk)?.to_der_private_key();
+    Ok(P256(PKey::private_key_from_der(&der).and_then(|key| key.ec_key()).map_err(bad)?))
 }
 
 /// What keys are made with.
@@ -171,7 +247,7 @@ pub struct Forge<'a> {
 pub fn generate(alg: Alg, state: KeyState, forge: Forge<'_>) -> Result<SigningKey> {
     let Forge { sealer, rsa_bits, clock, entropy } = forge;
     let now = clock.now();
-    let bad = |e: josekit::JoseError| Error::Bug(e.to_string());
+    let bad = |e: JoseError| Error::Bug(e.to_string());
     let id = KeyId::generate(now, entropy);
     let mut jwk = match alg {
         Alg::RS256 | Alg::PS256 => Jwk::generate_rsa_key(rsa_bits),
@@ -294,7 +370,7 @@ mod tests {
                 assert!(public.get(private).is_none(), "{private} of {alg:?}");
             }
             let ring = Keyring::load(vec![record.clone()], &sealer).unwrap();
-            let token = ring.current(alg).unwrap().sign("JWT", &json!({"sub": "x"})).unwrap();
+            let token = ring.current(alg).unwrap().sign(Typ::Jwt, &json!({"sub": "x"})).unwrap();
             let (message, signature) = token.rsplit_once('.').unwrap();
             let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
             assert!(ring.find(record.id.as_str()).unwrap().verifies(message.as_bytes(), &signature));

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::keys::Typ;
 use crate::{Error, Provider, Result};
 
 /// Longer texts are no token of ours, bytes.
@@ -142,9 +143,8 @@ impl Provider {
         match client.metadata.access_token_format {
             TokenFormat::Jwt => {
                 let key = self.inner.keys.load();
-                let claims = serde_json::to_value(access).map_err(|e| Error::Bug(e.to_string()))?;
                 // RFC 9068 §2.1: the type tells an access token from an ID token.
-                let token = key.current(client.metadata.access_token_signed_response_alg)?.sign("at+jwt", &claims)?;
+                let token = key.current(client.metadata.access_token_signed_response_alg)?.sign(Typ::AtJwt, access)?;
                 Ok((Secret::from(token), life))
             }
             TokenFormat::Opaque => {
@@ -211,8 +211,7 @@ impl Provider {
             claims.insert("nonce".to_owned(), nonce.into());
         }
         let keys = self.inner.keys.load();
-        keys.current(client.metadata.id_token_signed_response_alg)?
-            .sign("JWT", &Value::Object(claims))
+        keys.current(client.metadata.id_token_signed_response_alg)?.sign(Typ::Jwt, &claims)
     }
 
     /// The name of a session as one client knows it: two clients cannot compare theirs.
@@ -288,7 +287,7 @@ impl Provider {
         }
         let access: Access = match token.strip_prefix(TokenKind::Access.prefix()) {
             Some(sealed) => serde_json::from_slice(&self.inner.access_sealer.open(sealed, b"")?).ok()?,
-            None => self.verify_jwt(token, "at+jwt")?,
+            None => self.verify_jwt(token, Typ::AtJwt)?,
         };
         if access.iss != self.issuer() {
             return None;
@@ -303,7 +302,7 @@ impl Provider {
     }
 
     /// Verifies a JWT of ours and gives its claims. The header names a key of ours and nothing else is read from it.
-    fn verify_jwt<T: serde::de::DeserializeOwned>(&self, token: &str, typ: &str) -> Option<T> {
+    fn verify_jwt<T: serde::de::DeserializeOwned>(&self, token: &str, typ: Typ) -> Option<T> {
         #[derive(Deserialize)]
         struct Header {
             alg: String,
@@ -317,7 +316,7 @@ impl Provider {
         let keys = self.inner.keys.load();
         let key = keys.find(&header.kid)?;
         // RFC 8725 §3.1: the algorithm is the key's. RFC 7515 §4.1.11: an extension we do not know is refused.
-        if header.alg != key.alg.as_str() || header.typ != typ || header.crit.is_some() {
+        if header.alg != key.alg.as_str() || header.typ != typ.as_str() || header.crit.is_some() {
             return None;
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
@@ -340,7 +339,7 @@ impl Provider {
         if token.len() > LONGEST {
             return None;
         }
-        let claims: Claims = self.verify_jwt(token, "JWT")?;
+        let claims: Claims = self.verify_jwt(token, Typ::Jwt)?;
         let ours = claims.iss == self.issuer();
         ours.then(|| Hint {
             user_id: UserId::from(claims.sub),

@@ -20,7 +20,9 @@ async fn what_belongs_to_a_person_leads_a_stranger_to_the_sign_in_and_shows_noth
     let world = World::new().await;
     let before = world.state().await;
     for (method, path, _) in ROUTES.iter().filter(|(.., access)| *access == Access::Person) {
-        let answer = world.call(method, &example(path), None, &[("content-type", FORM)], "end-others=1").await;
+        let answer = world
+            .call((method, &example(path)), None, &[("content-type", FORM)], "end-others=1")
+            .await;
         assert_eq!(answer.code(), 303, "{method} {path}");
         assert!(answer.location().starts_with("/login?flow="), "{method} {path}: {}", answer.location());
         assert!(answer.body.is_empty());
@@ -50,7 +52,7 @@ async fn a_made_up_or_spoilt_session_is_no_session() {
     for forged in forged {
         spoilt.jar.get_mut(&name).unwrap().value = forged.clone();
         for (method, path, _) in ROUTES.iter().filter(|(.., access)| *access == Access::Person) {
-            let answer = world.call(method, &example(path), Some(&spoilt), &[("content-type", FORM)], "").await;
+            let answer = world.call((method, &example(path)), Some(&spoilt), &[("content-type", FORM)], "").await;
             assert!(answer.location().starts_with("/login"), "{forged} opens {method} {path}");
         }
     }
@@ -60,7 +62,7 @@ async fn a_made_up_or_spoilt_session_is_no_session() {
 async fn a_person_sees_and_changes_only_what_is_theirs() {
     let world = World::new().await;
     for (_, path, _) in ROUTES.iter().filter(|(method, _, access)| *method == "GET" && *access == Access::Person) {
-        let answer = world.call("GET", path, Some(&world.other), &[], "").await.ok();
+        let answer = world.call(("GET", path), Some(&world.other), &[], "").await.ok();
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         assert!(
             !answer.body.contains(world.person.id.as_str()) && !answer.body.contains(&world.person.contact),
@@ -120,7 +122,7 @@ async fn client_endpoints_want_the_client_s_own_credentials_and_a_session_is_non
                 if !authorization.is_empty() {
                     headers.push(("authorization", authorization.as_str()));
                 }
-                let answer = world.call(method, path, who, &headers, &body(path, &tokens.refresh)).await;
+                let answer = world.call((method, path), who, &headers, &body(path, &tokens.refresh)).await;
                 answer.refused(401, "invalid_client");
             }
         }
@@ -170,18 +172,20 @@ async fn bearer_endpoints_want_an_access_token_of_ours_and_nothing_else_will_do(
     for (method, path, _) in ROUTES.iter().filter(|(.., access)| *access == Access::Bearer) {
         for token in wrong {
             let answer = world
-                .call(method, path, Some(&browser), &[("authorization", &format!("Bearer {token}"))], "")
+                .call((method, path), Some(&browser), &[("authorization", &format!("Bearer {token}"))], "")
                 .await;
             assert!(matches!(answer.code(), 401 | 403), "{method} {path} with {token:.12}…: {}", answer.body);
             assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
             assert!(!answer.body.contains(world.person.id.as_str()));
         }
-        let answer = world.call(method, path, Some(&browser), &[], "").await;
+        let answer = world.call((method, path), Some(&browser), &[], "").await;
         assert_eq!(answer.code(), 401, "{method} {path}: a session is no token");
-        let answer = world.call(method, &format!("{path}?access_token={}", tokens.access), None, &[], "").await;
+        let answer = world
+            .call((method, &format!("{path}?access_token={}", tokens.access)), None, &[], "")
+            .await;
         assert_eq!(answer.code(), 401, "{method} {path}: a token in the URL");
         let answer = world
-            .call(method, path, None, &[("authorization", &format!("Bearer {}", tokens.access))], "")
+            .call((method, path), None, &[("authorization", &format!("Bearer {}", tokens.access))], "")
             .await;
         assert_eq!(answer.code(), 200, "{method} {path}: {}", answer.body);
     }
@@ -203,7 +207,7 @@ async fn the_paths_that_are_everybody_s_answer_everybody() {
                 .find(|url| url.ends_with(".css"))
                 .unwrap();
             let path = if path.contains("{file}") { style } else { example(path) };
-            let answer = world.call(method, &path, who, &[("authorization", "Bearer x")], "").await;
+            let answer = world.call((method, &path), who, &[("authorization", "Bearer x")], "").await;
             assert_eq!(answer.code(), if path == "/" { 303 } else { 200 }, "{method} {path}");
         }
     }

@@ -167,7 +167,7 @@ async fn a_form_from_another_site_changes_nothing_even_with_a_good_token() {
         ];
         for headers in foreign {
             let headers = [&[("content-type", FORM)], headers].concat();
-            world.call("POST", ready.path, Some(&ready.browser), &headers, &body).await;
+            world.call(("POST", ready.path), Some(&ready.browser), &headers, &body).await;
             assert_eq!(world.state().await, before, "{} with {headers:?}", ready.path);
         }
     }
@@ -181,7 +181,7 @@ async fn a_form_that_is_not_sent_as_a_form_changes_nothing() {
         let body = kabinet_tests::form_body(&ready.body);
         for kind in ["application/json", "text/plain", "multipart/form-data; boundary=x", ""] {
             let headers = [("content-type", kind), ("sec-fetch-site", "same-origin")];
-            let answer = world.call("POST", ready.path, Some(&ready.browser), &headers, &body).await;
+            let answer = world.call(("POST", ready.path), Some(&ready.browser), &headers, &body).await;
             assert!((400..500).contains(&answer.code()), "{} as {kind:?}: {}", ready.path, answer.code());
             assert_eq!(world.state().await, before, "{} as {kind:?}", ready.path);
         }
@@ -201,7 +201,12 @@ async fn a_form_with_the_token_of_this_browser_does_what_it_says() {
         };
         let headers = [&[("content-type", FORM)], headers].concat();
         let answer = world
-            .call("POST", ready.path, Some(&ready.browser), &headers, &kabinet_tests::form_body(&ready.body))
+            .call(
+                ("POST", ready.path),
+                Some(&ready.browser),
+                &headers,
+                &kabinet_tests::form_body(&ready.body),
+            )
             .await;
         assert!(matches!(answer.code(), 200 | 303), "{}: {} {}", ready.path, answer.code(), answer.body);
         assert_ne!(world.state().await, before, "{} does nothing", ready.path);
@@ -227,11 +232,16 @@ async fn the_protocol_s_own_posts_from_another_site_change_nothing() {
     let before = world.state().await;
     let headers = [("content-type", FORM), ("sec-fetch-site", "cross-site"), ("origin", "https://evil.test")];
     let ask = kabinet_tests::form_body(&world.theirs.ask().params);
-    let answer = world.call("POST", "/oauth2/authorize", Some(&world.browser), &headers, &ask).await;
+    let answer = world.call(("POST", "/oauth2/authorize"), Some(&world.browser), &headers, &ask).await;
     assert!(answer.location().starts_with("/oauth2/resume?flow="), "{}", answer.body);
-    world.call("POST", "/oauth2/logout", Some(&world.browser), &headers, "").await;
+    world.call(("POST", "/oauth2/logout"), Some(&world.browser), &headers, "").await;
     world
-        .call("POST", "/oauth2/logout", Some(&world.browser), &headers, "id_token_hint=x&logout_hint=y")
+        .call(
+            ("POST", "/oauth2/logout"),
+            Some(&world.browser),
+            &headers,
+            "id_token_hint=x&logout_hint=y",
+        )
         .await;
     assert_eq!(world.state().await, before, "a page of another site signs people out");
 }

@@ -72,7 +72,7 @@ async fn every_answer_of_every_route_has_its_headers() {
                 [("", ""), (FORM, ""), (FORM, "flow=x"), (FORM, "form-token=x&id=x"), ("application/json", "{}")];
             for (kind, body) in bodies {
                 let headers: &[(&str, &str)] = if kind.is_empty() { &[] } else { &[("content-type", kind)] };
-                let answer = world.call(method, &example(path), who, headers, body).await;
+                let answer = world.call((method, &example(path)), who, headers, body).await;
                 check(&format!("{method} {path} ({}) with {kind} {body}", answer.code()), &answer);
                 pages += usize::from(is_page(&answer));
             }
@@ -86,10 +86,10 @@ async fn refusals_have_their_headers_too() {
     let world = World::new().await;
     let long = "a=".to_owned() + &"x".repeat(70_000);
     for (path, _) in paths_of("POST") {
-        let answer = world.call("POST", &path, Some(&world.browser), &[("content-type", FORM)], &long).await;
+        let answer = world.call(("POST", &path), Some(&world.browser), &[("content-type", FORM)], &long).await;
         assert_eq!(answer.code(), 413, "{path}");
         check(&format!("413 of {path}"), &answer);
-        let answer = world.call("POST", &path, None, &[("content-type", "text/plain")], "x").await;
+        let answer = world.call(("POST", &path), None, &[("content-type", "text/plain")], "x").await;
         check(&format!("{} of {path}", answer.code()), &answer);
     }
     for path in [
@@ -100,12 +100,12 @@ async fn refusals_have_their_headers_too() {
         "/oauth2/authorize",
         "/login?flow=x",
     ] {
-        let answer = world.call("GET", path, Some(&world.browser), &[], "").await;
+        let answer = world.call(("GET", path), Some(&world.browser), &[], "").await;
         assert!((400..500).contains(&answer.code()), "{path}: {}", answer.code());
         check(&format!("{} of {path}", answer.code()), &answer);
     }
     for (path, _) in paths_of("GET") {
-        let answer = world.call("DELETE", &path, None, &[], "").await;
+        let answer = world.call(("DELETE", &path), None, &[], "").await;
         check(&format!("405 of {path}"), &answer);
     }
 }
@@ -114,12 +114,12 @@ async fn refusals_have_their_headers_too() {
 async fn pages_behind_the_sign_in_are_isolated_and_those_on_the_way_are_not() {
     let world = World::new().await;
     for path in ["/account", "/account/contacts", "/account/sessions"] {
-        let answer = world.call("GET", path, Some(&world.browser), &[], "").await.ok();
+        let answer = world.call(("GET", path), Some(&world.browser), &[], "").await.ok();
         assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{path}");
     }
     // A product may sign people in in a popup.
     for path in ["/login", "/register"] {
-        let answer = world.call("GET", path, None, &[], "").await.ok();
+        let answer = world.call(("GET", path), None, &[], "").await.ok();
         assert_eq!(answer.header("cross-origin-opener-policy"), "", "{path}");
     }
 }
@@ -127,8 +127,8 @@ async fn pages_behind_the_sign_in_are_isolated_and_those_on_the_way_are_not() {
 #[tokio::test]
 async fn each_answer_has_a_nonce_and_a_request_id_of_its_own() {
     let world = World::new().await;
-    let one = world.call("GET", "/login", None, &[], "").await.ok();
-    let two = world.call("GET", "/login", None, &[], "").await.ok();
+    let one = world.call(("GET", "/login"), None, &[], "").await.ok();
+    let two = world.call(("GET", "/login"), None, &[], "").await.ok();
     for name in ["content-security-policy", "x-request-id"] {
         assert_ne!(one.header(name), two.header(name), "{name}");
     }

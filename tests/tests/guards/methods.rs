@@ -43,7 +43,7 @@ async fn get_and_head_change_nothing_whoever_sends_them_and_whatever_they_carry(
                     "?lang=en&done=x&id=x&by=phone".to_owned(),
                 ] {
                     let override_method = [("x-http-method-override", "POST")];
-                    let answer = world.call(method, &format!("{path}{query}"), who, &override_method, "").await;
+                    let answer = world.call((method, &format!("{path}{query}")), who, &override_method, "").await;
                     assert!(answer.code() < 500, "{method} {path}{query}: {}", answer.code());
                     assert!(method == "GET" || answer.body.is_empty(), "HEAD {path} has a body");
                 }
@@ -62,7 +62,7 @@ async fn a_get_of_the_authorization_endpoint_issues_a_code_and_nothing_else() {
             .all(|path| ROUTES.iter().any(|(method, known, _)| *method == "GET" && known == path))
     );
     let before = world.state().await;
-    world.call("GET", &world.ours.ask().url(), Some(&world.browser), &[], "").await;
+    world.call(("GET", &world.ours.ask().url()), Some(&world.browser), &[], "").await;
     let after = world.state().await;
     let table = |line: &str| line.split(':').next().unwrap_or_default().to_owned();
     let changed: Vec<String> = tables(&before)
@@ -92,7 +92,7 @@ async fn other_methods_are_refused_everywhere_and_change_nothing() {
     let before = world.state().await;
     for (path, _) in paths_of("GET").into_iter().chain(paths_of("POST")) {
         for method in ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "OPTIONS"] {
-            let answer = world.call(method, &path, Some(&world.browser), &[], "").await;
+            let answer = world.call((method, &path), Some(&world.browser), &[], "").await;
             let preflight = method == "OPTIONS" && matches!(answer.code(), 200 | 204);
             assert!(matches!(answer.code(), 404 | 405) || preflight, "{method} {path}: {}", answer.code());
             assert!(!answer.body.contains(&world.person.contact[2..]));

@@ -59,9 +59,9 @@ async fn a_stranger_gets_in_nowhere_under_another_spelling() {
     let world = World::new().await;
     let before = world.state().await;
     for (method, path, access) in ROUTES {
-        let canonical = world.call(method, &example(path), None, &[("content-type", FORM)], "").await;
+        let canonical = world.call((method, &example(path)), None, &[("content-type", FORM)], "").await;
         for spelling in spellings(&example(path)) {
-            let answer = world.call(method, &spelling, None, &[("content-type", FORM)], "").await;
+            let answer = world.call((method, &spelling), None, &[("content-type", FORM)], "").await;
             let same = answer.code() == canonical.code() && matches!(access, Access::Anyone | Access::Browser);
             assert!(is_closed(&answer, access) || same, "{method} {spelling}: {}", answer.code());
         }
@@ -76,7 +76,7 @@ async fn a_person_s_pages_under_another_spelling_are_not_there_or_ask_the_same()
     for (method, path, _) in ROUTES.iter().filter(|(.., access)| *access == Access::Person) {
         for spelling in spellings(path) {
             let answer = world
-                .call(method, &spelling, Some(&world.browser), &[("content-type", FORM)], "end-others=1")
+                .call((method, &spelling), Some(&world.browser), &[("content-type", FORM)], "end-others=1")
                 .await;
             let digits: String = answer.body.chars().filter(char::is_ascii_digit).collect();
             if answer.code() == 200 {
@@ -113,7 +113,7 @@ async fn nothing_outside_the_assets_can_be_read_through_them() {
     ];
     for folder in ["/assets/", "/legal/"] {
         for name in names {
-            let answer = world.call("GET", &format!("{folder}{name}"), None, &[], "").await;
+            let answer = world.call(("GET", &format!("{folder}{name}")), None, &[], "").await;
             assert_eq!(answer.code(), 404, "{folder}{name}");
         }
     }
@@ -124,7 +124,7 @@ async fn the_admin_listener_s_paths_are_not_on_the_public_one() {
     let world = World::new().await;
     for path in ["/health/live", "/health/ready", "/metrics", "/admin", "/api/admin/v1/clients", "/debug", "/.env"] {
         for who in [None, Some(&world.browser)] {
-            assert_eq!(world.call("GET", path, who, &[], "").await.code(), 404, "{path}");
+            assert_eq!(world.call(("GET", path), who, &[], "").await.code(), 404, "{path}");
         }
     }
 }

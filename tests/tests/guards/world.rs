@@ -45,8 +45,7 @@ impl World {
     /// One request with the cookies of a browser and further headers.
     pub async fn call(
         &self,
-        method: &str,
-        path: &str,
+        (method, path): (&str, &str),
         browser: Option<&Browser>,
         headers: &[(&str, &str)],
         body: &str,
@@ -67,8 +66,7 @@ impl World {
         form: &[(N, V)],
     ) -> Answer {
         self.call(
-            "POST",
-            path,
+            ("POST", path),
             browser,
             &[("content-type", FORM), ("sec-fetch-site", "same-origin")],
             &form_body(form),

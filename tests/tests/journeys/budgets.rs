@@ -72,6 +72,8 @@ impl Counted {
     ) -> Rp {
         let mut rp = app.client(profile, change).await;
         rp.use_node(&self.node);
+        // The news of it would drop it from memory again.
+        self.provider.hear().await.unwrap();
         rp
     }
 

@@ -67,7 +67,7 @@ async fn the_account_that_a_client_last_got_here_is_taken_again_and_each_client_
     let again = silent(&mut world, ask).await;
     assert!(again == person.id.as_str() || again == second.id.as_str());
     let ask = other.ask();
-    std::mem::swap(&mut world.rp, &mut other.clone());
+    world.rp = other;
     let callback = world.rp.authorize(&mut world.browser, &ask.with("prompt", "none")).await;
     assert_eq!(
         callback.get("error"),

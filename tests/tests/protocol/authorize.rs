@@ -278,3 +278,27 @@ async fn nothing_is_written_for_a_visitor_who_goes_away() {
     assert_eq!(before.len(), after.len());
     assert_eq!(kabinet_store::pushed::count(world.app.store.db()).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn a_request_by_head_gives_no_code_and_writes_nothing() {
+    let world = World::new().await;
+    let cookies: Vec<String> = world.browser.jar.iter().map(|(name, kept)| format!("{name}={}", kept.value)).collect();
+    let headers = [("cookie", cookies.join("; "))];
+    let headers = [(headers[0].0, headers[0].1.as_str())];
+    let answer = world.app.call(http::Method::HEAD, &world.rp.ask().url(), &headers, "").await;
+    assert!(!answer.location().contains("code="), "{}", answer.location());
+    let sign_out = world.app.call(http::Method::HEAD, "/oauth2/logout", &headers, "").await;
+    assert!(sign_out.every("set-cookie").iter().all(|cookie| !cookie.contains("session")));
+}
+
+#[tokio::test]
+async fn nothing_but_a_wish_to_register_leads_to_registration() {
+    let mut world = World::signed_out(Profile::Web, |_| ()).await;
+    world.browser.get(&world.rp.ask().with("prompt", "create").url()).await;
+    assert_eq!(world.browser.page.path(), "/register");
+    assert!(world.browser.page.has("register-form"));
+    for prompt in ["", "login", "consent", "unheard-of", "CREATE"] {
+        world.browser.get(&world.rp.ask().with("prompt", prompt).url()).await;
+        assert_eq!(world.browser.page.path(), "/login", "{prompt}");
+    }
+}

@@ -270,3 +270,23 @@ async fn the_method_that_was_registered_is_the_one_that_counts_for_a_client_with
     nameless.metadata.token_endpoint_auth_method = AuthMethod::None;
     nameless.refresh("x").await.refused(401, "invalid_client");
 }
+
+#[tokio::test]
+async fn a_guesser_cannot_name_another_network_for_itself() {
+    let world = World::new().await;
+    let header = basic(world.rp.id.as_str(), "CANARY-wrong");
+    let mut refused = 0;
+    for n in 0..60 {
+        let (address, forwarded) = (format!("192.0.2.{n}"), format!("for=192.0.2.{n}"));
+        let headers = [
+            FORM,
+            ("authorization", header.as_str()),
+            ("x-forwarded-for", address.as_str()),
+            ("x-real-ip", &address),
+            ("forwarded", &forwarded),
+        ];
+        let answer = world.app.call(Method::POST, "/oauth2/token", &headers, &body("/oauth2/token")).await;
+        refused += u32::from(answer.code() == 401);
+    }
+    assert!(refused <= 20, "{refused}");
+}

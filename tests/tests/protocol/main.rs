@@ -1,6 +1,6 @@
 //! The protocol's endpoints, in process: one module per endpoint or table. The tests named `c_…` are modules of the OpenID
 //! conformance suite.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
 mod accounts;

@@ -3,13 +3,7 @@
 //! `KABINET_TEST_DB` says which database a test gets (`sqlite` unless it says `postgres`); each test makes its own.
 //! `KABINET_TEST_POSTGRES` is the URL of a server that the tests may make databases on.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod cancelling;
 mod changes;

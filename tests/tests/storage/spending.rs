@@ -187,12 +187,26 @@ async fn a_family_without_offline_access_rotates_only_while_its_session_lives() 
     let world = World::of(&store).await;
     let family = world.opened(&store).await;
     place.run("UPDATE grants SET offline = FALSE").await;
-    let rotation = Rotation {
-        presented: 1,
-        now: NOW,
-        refresh_expires_at: NOW.plus(900),
-        keep_until: NOW.plus(900),
+    let rotate = async |presented| {
+        let rotation = Rotation {
+            presented,
+            now: NOW,
+            refresh_expires_at: NOW.plus(900),
+            keep_until: NOW.plus(900),
+        };
+        transaction(&store, async |tx| grant::rotate(tx, &family.id, &world.client, rotation).await).await
     };
-    let after = transaction(&store, async |tx| grant::rotate(tx, &family.id, &world.client, rotation).await).await;
-    assert_eq!(after, None);
+    assert!(rotate(1).await.is_some());
+    place.run("DELETE FROM sessions").await;
+    assert_eq!(rotate(2).await, None);
+}
+
+#[tokio::test]
+async fn a_code_whose_session_has_ended_is_not_spent() {
+    let (place, store) = Place::ready().await;
+    let world = World::of(&store).await;
+    let hash = TokenHash::of(world.issued(&store).await.1.expose());
+    place.run("DELETE FROM sessions").await;
+    let spent = transaction(&store, async |tx| grant::redeem(tx, &hash, &world.client, NOW).await).await;
+    assert_eq!(spent, None);
 }

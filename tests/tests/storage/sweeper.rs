@@ -1,12 +1,10 @@
 //! The sweeper takes away what has expired, all of it and nothing else, a bounded number of rows at a time.
 
-use kabinet_core::authn::{Authentication, Factor, Session};
-use kabinet_core::id::{ClientId, SessionId};
-use kabinet_core::secret::TokenHash;
+use kabinet_core::id::ClientId;
 use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, change, pushed, session, sweep, throttle};
+use kabinet_store::{Store, change, pushed, sweep, throttle};
 
-use crate::place::{Dice, Place};
+use crate::place::Place;
 use crate::world::{NOW, World, confirmation};
 
 /// (table, seconds after [`NOW`] until which its one row must stay).
@@ -23,22 +21,7 @@ async fn one_row_in_each(store: &Store) {
     let world = World::of(store).await;
     world.issued(store).await;
     confirmation(store, 5).await;
-    let row = Session {
-        id: SessionId::generate(NOW, &Dice),
-        user_id: world.user,
-        authentication: Authentication { at: NOW, factors: vec![Factor::Pwd], flow: None },
-        chosen_for: None,
-        remembered: false,
-        created_at: NOW,
-        seen_at: NOW,
-        expires_at: NOW.plus(1000),
-        ip: String::new(),
-        agent: String::new(),
-    };
     let mut tx = store.begin().await.unwrap();
-    session::insert(&mut tx, &TokenHash::of("CANARY-session"), &row, NOW.plus(100))
-        .await
-        .unwrap();
     throttle::fail(&mut tx, "somebody", NOW, NOW.plus(200)).await.unwrap();
     pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50))
         .await

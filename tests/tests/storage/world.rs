@@ -1,5 +1,6 @@
 //! A person, a client and what hangs on them, as few rows as a test needs.
 
+use kabinet_core::authn::{Authentication, Factor, Session};
 use kabinet_core::client::{Client, ClientMetadata, Profile};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ClientId, ConfirmationId, GrantId, SessionId, UserId};
@@ -9,7 +10,7 @@ use kabinet_core::time::Timestamp;
 use kabinet_store::confirmation::{self, Confirmation};
 use kabinet_store::grant::{self, Grant};
 use kabinet_store::user::{self, NewUser};
-use kabinet_store::{Store, client};
+use kabinet_store::{Store, client, session};
 
 use crate::place::Dice;
 
@@ -20,6 +21,8 @@ pub const NOW: Timestamp = Timestamp(1_800_000_000);
 pub struct World {
     pub user: UserId,
     pub client: ClientId,
+    /// Signed in until [`NOW`] + 100 s unless it is used.
+    pub session: SessionId,
 }
 
 impl World {
@@ -43,8 +46,22 @@ impl World {
             updated_at: NOW,
         };
         client::insert(&mut tx, &row).await.unwrap();
+        let row = Session {
+            id: SessionId::generate(NOW, &Dice),
+            user_id: user.clone(),
+            authentication: Authentication { at: NOW, factors: vec![Factor::Pwd], flow: None },
+            chosen_for: None,
+            remembered: false,
+            created_at: NOW,
+            seen_at: NOW,
+            expires_at: NOW.plus(1000),
+            ip: String::new(),
+            agent: String::new(),
+        };
+        let secret = TokenHash::of(TokenKind::Session.generate(&Dice).expose());
+        session::insert(&mut tx, &secret, &row, NOW.plus(100)).await.unwrap();
         tx.commit().await.unwrap();
-        Self { user, client }
+        Self { user, client, session: row.id }
     }
 
     /// A grant that has not been written.
@@ -53,7 +70,7 @@ impl World {
             id: GrantId::generate(NOW, &Dice),
             client_id: self.client.clone(),
             user_id: self.user.clone(),
-            session_id: SessionId::generate(NOW, &Dice),
+            session_id: self.session.clone(),
             scope: Scope::parse("openid").unwrap(),
             detail: "{}".to_owned(),
             offline: true,

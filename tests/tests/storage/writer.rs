@@ -72,6 +72,7 @@ async fn transactions_that_fail_or_roll_back_take_no_other_with_them() {
                     let mut grant = crate::world::World {
                         user: UserId::generate(&Dice),
                         client: ClientId::from("none"),
+                        session: kabinet_core::id::SessionId::from("none"),
                     }
                     .grant();
                     grant.detail = "{}".to_owned();

@@ -167,7 +167,7 @@ impl World {
 
     /// A visit by a browser that has signed in to the account of this contact before.
     pub async fn known(&self, contact: &Contact) -> Visit {
-        let user = kabinet_store::user::by_contact(self.store.db(), contact).await.unwrap().unwrap();
+        let user = user::by_contact(self.store.db(), contact).await.unwrap().unwrap();
         let mark = self.identity.device_mark(&user.id, &visit().binding);
         Visit { devices: vec![mark], ..visit() }
     }

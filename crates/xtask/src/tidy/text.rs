@@ -33,7 +33,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         word: "reqwest",
-        allowed: &["crates/fetch/", "crates/demo/", "tests/"],
+        allowed: &["crates/fetch/", "tests/"],
         reason: "only fetch names it",
     },
     Rule {
