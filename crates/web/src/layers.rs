@@ -42,8 +42,11 @@ pub(crate) async fn around(State(site): State<Site>, mut request: Request, next:
         answer.unwrap_or_else(|_| (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "5")]).into_response());
     let status = response.status();
     let took = begun.elapsed();
-    span.in_scope(|| {
-        tracing::info!(http.status = status.as_u16(), duration_ms = took.as_secs_f64() * 1000.0, "answered")
+    let duration_ms = took.as_secs_f64() * 1000.0;
+    // What went well is said by who did it (signed in, tokens given); a line for each request is for debugging.
+    span.in_scope(|| match status.as_u16() {
+        status @ 400.. => tracing::info!(http.status = status, duration_ms, "answered"),
+        status => tracing::debug!(http.status = status, duration_ms, "answered"),
     });
     let labels = [
         ("method", known_method(&method).to_owned()),

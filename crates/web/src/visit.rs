@@ -76,7 +76,7 @@ impl Visit {
                 .map(str::to_owned)
         };
         let binding = site.cookies.binding(headers);
-        let fresh = || URL_SAFE_NO_PAD.encode(random::<24>(&*site.entropy));
+        let (fresh, nonce) = split(&random(&*site.entropy));
         let peer = parts
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
@@ -88,8 +88,8 @@ impl Visit {
             method: parts.method.clone(),
             session_values: site.cookies.sessions(headers),
             binding_is_new: binding.is_none(),
-            binding: binding.unwrap_or_else(fresh),
-            nonce: URL_SAFE_NO_PAD.encode(random::<16>(&*site.entropy)),
+            binding: binding.unwrap_or(fresh),
+            nonce,
             authorization: text(AUTHORIZATION),
             origin: text(ORIGIN),
             devices: site.cookies.devices(headers),
@@ -176,6 +176,12 @@ impl Visit {
                 .is_some_and(|origin| origin != "null" && origin != self.site.config.issuer),
         }
     }
+}
+
+/// One draw for both: 24 bytes for a binding, 16 for a nonce, each in base64url.
+fn split(random: &[u8; 40]) -> (String, String) {
+    let (binding, nonce) = random.split_at(24);
+    (URL_SAFE_NO_PAD.encode(binding), URL_SAFE_NO_PAD.encode(nonce))
 }
 
 fn query_value(uri: &Uri, name: &str) -> Option<String> {

@@ -15,6 +15,7 @@ mod budgets;
 mod command_line;
 mod consent;
 mod flows;
+mod mended;
 mod processes;
 mod program;
 mod registration;

@@ -14,6 +14,7 @@ mod discovery;
 mod forged;
 mod headers;
 mod hostile;
+mod mended;
 mod redirects;
 mod refresh;
 mod repeated;

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use kabinet_core::authn::Session;
 use kabinet_core::decision::Step;
 use kabinet_core::id::UserId;
 use kabinet_oidc::authorize::{Checked, Next};
@@ -28,17 +29,29 @@ async fn show(visit: &Visit, opened: &Opened, errors: Errors) -> Response {
     };
     match visit.site.provider.next(&opened.flow, &sessions, &visit.audit()).await {
         Ok(Next::Page(Step::Consent(place), checked)) => {
-            let user = sessions.get(place).map(|session| session.user_id.clone());
-            page(visit, opened, &checked, user.as_ref(), errors).await
+            page(visit, opened, &checked, sessions.get(place), errors).await
         }
         Ok(next) => go(visit, &opened.flow, Some(&opened.sealed), next).await,
         Err(refusal) => refused(visit, refusal).await,
     }
 }
 
-async fn page(visit: &Visit, opened: &Opened, checked: &Checked, user: Option<&UserId>, errors: Errors) -> Response {
-    let account = match user {
-        Some(id) => visit.site.provider.user(id).await.ok().flatten().map(|user| user.display_name()),
+async fn page(
+    visit: &Visit,
+    opened: &Opened,
+    checked: &Checked,
+    session: Option<&Session>,
+    errors: Errors,
+) -> Response {
+    let account = match session {
+        Some(session) => visit
+            .site
+            .provider
+            .user(&session.user_id)
+            .await
+            .ok()
+            .flatten()
+            .map(|user| user.display_name()),
         None => None,
     };
     let redirect_uri = opened.flow.request().map_or("", |request| request.redirect_uri.as_str());
@@ -48,7 +61,8 @@ async fn page(visit: &Visit, opened: &Opened, checked: &Checked, user: Option<&U
         .and_then(|url| url.host_str())
         .map_or_else(|| redirect_uri.to_owned(), str::to_owned);
     let page = Consent {
-        shown: user.map(|user| stamp(visit, opened, checked, user)).unwrap_or_default(),
+        shown: session.map(|session| stamp(visit, opened, checked, &session.user_id)).unwrap_or_default(),
+        session: session.map(|session| session.id.to_string()).unwrap_or_default(),
         chrome: chrome(visit, Some(opened), Some(&checked.client)),
         client_name: checked.client.metadata.client_name.clone(),
         redirect_host: host,
@@ -87,31 +101,46 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     if !form.has("allow") {
         return show(&visit, &opened, Errors::none()).await;
     }
+    match shown_to(&visit, &opened, &form).await {
+        Ok(session) => allow(&visit, &opened, &form, &session).await,
+        Err(response) => response,
+    }
+}
+
+/// The session of the account that the page showed, chosen for this flow: what follows is about that account, whoever
+/// signed in elsewhere meanwhile. Without it the person chooses anew.
+async fn shown_to(visit: &Visit, opened: &Opened, form: &Form) -> Result<Session, Response> {
     let sessions = match visit.sessions().await {
         Ok(sessions) => sessions,
-        Err(error) => return failed(&visit, &error.to_string()).await,
+        Err(error) => return Err(failed(visit, &error.to_string()).await),
     };
-    let (place, checked) = match site.provider.next(&opened.flow, &sessions, &visit.audit()).await {
-        Ok(Next::Page(Step::Consent(place), checked)) => (place, checked),
-        Ok(next) => return go(&visit, &opened.flow, Some(&opened.sealed), next).await,
-        Err(refusal) => return refused(&visit, refusal).await,
+    let Some(session) = sessions.into_iter().find(|session| session.id.as_str() == form.get("account")) else {
+        return Err(to(visit, &format!("/choose?flow={}", opened.sealed)));
     };
-    let Some(session) = sessions.get(place) else {
-        return show(&visit, &opened, Errors::none()).await;
-    };
-    // Another tab may have changed the account, an administrator the scopes.
-    if form.get("shown") != stamp(&visit, &opened, &checked, &session.user_id) {
-        return show(&visit, &opened, Errors::whole(Message::of("form-stale"))).await;
+    match visit.site.identity.choose(&session, &opened.flow.id).await {
+        Ok(()) => Ok(session),
+        Err(error) => Err(failed(visit, &error.to_string()).await),
     }
-    let allowed = async {
-        site.provider
-            .allow(&opened.flow, session, &checked, &visit.audit())
-            .await
-            .map_err(|error| error.to_string())?;
-        site.identity.choose(session, &opened.flow.id).await.map_err(|error| error.to_string())
+}
+
+async fn allow(visit: &Visit, opened: &Opened, form: &Form, shown: &Session) -> Response {
+    let (site, flow) = (&visit.site, &opened.flow);
+    let sessions = match visit.sessions().await {
+        Ok(sessions) => sessions,
+        Err(error) => return failed(visit, &error.to_string()).await,
     };
-    match allowed.await {
-        Ok(()) => to(&visit, &onward(&opened)),
-        Err(error) => failed(&visit, &error).await,
+    let (place, checked) = match site.provider.next(flow, &sessions, &visit.audit()).await {
+        Ok(Next::Page(Step::Consent(place), checked)) => (place, checked),
+        Ok(next) => return go(visit, flow, Some(&opened.sealed), next).await,
+        Err(refusal) => return refused(visit, refusal).await,
+    };
+    // An administrator may have changed the scopes since the page was shown.
+    let same = sessions.get(place).is_some_and(|session| session.id == shown.id);
+    if !same || form.get("shown") != stamp(visit, opened, &checked, &shown.user_id) {
+        return show(visit, opened, Errors::whole(Message::of("form-stale"))).await;
+    }
+    match site.provider.allow(flow, shown, &checked, &visit.audit()).await {
+        Ok(()) => to(visit, &onward(opened)),
+        Err(error) => failed(visit, &error.to_string()).await,
     }
 }

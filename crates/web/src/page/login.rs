@@ -11,13 +11,14 @@ use http::{HeaderValue, StatusCode};
 use kabinet_core::authn::Session;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::secret::Secret;
+use kabinet_identity::method::{METHODS, Place};
 use kabinet_identity::{LoginError, Proof, SignedIn};
 use kabinet_oidc::sealed::Target;
 
 use super::{Opened, add_device, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, Errors, Message, Offers, SignIn};
+use crate::view::{self, Errors, Message, Method, Offers, SignIn};
 use crate::visit::Visit;
 
 /// What the form shows.
@@ -195,6 +196,12 @@ pub(crate) async fn present(visit: &Visit) -> Result<Vec<(Secret, Session)>, Res
     Ok(present)
 }
 
+/// The ways beside the form that this release has, in their order.
+fn beside() -> Vec<Method> {
+    let beside = METHODS.iter().filter(|method| method.place == Place::Beside);
+    beside.filter_map(|method| Method::named(method.id)).collect()
+}
+
 /// The sign-in page.
 pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Response {
     let client = client_of(visit, opened).await;
@@ -205,7 +212,7 @@ pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Respon
         remember: shown.remember,
         errors: shown.errors,
         notice: shown.notice,
-        methods: Vec::new(),
+        methods: beside(),
         offers: Offers { register: true, recover: false, code: false },
     };
     html(visit, shown.status, &view::render(&page))

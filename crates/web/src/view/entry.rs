@@ -27,6 +27,14 @@ pub enum Method {
 }
 
 impl Method {
+    /// The built-in method of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Password, Self::Certificate, Self::Esia, Self::Telegram]
+            .into_iter()
+            .find(|method| method.name() == name)
+    }
+
     /// The name in `method-NAME` and `/login/NAME`.
     #[must_use]
     pub fn name(&self) -> &str {

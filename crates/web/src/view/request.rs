@@ -55,6 +55,8 @@ pub struct Consent<'a> {
     pub redirect_host: String,
     /// What is asked for.
     pub scope: Scope,
+    /// The session of the account that is shown; posted as `account`.
+    pub session: String,
     /// What the page shows to whom, stamped; posted as `shown`.
     pub shown: String,
     /// Who is signed in.

@@ -188,6 +188,7 @@ fn request_pages(scene: Scene<'_>) -> Vec<Sample> {
     let consent = |client_name: &str, host: &str, scope: &str| Consent {
         chrome: scene.chrome("/consent"),
         client_name: client_name.to_owned(),
+        session: "a1".to_owned(),
         shown: "stamp".to_owned(),
         redirect_host: host.to_owned(),
         scope: Scope::parse(scope).unwrap(),
