@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::ClientId;
-use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find, origin_of};
+use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
 use crate::scope::Scope;
 use crate::secret::TokenHash;
 use crate::time::Timestamp;
@@ -411,12 +411,6 @@ impl ClientMetadata {
             LoopbackPort::Exact
         };
         find(&self.post_logout_redirect_uris, asked, port)
-    }
-
-    /// Whether a browser page of `origin` may call the token endpoint for this client (CORS).
-    #[must_use]
-    pub fn has_origin(&self, origin: &str) -> bool {
-        self.redirect_uris.iter().any(|uri| origin_of(uri).as_deref() == Some(origin))
     }
 }
 

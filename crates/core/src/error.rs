@@ -48,8 +48,6 @@ pub enum Code {
     RequestUriNotSupported,
     /// OpenID Connect Core §3.1.2.6
     RegistrationNotSupported,
-    /// RFC 7009 §2.2.1
-    UnsupportedTokenType,
 }
 
 impl Code {
@@ -77,7 +75,6 @@ impl Code {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
-            Self::UnsupportedTokenType => "unsupported_token_type",
         }
     }
 

@@ -128,8 +128,8 @@ pub(crate) fn to_with_sessions(visit: &Visit, location: &str, values: &[Secret],
 
 /// Remembers that this browser has signed in to an account.
 pub(crate) fn add_device(visit: &Visit, response: &mut Response, mark: String) {
-    let others = visit.devices.iter().filter(|other| **other != mark).cloned();
-    let marks: Vec<String> = std::iter::once(mark.clone()).chain(others).collect();
+    let others: Vec<String> = visit.devices.iter().filter(|other| **other != mark).cloned().collect();
+    let marks: Vec<String> = std::iter::once(mark).chain(others).collect();
     append(response.headers_mut(), &visit.site.cookies.set_devices(&marks));
 }
 

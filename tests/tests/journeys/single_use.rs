@@ -37,11 +37,6 @@ where
     answers
 }
 
-/// With as many connections as a provider has that was not told otherwise.
-async fn roomy() -> TestApp {
-    TestApp::start_with(|config| config.store.connections = kabinet::config::Config::default().store.connections).await
-}
-
 async fn codes(app: &TestApp, rp: &Rp, scope: &str) -> Vec<(String, Ask)> {
     let (person, mut browser) = (app.anyone().await, app.browser());
     app.sign_in(&mut browser, &person).await;
@@ -55,7 +50,7 @@ async fn codes(app: &TestApp, rp: &Rp, scope: &str) -> Vec<(String, Ask)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_of_forty_codes_is_redeemed_once_by_twenty_at_a_time_and_the_replay_ends_its_tokens() {
-    let app = roomy().await;
+    let app = TestApp::start().await;
     let rp = app.client(Profile::Web, |_| ()).await;
     let codes = codes(&app, &rp, "openid offline_access").await;
     let caller = rp.clone();
@@ -80,7 +75,7 @@ async fn each_of_forty_codes_is_redeemed_once_by_twenty_at_a_time_and_the_replay
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_of_forty_families_has_one_successor_for_twenty_that_refresh_at_once() {
-    let app = roomy().await;
+    let app = TestApp::start().await;
     let rp = app.client(Profile::Web, |_| ()).await;
     let mut families = Vec::new();
     for (code, ask) in codes(&app, &rp, "openid offline_access").await {
