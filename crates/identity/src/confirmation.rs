@@ -41,6 +41,15 @@ pub struct Pending {
     pub expired: bool,
 }
 
+/// A code that was typed, and what it is for.
+pub(crate) struct Attempt {
+    pub id: ConfirmationId,
+    pub contact: Contact,
+    pub digest: String,
+    /// What was sealed when the code was sent.
+    pub payload: Vec<u8>,
+}
+
 /// What a right code did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmed {
@@ -133,7 +142,7 @@ impl Identity {
         if let Err(seconds) = self.count_network(visit).await {
             return Err(CodeError::Limited { seconds });
         }
-        let word = self.word(&row.contact).await?;
+        let word = self.word(purpose, &row.contact).await?;
         let code = decimal_code(self.0.config.confirmation.digits, &*self.0.entropy);
         let expires_at = now.plus(self.life(row.contact.kind()));
         let new = NewCode {
@@ -151,8 +160,9 @@ impl Identity {
             return Err(CodeError::Wait { seconds });
         }
         self.count_sending(&mut tx, &row.contact, now).await?;
+        let posted = self.post(&mut tx, Letter { to: &row.contact, purpose, word, code: Some(code) }).await?;
         tx.commit().await?;
-        self.deliver(Letter { to: &row.contact, purpose, word, code }, now).await
+        self.hand_over(vec![posted]).await
     }
 
     /// Tries a code, and does what it was for when it is right.
@@ -167,39 +177,26 @@ impl Identity {
         if row.expires_at <= now {
             return Err(CodeError::Expired);
         }
-        if Purpose::parse(&row.purpose) != Some(Purpose::Register) {
-            return Err(CodeError::Unknown);
-        }
+        let purpose = Purpose::parse(&row.purpose).ok_or(CodeError::Unknown)?;
         let typed: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).collect();
-        let digest = self.digest(id, &typed);
         let payload = self.0.payloads.open(&row.payload, id.as_str().as_bytes()).ok_or(CodeError::Unknown)?;
-        let exists = user::by_contact(self.0.store.db(), &row.contact).await?.is_some();
-        let mut tx = self.spend(id, &digest, visit, now).await?;
-        if !exists {
-            match self.register(&mut tx, &row.contact, &payload, visit).await {
-                Ok(proof) => {
-                    tx.commit().await?;
-                    return Ok(Confirmed::Registered(proof, row.contact));
-                }
-                // Somebody else has just registered the contact. PostgreSQL ends the transaction at that, so the code is
-                // spent in another one.
-                Err(Error::Store(StoreError::Taken(_))) => {
-                    tx.rollback().await?;
-                    tx = self.spend(id, &digest, visit, now).await?;
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let attempt = Attempt {
+            digest: self.digest(id, &typed),
+            contact: row.contact,
+            id: row.id,
+            payload,
+        };
+        match purpose {
+            Purpose::Register => self.finish_registration(attempt, visit).await,
+            _ => Err(CodeError::Unknown),
         }
-        tx.commit().await?;
-        Ok(Confirmed::Exists(row.contact))
     }
 
     /// The open transaction in which the right code was spent. A wrong one is committed as a spent try.
-    async fn spend(&self, id: &ConfirmationId, digest: &str, visit: &Visit, now: Timestamp) -> Result<Tx, CodeError> {
+    pub(crate) async fn spend(&self, attempt: &Attempt, visit: &Visit) -> Result<Tx, CodeError> {
         let mut tx = self.0.store.begin().await?;
-        let Some(row) = confirmation::spend(&mut tx, id, digest, &visit.binding, now).await? else {
-            return Err(CodeError::Spent);
-        };
+        let spent = confirmation::spend(&mut tx, &attempt.id, &attempt.digest, &visit.binding, self.now()).await?;
+        let Some(row) = spent else { return Err(CodeError::Spent) };
         if row.used_at.is_none() {
             tx.commit().await?;
             return Err(CodeError::Wrong { left: row.attempts_left });
@@ -218,7 +215,7 @@ impl Identity {
         let (now, entropy, config) = (self.now(), &*self.0.entropy, &self.0.config.confirmation);
         let id = ConfirmationId::generate(now, entropy);
         let code = decimal_code(config.digits, entropy);
-        let word = self.word(contact).await?;
+        let word = self.word(purpose, contact).await?;
         let expires_at = now.plus(self.life(contact.kind()));
         let row = Confirmation {
             id: id.clone(),
@@ -235,8 +232,9 @@ impl Identity {
         let mut tx = self.0.store.begin().await?;
         self.count_sending(&mut tx, contact, now).await?;
         confirmation::insert(&mut tx, &row, &self.digest(&id, code.expose()), expires_at.plus(KEPT)).await?;
+        let posted = self.post(&mut tx, Letter { to: contact, purpose, word, code: Some(code) }).await?;
         tx.commit().await?;
-        self.deliver(Letter { to: contact, purpose, word, code }, now).await?;
+        self.hand_over(vec![posted]).await?;
         Ok(id)
     }
 
@@ -247,18 +245,13 @@ impl Identity {
         if row.used_at.is_some() { Err(CodeError::Spent) } else { Ok(row) }
     }
 
-    async fn deliver(&self, letter: Letter<'_>, now: Timestamp) -> Result<(), CodeError> {
-        if self.0.sender.send(letter, now).await {
-            Ok(())
-        } else {
-            Err(CodeError::NotSent)
-        }
-    }
-
     /// What the message says: its owner alone learns that the contact has an account.
-    async fn word(&self, contact: &Contact) -> Result<Word, CodeError> {
+    async fn word(&self, purpose: Purpose, contact: &Contact) -> Result<Word, CodeError> {
         let holder = user::by_contact(self.0.store.db(), contact).await?;
-        Ok(if holder.is_some() { Word::HasAccount } else { Word::Register })
+        Ok(match (purpose, holder) {
+            (Purpose::Register, Some(_)) => Word::HasAccount,
+            _ => Word::Register,
+        })
     }
 
     fn digest(&self, id: &ConfirmationId, code: &str) -> String {

@@ -8,7 +8,11 @@ use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 
+use kabinet_store::Tx;
+
 use crate::config::Config;
+use crate::confirmation::CodeError;
+use crate::{Error, Identity};
 
 /// By what a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,10 +149,32 @@ pub(crate) struct Letter<'a> {
     pub to: &'a Contact,
     pub purpose: Purpose,
     pub word: Word,
-    pub code: Secret,
+    pub code: Option<Secret>,
 }
 
-/// Writes messages with codes and hands them over.
+/// A message that was put into the queue and is handed over once its transaction is committed.
+#[must_use]
+pub(crate) struct Posted(Message);
+
+impl Identity {
+    /// Puts a message into the queue, inside the transaction that makes it true.
+    #[expect(clippy::unused_async, reason = "the queue is a table")]
+    pub(crate) async fn post(&self, _tx: &mut Tx, letter: Letter<'_>) -> Result<Posted, Error> {
+        Ok(Posted(self.0.sender.write(letter, self.now())))
+    }
+
+    /// Hands messages over, after the commit.
+    pub(crate) async fn hand_over(&self, posted: Vec<Posted>) -> Result<(), CodeError> {
+        for Posted(message) in posted {
+            if !self.0.sender.send(message).await {
+                return Err(CodeError::NotSent);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes messages and hands them over.
 pub(crate) struct Sender {
     delivery: Arc<dyn Deliver>,
     product: String,
@@ -164,36 +190,32 @@ impl Sender {
         }
     }
 
-    /// Sends a code; the failure is logged here and `false` is told.
-    pub async fn send(&self, letter: Letter<'_>, now: Timestamp) -> bool {
+    fn write(&self, letter: Letter<'_>, at: Timestamp) -> Message {
         let Letter { to, purpose, word, code } = letter;
         let channel = Channel::of(to.kind());
-        let text = self.text(channel, word, &code);
-        let message = Message {
-            channel,
-            to: to.clone(),
-            purpose,
-            code: Some(code),
-            text,
-            at: now,
-        };
+        let text = self.text(channel, word, code.as_ref());
+        Message { channel, to: to.clone(), purpose, code, text, at }
+    }
+
+    /// Sends a message; the failure is logged here and `false` is told.
+    async fn send(&self, message: Message) -> bool {
         let delivery = self.delivery.clone();
-        let (channel, purpose) = (channel.as_str(), purpose.as_str());
+        let (channel, purpose) = (message.channel.as_str(), message.purpose.as_str());
         match tokio::task::spawn_blocking(move || delivery.deliver(&message)).await {
             Ok(Ok(())) => true,
             Ok(Err(e)) => {
-                tracing::warn!(channel, purpose, error = %e, "a code was not sent");
+                tracing::warn!(channel, purpose, error = %e, "a message was not sent");
                 false
             }
             Err(e) => {
-                tracing::error!(channel, purpose, error = %e, "the delivery of a code failed");
+                tracing::error!(channel, purpose, error = %e, "the delivery of a message failed");
                 false
             }
         }
     }
 
-    fn text(&self, channel: Channel, word: Word, code: &Secret) -> String {
-        let (code, product) = (code.expose(), &self.product);
+    fn text(&self, channel: Channel, word: Word, code: Option<&Secret>) -> String {
+        let (code, product) = (code.map_or("", Secret::expose), &self.product);
         let said = match word {
             Word::Register => format!("Код {code} для регистрации в {product}. Никому его не сообщайте."),
             Word::HasAccount => {
@@ -201,7 +223,7 @@ impl Sender {
             }
         };
         // Origin-bound one-time codes: the last line lets the browser fill in the code on this host and no other.
-        if channel == Channel::Sms && !self.host.is_empty() {
+        if channel == Channel::Sms && !code.is_empty() && !self.host.is_empty() {
             return format!("{said}\n@{} #{code}", self.host);
         }
         said

@@ -18,13 +18,13 @@ use kabinet_core::time::Timestamp;
 use kabinet_core::user::ConfirmedContact;
 use kabinet_store::document::{Agreement, Document};
 use kabinet_store::user::NewUser;
-use kabinet_store::{Tx, document, user};
+use kabinet_store::{Error as StoreError, Tx, document, user};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use kabinet_core::id::ConfirmationId;
 
-use crate::confirmation::CodeError;
+use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::Purpose;
 use crate::hashing::HashError;
 use crate::method::password::METHOD;
@@ -130,14 +130,31 @@ impl Identity {
         Ok(phc)
     }
 
+    /// Spends a right code and makes the account, unless the contact has one.
+    pub(crate) async fn finish_registration(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
+        let exists = user::by_contact(self.0.store.db(), &attempt.contact).await?.is_some();
+        let mut tx = self.spend(&attempt, visit).await?;
+        if !exists {
+            match self.register(&mut tx, &attempt.contact, &attempt.payload, visit).await {
+                Ok(proof) => {
+                    tx.commit().await?;
+                    return Ok(Confirmed::Registered(proof, attempt.contact));
+                }
+                // Somebody else has just registered the contact. PostgreSQL ends the transaction at that, so the code is
+                // spent in another one.
+                Err(Error::Store(StoreError::Taken(_))) => {
+                    tx.rollback().await?;
+                    tx = self.spend(&attempt, visit).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        tx.commit().await?;
+        Ok(Confirmed::Exists(attempt.contact))
+    }
+
     /// Makes the account that was asked for, inside the transaction that spent its code.
-    pub(crate) async fn register(
-        &self,
-        tx: &mut Tx,
-        contact: &Contact,
-        payload: &[u8],
-        visit: &Visit,
-    ) -> Result<Proof, Error> {
+    async fn register(&self, tx: &mut Tx, contact: &Contact, payload: &[u8], visit: &Visit) -> Result<Proof, Error> {
         let intent: Intent = serde_json::from_slice(payload)
             .map_err(|e| kabinet_store::Error::Inconsistent { table: "confirmations", detail: e.to_string() })?;
         let (now, entropy) = (self.now(), &*self.0.entropy);
