@@ -18,6 +18,7 @@ use kabinet_core::audit::Origin;
 use kabinet_core::client::{Alg, Client, ClientMetadata, ClientSecret, Profile};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ClientId, UserId};
+use kabinet_core::key::{KeyState, Ring, SigningKey};
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_core::time::Timestamp;
 use kabinet_identity::{Identity, NewAccount};
@@ -302,8 +303,13 @@ impl TestApp {
         assert!(self.identity.delete_user(&person.id, &origin()).await.expect("the store answers"));
     }
 
-    /// Rotates the keys of an algorithm as the command line does; the id of the key that signs now.
+    /// Rotates the common keys of an algorithm as the command line does; the id of the key that signs now.
     pub async fn rotate(&self, alg: Alg) -> String {
+        self.rotate_in(Ring::Common, alg).await
+    }
+
+    /// The same in a ring.
+    pub async fn rotate_in(&self, ring: Ring, alg: Alg) -> String {
         let master = kabinet::config::master_key(&self.config, &*self.ambient.entropy).expect("a master key");
         let sealer = kabinet_oidc::keys::sealer(&master);
         let forge = kabinet_oidc::keys::Forge {
@@ -312,11 +318,12 @@ impl TestApp {
             clock: &*self.ambient.clock,
             entropy: &*self.ambient.entropy,
         };
-        kabinet_oidc::keys::rotate(&self.store, alg, forge, &origin()).await.expect("new keys");
+        kabinet_oidc::keys::rotate(&self.store, (ring, alg), forge, &origin())
+            .await
+            .expect("new keys");
         self.store.ephemeral().publish().await;
         let keys = kabinet_store::key::every(self.store.db()).await.expect("the store answers");
-        let current =
-            |key: &&kabinet_core::key::SigningKey| key.alg == alg && key.state == kabinet_core::key::KeyState::Current;
+        let current = |key: &&SigningKey| (key.ring, key.alg) == (ring, alg) && key.state == KeyState::Current;
         keys.iter().find(current).expect("a current key").id.to_string()
     }
 

@@ -262,7 +262,8 @@ impl ClientMetadata {
             brand: None,
             client_uri: None,
             id_token_signed_response_alg: Alg::RS256,
-            access_token_signed_response_alg: Alg::ES256,
+            // 1С verifies with a pasted RSA key.
+            access_token_signed_response_alg: if profile == Profile::OneC { Alg::RS256 } else { Alg::ES256 },
             access_token_format: TokenFormat::Jwt,
             // 1С maps the person by a claim of the ID token.
             claims_in_id_token: profile == Profile::OneC,

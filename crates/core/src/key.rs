@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::Alg;
+use crate::client::{Alg, Profile};
 use crate::id::KeyId;
 use crate::time::Timestamp;
 
@@ -30,6 +30,47 @@ impl KeyState {
     }
 }
 
+/// Which clients' tokens a key signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Ring {
+    /// Everybody's; rotates when the operator says so or on a schedule.
+    #[default]
+    #[serde(rename = "common")]
+    Common,
+    /// Those of the profile `1c`: 1С holds a pasted copy of the public key, so it rotates only by hand.
+    #[serde(rename = "1c")]
+    OneC,
+}
+
+impl Ring {
+    /// Every ring.
+    pub const ALL: [Self; 2] = [Self::Common, Self::OneC];
+
+    /// The stored name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Common => "common",
+            Self::OneC => "1c",
+        }
+    }
+
+    /// The ring of a profile's tokens.
+    #[must_use]
+    pub fn of(profile: Profile) -> Self {
+        if profile == Profile::OneC { Self::OneC } else { Self::Common }
+    }
+
+    /// What it has keys for.
+    #[must_use]
+    pub const fn algs(self) -> &'static [Alg] {
+        match self {
+            Self::Common => &Alg::ALL,
+            Self::OneC => &[Alg::RS256],
+        }
+    }
+}
+
 /// A signing key as it is remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningKey {
@@ -37,6 +78,8 @@ pub struct SigningKey {
     pub id: KeyId,
     /// What it signs with.
     pub alg: Alg,
+    /// Whose tokens it signs.
+    pub ring: Ring,
     /// Its place in the rotation.
     pub state: KeyState,
     /// The public JWK (RFC 7517) as JSON text.

@@ -1,27 +1,30 @@
 //! Who is calling: client authentication at the token endpoint and its neighbours (RFC 6749 §2.3, OpenID Connect Core §9).
 //!
 //! One method per request: Basic with form-encoded halves, the body, or none for public clients. A public client that
-//! sends Basic with an empty secret is one (oidc-agent does). Wrong secrets are counted per client and network; beyond
-//! [`FREE`] a minute the right one waits too.
+//! sends Basic with an empty secret is one (oidc-agent does). Wrong secrets are counted per client and network,
+//! in rows that survive a restart; beyond [`FREE`] a minute the right one waits too.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kabinet_core::client::Client;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::ClientId;
+use kabinet_core::seal::Stamper;
+use kabinet_core::time::Timestamp;
+use kabinet_store::{Store, throttle};
 
 use crate::request::Params;
 use crate::{Caller, Provider, Result};
 
 /// How many wrong secrets a minute are free, per client and network.
-const FREE: u32 = 20;
-const WINDOW: Duration = Duration::from_secs(60);
-/// How many counters are kept.
-const CAP: usize = 50_000;
+const FREE: i64 = 20;
+/// Seconds.
+const WINDOW: i64 = 60;
+/// What the keys of these counters begin with.
+const PREFIX: &str = "client-secret:";
 
 const UNKNOWN: OAuthError = OAuthError::new(Code::InvalidClient, "client authentication failed");
 
@@ -36,38 +39,51 @@ impl std::ops::Deref for AuthenticatedClient {
     }
 }
 
-/// Wrong secrets lately.
-#[derive(Default)]
+/// Wrong secrets lately, per client and network: rows that survive a restart, and what this node knows of them, so that
+/// nothing is read while secrets are right and nothing is written once a limit is reached.
 pub(crate) struct Guesses {
-    counts: Mutex<HashMap<(ClientId, String), (u32, Instant)>>,
+    stamper: Stamper,
+    counts: Mutex<HashMap<String, (i64, Timestamp)>>,
 }
 
 impl Guesses {
-    fn too_many(&self, client: &ClientId, network: &str) -> bool {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        !counts.is_empty()
-            && counts
-                .get(&(client.clone(), network.to_owned()))
-                .is_some_and(|(n, since)| *n >= FREE && since.elapsed() < WINDOW)
+    /// With the windows that were open when the last process ended.
+    pub(crate) async fn load(store: &Store, stamper: Stamper, now: Timestamp) -> Result<Self> {
+        let rows = throttle::with_prefix(store.db(), PREFIX, now).await?;
+        let counts = rows.into_iter().map(|(key, count, ends)| (key, (count, ends))).collect();
+        Ok(Self { stamper, counts: Mutex::new(counts) })
     }
 
-    fn count(&self, client: &ClientId, network: &str) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= CAP {
-            counts.clear();
-        }
-        let entry = counts.entry((client.clone(), network.to_owned())).or_insert((0, Instant::now()));
-        if entry.1.elapsed() >= WINDOW {
-            *entry = (0, Instant::now());
-        }
-        entry.0 += 1;
+    fn known(&self) -> MutexGuard<'_, HashMap<String, (i64, Timestamp)>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn forget(&self) {
-        self.counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, (_, since)| since.elapsed() < WINDOW);
+    /// A digest: the table names nobody.
+    fn key(&self, client: &ClientId, network: &str) -> String {
+        format!("{PREFIX}{}", self.stamper.stamp(&["client-secret", client.as_str(), network]))
+    }
+
+    fn too_many(&self, client: &ClientId, network: &str, now: Timestamp) -> bool {
+        // While nobody guesses, nothing is computed.
+        if self.known().is_empty() {
+            return false;
+        }
+        let key = self.key(client, network);
+        self.known().get(&key).is_some_and(|(count, ends)| *count >= FREE && *ends > now)
+    }
+
+    async fn count(&self, store: &Store, client: &ClientId, network: &str, now: Timestamp) -> Result<()> {
+        let key = self.key(client, network);
+        let mut tx = store.begin().await?;
+        let counted = throttle::count(&mut tx, &key, now, WINDOW).await?;
+        tx.commit().await?;
+        self.known().insert(key, counted);
+        Ok(())
+    }
+
+    /// Forgets the windows that are over.
+    pub(crate) fn forget(&self, now: Timestamp) {
+        self.known().retain(|_, (_, ends)| *ends > now);
     }
 }
 
@@ -98,7 +114,7 @@ impl Provider {
         let Some(client) = self.client(&id).await? else {
             return Err(UNKNOWN.into());
         };
-        if self.inner.guesses.too_many(&id, &caller.network) {
+        if self.inner.guesses.too_many(&id, &caller.network, self.now()) {
             tracing::warn!(client.id = %id, "too many wrong client secrets");
             return Err(OAuthError::new(Code::TemporarilyUnavailable, "too many failed attempts, wait a minute").into());
         }
@@ -107,7 +123,7 @@ impl Provider {
             (false, Some(secret)) if client.knows_secret(&secret, self.now()) => Ok(AuthenticatedClient(client)),
             (_, secret) => {
                 if secret.is_some() {
-                    self.inner.guesses.count(&id, &caller.network);
+                    self.inner.guesses.count(self.store(), &id, &caller.network, self.now()).await?;
                 }
                 Err(UNKNOWN.with_detail(format_args!("client {id}")).into())
             }

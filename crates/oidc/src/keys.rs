@@ -1,7 +1,8 @@
 //! Signing keys: made, sealed, rotated, published (RFC 7517) and used. Names josekit together with [`tokens`](crate::tokens).
 //!
 //! Every algorithm has a key that signs now (`current`), one that is published before it signs (`next`), and those that
-//! signed before (`previous`), published until the longest token they signed has ended. Keys are made by `migrate` and by
+//! signed before (`previous`), published until the longest token they signed has ended. Clients of the profile `1c` have a
+//! ring of their own with one RS256 key, because 1С holds a pasted copy of it. Keys are made by `migrate` and by
 //! `key rotate`, never in a request. The algorithm always comes from the key's record, never from a token's header
 //! (RFC 8725 §3.1).
 
@@ -19,7 +20,7 @@ use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::client::Alg;
 use kabinet_core::id::KeyId;
-use kabinet_core::key::{KeyState, SigningKey};
+use kabinet_core::key::{KeyState, Ring, SigningKey};
 use kabinet_core::seal::{MasterKey, Sealer};
 use kabinet_core::time::Timestamp;
 use kabinet_store::{Store, Tx, change, key};
@@ -138,7 +139,7 @@ impl Key {
 /// The keys in use, and the JWKS as it is served.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    current: HashMap<Alg, Arc<Key>>,
+    current: HashMap<(Ring, Alg), Arc<Key>>,
     by_id: HashMap<KeyId, Arc<Key>>,
     /// The JWK set as JSON text.
     pub jwks: String,
@@ -156,7 +157,7 @@ impl Keyring {
             let key = Arc::new(open(&record, sealer)?);
             published.push(serde_json::from_str::<Value>(&record.public_jwk).map_err(|e| Error::Bug(e.to_string()))?);
             if record.state == KeyState::Current {
-                ring.current.insert(record.alg, key.clone());
+                ring.current.insert((record.ring, record.alg), key.clone());
             }
             ring.by_id.insert(record.id, key);
         }
@@ -164,12 +165,14 @@ impl Keyring {
         Ok(ring)
     }
 
-    /// The key that signs with an algorithm now.
+    /// The key that signs with an algorithm now for clients of a ring; where the ring has none of that algorithm, the
+    /// common one.
     ///
     /// # Errors
     /// When there is none: `kabinet migrate` makes them.
-    pub fn current(&self, alg: Alg) -> Result<&Key> {
-        let key = self.current.get(&alg).map(|key| &**key);
+    pub fn current(&self, ring: Ring, alg: Alg) -> Result<&Key> {
+        let key = self.current.get(&(ring, alg)).or_else(|| self.current.get(&(Ring::Common, alg)));
+        let key = key.map(|key| &**key);
         key.ok_or_else(|| Error::Bug(format!("there is no {} key; run kabinet migrate", alg.as_str())))
     }
 
@@ -179,11 +182,16 @@ impl Keyring {
         self.by_id.get(&KeyId::from(kid)).map(|key| &**key)
     }
 
-    /// Whether every algorithm has a key that signs.
+    /// Whether every algorithm of every ring has a key that signs.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        Alg::ALL.iter().all(|alg| self.current.contains_key(alg))
+        places().all(|place| self.current.contains_key(&place))
     }
+}
+
+/// Every ring with each of its algorithms.
+fn places() -> impl Iterator<Item = (Ring, Alg)> {
+    Ring::ALL.into_iter().flat_map(|ring| ring.algs().iter().map(move |alg| (ring, *alg)))
 }
 
 fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
@@ -244,7 +252,7 @@ pub struct Forge<'a> {
 ///
 /// # Errors
 /// When OpenSSL fails.
-pub fn generate(alg: Alg, state: KeyState, forge: Forge<'_>) -> Result<SigningKey> {
+pub fn generate((ring, alg): (Ring, Alg), state: KeyState, forge: Forge<'_>) -> Result<SigningKey> {
     let Forge { sealer, rsa_bits, clock, entropy } = forge;
     let now = clock.now();
     let bad = |e: JoseError| Error::Bug(e.to_string());
@@ -268,6 +276,7 @@ pub fn generate(alg: Alg, state: KeyState, forge: Forge<'_>) -> Result<SigningKe
     Ok(SigningKey {
         id,
         alg,
+        ring,
         state,
         public_jwk: public.to_string(),
         private_sealed,
@@ -276,25 +285,28 @@ pub fn generate(alg: Alg, state: KeyState, forge: Forge<'_>) -> Result<SigningKe
     })
 }
 
-/// Makes every key that is missing: a current and a next one per algorithm. How many were made.
+/// Makes every key that is missing: a current and a next one per ring and algorithm. How many were made.
 ///
 /// # Errors
 /// When the store or OpenSSL fails.
 pub async fn ensure(store: &Store, forge: Forge<'_>) -> Result<usize> {
     let present = key::every(store.db()).await?;
-    let has = |alg, state| present.iter().any(|key| key.alg == alg && key.state == state);
+    let has = |place, state| present.iter().any(|key| (key.ring, key.alg) == place && key.state == state);
     let mut made = 0;
-    for alg in Alg::ALL {
+    for (ring, alg) in places() {
         for state in [KeyState::Current, KeyState::Next] {
-            if has(alg, state) {
+            if has((ring, alg), state) {
                 continue;
             }
-            let new = generate(alg, state, forge)?;
+            let new = generate((ring, alg), state, forge)?;
             let now = new.created_at;
             let mut tx = store.begin().await?;
             if key::insert(&mut tx, &new).await? {
                 let origin = Origin { actor: "system", ..Origin::default() };
-                let record = Record::of(Event::KeyCreated).with("kid", new.id.as_str()).with("alg", alg.as_str());
+                let record = Record::of(Event::KeyCreated)
+                    .with("kid", new.id.as_str())
+                    .with("alg", alg.as_str())
+                    .with("ring", ring.as_str());
                 kabinet_store::audit::write(&mut tx, &record, &origin, now, forge.entropy).await?;
                 change::tell(&mut tx, change::Kind::Keys, &[new.id.to_string()], now).await?;
                 made += 1;
@@ -305,28 +317,34 @@ pub async fn ensure(store: &Store, forge: Forge<'_>) -> Result<usize> {
     Ok(made)
 }
 
-/// Moves an algorithm on: next becomes current, current becomes previous, a new next is made, and previous keys that no
+/// Moves an algorithm of a ring on: next becomes current, current becomes previous, a new next is made, and previous keys that no
 /// token needs any more go.
 ///
 /// # Errors
 /// When the store or OpenSSL fails; then nothing has moved.
-pub async fn rotate(store: &Store, alg: Alg, forge: Forge<'_>, origin: &Origin) -> Result<KeyId> {
-    let fresh = generate(alg, KeyState::Next, forge)?;
+pub async fn rotate(store: &Store, place: (Ring, Alg), forge: Forge<'_>, origin: &Origin) -> Result<KeyId> {
+    let (ring, alg) = place;
+    let fresh = generate(place, KeyState::Next, forge)?;
     let now = fresh.created_at;
     let mut tx = store.begin().await?;
-    let current = step(&mut tx, alg, now).await?;
+    let current = step(&mut tx, place, now).await?;
     key::insert(&mut tx, &fresh).await?;
-    let record = Record::of(Event::KeyRotated).with("kid", current.as_str()).with("alg", alg.as_str());
+    let record = Record::of(Event::KeyRotated)
+        .with("kid", current.as_str())
+        .with("alg", alg.as_str())
+        .with("ring", ring.as_str());
     kabinet_store::audit::write(&mut tx, &record, origin, now, forge.entropy).await?;
     change::tell(&mut tx, change::Kind::Keys, &[current.to_string()], now).await?;
     tx.commit().await?;
     Ok(current)
 }
 
-async fn step(tx: &mut Tx, alg: Alg, now: Timestamp) -> Result<KeyId> {
-    let keys: Vec<SigningKey> = key::every_in(tx).await?.into_iter().filter(|key| key.alg == alg).collect();
+async fn step(tx: &mut Tx, place: (Ring, Alg), now: Timestamp) -> Result<KeyId> {
+    let mut keys = key::every_in(tx).await?;
+    keys.retain(|key| (key.ring, key.alg) == place);
     let next = keys.iter().find(|key| key.state == KeyState::Next);
-    let next = next.ok_or_else(|| Error::Bug(format!("there is no next {} key; run kabinet migrate", alg.as_str())))?;
+    let next =
+        next.ok_or_else(|| Error::Bug(format!("there is no next {} key; run kabinet migrate", place.1.as_str())))?;
     for old in keys.iter().filter(|key| key.state == KeyState::Current) {
         key::set_state(tx, &old.id, KeyState::Previous, Some(now)).await?;
     }
@@ -362,7 +380,7 @@ mod tests {
     fn each_algorithm_signs_and_its_public_key_has_no_private_part() {
         let sealer = sealer(&MasterKey::generate(&Fixed));
         for alg in Alg::ALL {
-            let record = generate(alg, KeyState::Current, forge(&sealer)).unwrap();
+            let record = generate((Ring::Common, alg), KeyState::Current, forge(&sealer)).unwrap();
             let public: Value = serde_json::from_str(&record.public_jwk).unwrap();
             assert_eq!(public["kid"], record.id.as_str());
             assert_eq!(public["alg"], alg.as_str());
@@ -370,7 +388,7 @@ mod tests {
                 assert!(public.get(private).is_none(), "{private} of {alg:?}");
             }
             let ring = Keyring::load(vec![record.clone()], &sealer).unwrap();
-            let token = ring.current(alg).unwrap().sign(Typ::Jwt, &json!({"sub": "x"})).unwrap();
+            let token = ring.current(Ring::OneC, alg).unwrap().sign(Typ::Jwt, &json!({"sub": "x"})).unwrap();
             let (message, signature) = token.rsplit_once('.').unwrap();
             let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
             assert!(ring.find(record.id.as_str()).unwrap().verifies(message.as_bytes(), &signature));
@@ -380,7 +398,12 @@ mod tests {
 
     #[test]
     fn a_key_sealed_under_another_master_key_stops_the_start() {
-        let record = generate(Alg::ES256, KeyState::Current, forge(&sealer(&MasterKey::generate(&Fixed)))).unwrap();
+        let record = generate(
+            (Ring::Common, Alg::ES256),
+            KeyState::Current,
+            forge(&sealer(&MasterKey::generate(&Fixed))),
+        )
+        .unwrap();
         struct Other;
         impl Entropy for Other {
             fn fill(&self, out: &mut [u8]) {

@@ -135,6 +135,8 @@ impl Provider {
     pub async fn open(parts: Parts) -> Result<Self> {
         let key_sealer = keys::sealer(&parts.master);
         let ring = keys::Keyring::load(kabinet_store::key::every(parts.store.db()).await?, &key_sealer)?;
+        let stamper = parts.master.stamper("client-secret-guesses");
+        let guesses = client_auth::Guesses::load(&parts.store, stamper, parts.clock.now()).await?;
         let inner = Inner {
             config: parts.config,
             store: parts.store,
@@ -148,7 +150,7 @@ impl Provider {
             sid_stamper: parts.master.stamper("sid"),
             live: live::Live::default(),
             verified: tokens::Verified::default(),
-            guesses: client_auth::Guesses::default(),
+            guesses,
             origins: live::Origins::default(),
         };
         let provider = Self { inner: Arc::new(inner) };

@@ -139,7 +139,7 @@ impl Provider {
         state.dead_tokens.retain(|_, until| *until > now);
         drop(state);
         self.inner.verified.forget(now);
-        self.inner.guesses.forget();
+        self.inner.guesses.forget(self.now());
     }
 
     pub(crate) fn is_dead(&self, grant: Option<&GrantId>, jti: &str) -> bool {

@@ -17,6 +17,7 @@ use kabinet_core::authn::Authentication;
 use kabinet_core::client::{Alg, Client, TokenFormat};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::{ClientId, GrantId, SessionId, UserId};
+use kabinet_core::key::Ring;
 use kabinet_core::scope::Scope;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_core::time::Timestamp;
@@ -144,7 +145,9 @@ impl Provider {
             TokenFormat::Jwt => {
                 let key = self.inner.keys.load();
                 // RFC 9068 §2.1: the type tells an access token from an ID token.
-                let token = key.current(client.metadata.access_token_signed_response_alg)?.sign(Typ::AtJwt, access)?;
+                let token = key
+                    .current(Ring::of(client.metadata.profile), client.metadata.access_token_signed_response_alg)?
+                    .sign(Typ::AtJwt, access)?;
                 Ok((Secret::from(token), life))
             }
             TokenFormat::Opaque => {
@@ -211,7 +214,8 @@ impl Provider {
             claims.insert("nonce".to_owned(), nonce.into());
         }
         let keys = self.inner.keys.load();
-        keys.current(client.metadata.id_token_signed_response_alg)?.sign(Typ::Jwt, &claims)
+        keys.current(Ring::of(client.metadata.profile), client.metadata.id_token_signed_response_alg)?
+            .sign(Typ::Jwt, &claims)
     }
 
     /// The name of a session as one client knows it: two clients cannot compare theirs.

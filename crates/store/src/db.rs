@@ -129,12 +129,12 @@ impl Store {
         } else {
             let connect = SqliteConnectOptions::from_str(&options.url)?
                 .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(PATIENCE)
                 .disable_statement_logging();
-            let writer = Arc::new(Writer::open(&connect, PATIENCE).await?);
+            let writer = Arc::new(Writer::open(&connect.clone().journal_mode(SqliteJournalMode::Wal), PATIENCE).await?);
+            // The file remembers its journal mode: readers find it set.
             let readers = SqlitePoolOptions::new()
                 .max_connections(options.connections.max(1))
                 .acquire_timeout(PATIENCE)

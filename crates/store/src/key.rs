@@ -1,9 +1,9 @@
-//! Signing keys. Partial unique indexes hold at most one current and one next key per algorithm, so that two nodes that
+//! Signing keys. Partial unique indexes hold at most one current and one next key per ring and algorithm, so that two nodes that
 //! make the first keys at the same time end with one set.
 
 use kabinet_core::client::Alg;
 use kabinet_core::id::KeyId;
-use kabinet_core::key::{KeyState, SigningKey};
+use kabinet_core::key::{KeyState, Ring, SigningKey};
 use kabinet_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -11,8 +11,8 @@ use sqlx::FromRow;
 use crate::{Db, Error, Result, Tx, on_db, on_tx};
 
 crate::sql! {
-    EVERY = "SELECT id, alg, state, public_jwk, private_sealed, created_at, retired_at FROM signing_keys ORDER BY created_at, id";
-    INSERT = "INSERT INTO signing_keys (id, alg, state, public_jwk, private_sealed, created_at, retired_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+    EVERY = "SELECT id, alg, ring, state, public_jwk, private_sealed, created_at, retired_at FROM signing_keys ORDER BY created_at, id";
+    INSERT = "INSERT INTO signing_keys (id, alg, state, public_jwk, private_sealed, created_at, retired_at, ring) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
         ON CONFLICT DO NOTHING";
     MOVE = "UPDATE signing_keys SET state = $2, retired_at = $3 WHERE id = $1";
     DELETE = "DELETE FROM signing_keys WHERE id = $1";
@@ -22,6 +22,7 @@ crate::sql! {
 struct Row {
     id: String,
     alg: String,
+    ring: String,
     state: String,
     public_jwk: String,
     private_sealed: String,
@@ -37,6 +38,7 @@ impl TryFrom<Row> for SigningKey {
         Ok(Self {
             id: KeyId::from(row.id),
             alg: serde_json::from_value::<Alg>(Value::from(row.alg)).map_err(bad)?,
+            ring: serde_json::from_value::<Ring>(Value::from(row.ring)).map_err(bad)?,
             state: serde_json::from_value::<KeyState>(Value::from(row.state)).map_err(bad)?,
             public_jwk: row.public_jwk,
             private_sealed: row.private_sealed,
@@ -71,7 +73,7 @@ pub async fn every_in(tx: &mut Tx) -> Result<Vec<SigningKey>> {
 pub async fn insert(tx: &mut Tx, key: &SigningKey) -> Result<bool> {
     let rows = on_tx!(tx, conn => sqlx::query(INSERT)
         .bind(key.id.as_str()).bind(key.alg.as_str()).bind(key.state.as_str()).bind(&key.public_jwk).bind(&key.private_sealed)
-        .bind(key.created_at.0).bind(key.retired_at.map(|t| t.0)).execute(conn).await.map(|done| done.rows_affected()))?;
+        .bind(key.created_at.0).bind(key.retired_at.map(|t| t.0)).bind(key.ring.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }
 

@@ -14,6 +14,7 @@ crate::sql! {
         failed_at = excluded.failed_at, \
         expires_at = CASE WHEN throttles.expires_at > excluded.failed_at THEN throttles.expires_at ELSE excluded.expires_at END \
         RETURNING failures, expires_at";
+    PREFIXED = "SELECT key, failures, expires_at FROM throttles WHERE key LIKE $1 AND expires_at > $2 ORDER BY failures DESC LIMIT 50000";
     CLEAR = "DELETE FROM throttles WHERE key = $1";
 }
 
@@ -53,6 +54,16 @@ pub async fn count(tx: &mut Tx, key: &str, now: Timestamp, seconds: i64) -> Resu
     let (count, ends): (i64, i64) = on_tx!(tx, conn => sqlx::query_as(COUNT)
         .bind(key).bind(now.0).bind(now.plus(seconds).0).fetch_one(conn).await)?;
     Ok((count, Timestamp(ends)))
+}
+
+/// The open windows whose keys begin with `prefix`, each with its count and its end; the 50 000 fullest of them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn with_prefix(db: &Db, prefix: &str, now: Timestamp) -> Result<Vec<(String, i64, Timestamp)>> {
+    let rows: Vec<(String, i64, i64)> = on_db!(db, pool => sqlx::query_as(PREFIXED)
+        .bind(format!("{prefix}%")).bind(now.0).fetch_all(pool).await)?;
+    Ok(rows.into_iter().map(|(key, count, ends)| (key, count, Timestamp(ends))).collect())
 }
 
 /// Forgets the failures under a key.

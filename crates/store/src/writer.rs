@@ -77,8 +77,8 @@ pub struct Writer {
 impl Writer {
     /// Opens the writing connection. `patience`: how long a transaction waits for its turn.
     pub(crate) async fn open(options: &SqliteConnectOptions, patience: Duration) -> Result<Self> {
-        let connection = Some(options.connect().await?);
-        let line = Line { connection, open: false, batch: Vec::new() };
+        let connection = connect(options, patience).await?;
+        let line = Line { connection: Some(connection), open: false, batch: Vec::new() };
         Ok(Self {
             line: Arc::new(Mutex::new(line)),
             waiting: Arc::default(),
@@ -127,6 +127,25 @@ impl Writer {
         }
         Ok(turn)
     }
+}
+
+/// Connects. SQLite does not wait for others while it sets a new file's journal mode, so this does.
+async fn connect(options: &SqliteConnectOptions, patience: Duration) -> Result<SqliteConnection> {
+    let tries = async {
+        loop {
+            match options.connect().await {
+                Err(e) if is_busy(&e) => tokio::time::sleep(Duration::from_millis(5)).await,
+                done => return Ok(done?),
+            }
+        }
+    };
+    tokio::time::timeout(patience, tries).await.map_err(|_| Error::Busy)?
+}
+
+/// SQLITE_BUSY, with or without an extended code.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code()).and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// A place in the queue. Whoever leaves it without a turn must not leave a batch behind that counted on it.

@@ -1,8 +1,9 @@
 //! B18, B19, B33: client authentication, and the shape of every refusal.
 
 use http::Method;
-use kabinet_core::client::{AuthMethod, Profile};
-use kabinet_tests::{Tokens, basic, form_body};
+use kabinet_core::client::{Alg, AuthMethod, Profile};
+use kabinet_core::key::Ring;
+use kabinet_tests::{Tokens, basic, eventually, form_body, jwt};
 
 use crate::world::World;
 
@@ -126,7 +127,7 @@ async fn a_public_client_cannot_introspect() {
 
 #[tokio::test]
 async fn guessing_a_secret_is_throttled_and_the_right_one_is_limited_with_it() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let mut wrong = world.rp.clone();
     wrong.secret = Some("CANARY-wrong".to_owned());
     let mut refused = 0;
@@ -142,6 +143,51 @@ async fn guessing_a_secret_is_throttled_and_the_right_one_is_limited_with_it() {
     // Another client of the same network does not.
     let other = world.app.client(Profile::Web, |_| ()).await;
     other.refresh("x").await.refused(400, "invalid_grant");
+    // The counters are rows: a restart forgets nothing, and the window ends by itself.
+    world.app.restart().await;
+    let node = world.app.another_node().await;
+    world.rp.use_node(&node);
+    assert!(matches!(world.rp.refresh("x").await.code(), 429 | 503));
+    world.app.clock.advance(61);
+    eventually("the window is over", || async { world.rp.refresh("x").await.code() == 400 }).await;
+}
+
+#[tokio::test]
+async fn tokens_of_1c_are_signed_by_a_key_of_its_own_that_only_its_own_rotation_moves() {
+    let mut world = World::of(Profile::OneC, |_| ()).await;
+    let kids = |tokens: &Tokens| {
+        let kid = |token: &str| {
+            let header = jwt::parts(token).0;
+            assert_eq!(header["alg"], "RS256");
+            header["kid"].as_str().unwrap().to_owned()
+        };
+        [kid(&tokens.access), kid(&tokens.id)]
+    };
+    let first = kids(&world.tokens("openid").await);
+    let ordinary = world.app.client(Profile::Web, |_| ()).await;
+    let of_web = ordinary.sign_in(&world.app, &mut world.browser, &world.person).await;
+    assert_ne!(jwt::parts(&of_web.id).0["kid"], first[0]);
+    let common = world.app.rotate(Alg::RS256).await;
+    hears_of(&world, &common).await;
+    assert_eq!(kids(&world.tokens("openid").await), first);
+    let own = world.app.rotate_in(Ring::OneC, Alg::RS256).await;
+    hears_of(&world, &own).await;
+    let tokens = world.tokens("openid").await;
+    assert_eq!(kids(&tokens), [own.clone(), own]);
+    world.rp.verify(&tokens.id).await;
+    world.rp.userinfo(&tokens.access).await.ok();
+}
+
+/// Waits until the node has heard of a rotation, which published one key more.
+async fn hears_of(world: &World, kid: &str) {
+    let app = &world.app;
+    eventually("the node knows the rotated keys", || async {
+        let keys = kabinet_store::key::every(app.store.db()).await.unwrap();
+        let served = app.get("/oauth2/jwks").await.json();
+        let served = served["keys"].as_array().unwrap().len();
+        served == keys.len() && keys.iter().any(|key| key.id.as_str() == kid)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -259,7 +305,7 @@ async fn a_rotated_secret_is_good_until_its_end_and_no_longer() {
     world.rp.refresh("x").await.refused(400, "invalid_grant");
     now.advance(1);
     let rp = &world.rp;
-    kabinet_tests::eventually("the old secret is refused", || async { rp.refresh("x").await.code() == 401 }).await;
+    eventually("the old secret is refused", || async { rp.refresh("x").await.code() == 401 }).await;
 }
 
 #[tokio::test]

@@ -45,6 +45,17 @@ async fn nodes_that_migrate_postgresql_at_once_all_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_new_sqlite_file_can_be_opened_by_many_at_once() {
+    for _ in 0..20 {
+        let place = Place::sqlite();
+        let stores = futures_util::future::join_all((0..16).map(|_| place.open())).await;
+        for store in stores {
+            store.ping().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn processes_that_migrate_one_sqlite_file_at_once_all_succeed() {
     for _ in 0..5 {
         at_once(Place::sqlite(), 4).await;

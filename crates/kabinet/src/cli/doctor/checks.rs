@@ -8,7 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use kabinet::Ambient;
 use kabinet::config::{self, Config, Loaded};
 use kabinet_core::client::Alg;
-use kabinet_core::key::{KeyState, SigningKey};
+use kabinet_core::key::{KeyState, Ring, SigningKey};
 use kabinet_core::time::Timestamp;
 use kabinet_fetch::{Fetch, Options, Response};
 use kabinet_store::{Store, key};
@@ -138,13 +138,13 @@ async fn schema_and_keys(config: &Config, store: &Store, ambient: &Ambient, find
         return findings.fail("keys", why.to_string());
     }
     for alg in Alg::ALL {
-        age_of_key(alg, &keys, ambient.clock.now(), findings);
+        age_of_key((Ring::Common, alg), &keys, ambient.clock.now(), findings);
     }
 }
 
-fn age_of_key(alg: Alg, keys: &[SigningKey], now: Timestamp, findings: &mut Findings) {
-    let find = |state| keys.iter().find(|key| key.alg == alg && key.state == state);
-    let name = alg.as_str();
+fn age_of_key(place: (Ring, Alg), keys: &[SigningKey], now: Timestamp, findings: &mut Findings) {
+    let find = |state| keys.iter().find(|key| (key.ring, key.alg) == place && key.state == state);
+    let name = place.1.as_str();
     match (find(KeyState::Current), find(KeyState::Next)) {
         (Some(current), Some(_)) => {
             let age = now.since(current.created_at);
