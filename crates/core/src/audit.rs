@@ -36,6 +36,14 @@ events! {
     UserDeleted = "user.deleted"
     /// A contact was proven by a code.
     ContactConfirmed = "contact.confirmed"
+    /// A contact was taken from an account.
+    ContactRemoved = "contact.removed"
+    /// A right code opened a way back into an account.
+    RecoveryBegun = "recovery.begun"
+    /// A change began to wait: a recovery by a phone not proven for long, or a contact that changed hands.
+    HandoverBegun = "handover.begun"
+    /// A change that waited was stopped by a sign-in or made needless by a new password.
+    HandoverStopped = "handover.stopped"
     /// A password was set or changed.
     PasswordChanged = "password.changed"
     /// A stored password hash was made again at today's cost.

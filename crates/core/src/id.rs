@@ -55,6 +55,10 @@ id! {
     FlowId
     /// A confirmation code on its way to a phone or an e-mail address.
     ConfirmationId
+    /// What a right code opened: a way back into an account.
+    RecoveryId
+    /// A change that waits until the holders of an account had time to stop it.
+    HandoverId
     /// A signing key; the `kid` in the JWKS.
     KeyId
 }
@@ -72,7 +76,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId KeyId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

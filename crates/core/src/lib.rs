@@ -13,6 +13,7 @@ pub mod decision;
 pub mod error;
 pub mod id;
 pub mod key;
+pub mod language;
 pub mod password;
 pub mod redirect;
 pub mod scope;

@@ -1,6 +1,7 @@
 //! Settings of this crate. Every length of time is in seconds; each default and its reason stands in
 //! docs/security/defaults.md.
 
+use kabinet_core::language::Language;
 use serde::{Deserialize, Serialize};
 
 const MINUTE: i64 = 60;
@@ -14,7 +15,7 @@ pub struct Config {
     /// The host of the issuer, for the last line of an SMS (`@host #code`); empty: no such line.
     pub host: String,
     /// What the provider calls itself in messages.
-    pub product: String,
+    pub product: Product,
     /// How long a sign-in lasts.
     pub session: SessionConfig,
     /// Which passwords may be set.
@@ -23,18 +24,69 @@ pub struct Config {
     pub hashing: HashingConfig,
     /// Confirmation codes.
     pub confirmation: ConfirmationConfig,
+    /// How an account is got back.
+    pub recovery: RecoveryConfig,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             host: String::new(),
-            product: "Личный кабинет".to_owned(),
+            product: Product::default(),
             session: SessionConfig::default(),
             password: PasswordConfig::default(),
             hashing: HashingConfig::default(),
             confirmation: ConfirmationConfig::default(),
+            recovery: RecoveryConfig::default(),
         }
+    }
+}
+
+/// What the provider calls itself: in the accusative in Russian, as in «регистрации в …».
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Product {
+    /// Russian.
+    pub ru: String,
+    /// English.
+    pub en: String,
+}
+
+impl Default for Product {
+    fn default() -> Self {
+        Self {
+            ru: "Личный кабинет".to_owned(),
+            en: "your account".to_owned(),
+        }
+    }
+}
+
+impl Product {
+    /// The name in a language.
+    #[must_use]
+    pub fn in_language(&self, language: Language) -> &str {
+        match language {
+            Language::Ru => &self.ru,
+            Language::En => &self.en,
+        }
+    }
+}
+
+/// How an account is got back, seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecoveryConfig {
+    /// For how long after it was last proven a phone alone gives an account back.
+    pub phone_fresh: i64,
+    /// How long a recovery by another phone waits, and a phone until it leaves an account that is not its holder's.
+    pub delay: i64,
+    /// How long a right code lets its browser set a password.
+    pub ticket: i64,
+}
+
+impl Default for RecoveryConfig {
+    fn default() -> Self {
+        Self { phone_fresh: 180 * DAY, delay: 3 * DAY, ticket: 15 * MINUTE }
     }
 }
 

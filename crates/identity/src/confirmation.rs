@@ -11,13 +11,13 @@
 use std::time::Duration;
 
 use kabinet_core::contact::{Contact, ContactKind};
-use kabinet_core::id::ConfirmationId;
+use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::secret::{Secret, decimal_code};
 use kabinet_core::time::Timestamp;
 use kabinet_store::confirmation::{self, Confirmation, NewCode};
 use kabinet_store::{Error as StoreError, Tx, throttle, user};
 
-use crate::delivery::{Letter, Purpose, Word};
+use crate::delivery::{Letter, Posted, Purpose, Word};
 use crate::{Error, Identity, Proof, Visit};
 
 /// How long a confirmation is kept after its code has expired, so that its page can say so and send another, seconds.
@@ -55,8 +55,10 @@ pub(crate) struct Attempt {
 pub enum Confirmed {
     /// An account was made for this contact.
     Registered(Proof, Contact),
-    /// The contact has an account already; nothing was made.
-    Exists(Contact),
+    /// The contact has an account already; nothing was made. The id lets this browser say that it is not theirs.
+    Exists(Contact, RecoveryId),
+    /// A way back into the account of this contact: [`Identity::recovery`].
+    Recovering(RecoveryId),
 }
 
 /// Why a code was not accepted, or not sent.
@@ -143,7 +145,7 @@ impl Identity {
             return Err(CodeError::Limited { seconds });
         }
         let word = self.word(purpose, &row.contact).await?;
-        let code = decimal_code(self.0.config.confirmation.digits, &*self.0.entropy);
+        let code = self.code_for(word);
         let expires_at = now.plus(self.life(row.contact.kind()));
         let new = NewCode {
             code: self.digest(id, code.expose()),
@@ -160,9 +162,9 @@ impl Identity {
             return Err(CodeError::Wait { seconds });
         }
         self.count_sending(&mut tx, &row.contact, now).await?;
-        let posted = self.post(&mut tx, Letter { to: &row.contact, purpose, word, code: Some(code) }).await?;
+        let posted = self.post_code(&mut tx, &row.contact, (word, code), visit).await?;
         tx.commit().await?;
-        self.hand_over(vec![posted]).await
+        self.hand_over(posted).await
     }
 
     /// Tries a code, and does what it was for when it is right.
@@ -188,6 +190,7 @@ impl Identity {
         };
         match purpose {
             Purpose::Register => self.finish_registration(attempt, visit).await,
+            Purpose::Recover => self.finish_recovery(attempt, visit).await,
             _ => Err(CodeError::Unknown),
         }
     }
@@ -214,8 +217,8 @@ impl Identity {
     ) -> Result<ConfirmationId, CodeError> {
         let (now, entropy, config) = (self.now(), &*self.0.entropy, &self.0.config.confirmation);
         let id = ConfirmationId::generate(now, entropy);
-        let code = decimal_code(config.digits, entropy);
         let word = self.word(purpose, contact).await?;
+        let code = self.code_for(word);
         let expires_at = now.plus(self.life(contact.kind()));
         let row = Confirmation {
             id: id.clone(),
@@ -232,9 +235,9 @@ impl Identity {
         let mut tx = self.0.store.begin().await?;
         self.count_sending(&mut tx, contact, now).await?;
         confirmation::insert(&mut tx, &row, &self.digest(&id, code.expose()), expires_at.plus(KEPT)).await?;
-        let posted = self.post(&mut tx, Letter { to: contact, purpose, word, code: Some(code) }).await?;
+        let posted = self.post_code(&mut tx, contact, (word, code), visit).await?;
         tx.commit().await?;
-        self.hand_over(vec![posted]).await?;
+        self.hand_over(posted).await?;
         Ok(id)
     }
 
@@ -245,13 +248,35 @@ impl Identity {
         if row.used_at.is_some() { Err(CodeError::Spent) } else { Ok(row) }
     }
 
-    /// What the message says: its owner alone learns that the contact has an account.
-    async fn word(&self, purpose: Purpose, contact: &Contact) -> Result<Word, CodeError> {
+    /// What the message says: its owner alone learns that the contact has an account. `None`: nothing is sent, and
+    /// nobody but its owner could tell.
+    async fn word(&self, purpose: Purpose, contact: &Contact) -> Result<Option<Word>, CodeError> {
         let holder = user::by_contact(self.0.store.db(), contact).await?;
         Ok(match (purpose, holder) {
-            (Purpose::Register, Some(_)) => Word::HasAccount,
-            _ => Word::Register,
+            (Purpose::Register, Some(_)) => Some(Word::HasAccount),
+            (Purpose::Register, None) => Some(Word::Register),
+            (Purpose::Recover, Some(holder)) if !holder.disabled => Some(Word::Recover),
+            (Purpose::Contact, _) => Some(Word::AddContact),
+            _ => None,
         })
+    }
+
+    /// A code to send; where none is sent, one that nobody can guess.
+    fn code_for(&self, word: Option<Word>) -> Secret {
+        let digits = if word.is_some() { self.0.config.confirmation.digits } else { 64 };
+        decimal_code(digits, &*self.0.entropy)
+    }
+
+    async fn post_code(
+        &self,
+        tx: &mut Tx,
+        to: &Contact,
+        (word, code): (Option<Word>, Secret),
+        visit: &Visit,
+    ) -> Result<Vec<Posted>, CodeError> {
+        let Some(word) = word else { return Ok(Vec::new()) };
+        let letter = Letter { to, word, code: Some(code), language: visit.language };
+        Ok(vec![self.post(tx, letter).await?])
     }
 
     fn digest(&self, id: &ConfirmationId, code: &str) -> String {

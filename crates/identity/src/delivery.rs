@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::language::Language;
 use kabinet_core::secret::Secret;
-use kabinet_core::time::Timestamp;
+use kabinet_core::time::{Civil, Timestamp};
+use kabinet_core::user::User;
 
-use kabinet_store::Tx;
+use kabinet_store::{Tx, user};
 
-use crate::config::Config;
+use crate::config::{Config, Product};
 use crate::confirmation::CodeError;
 use crate::{Error, Identity};
 
@@ -135,21 +137,121 @@ impl Deliver for NoDelivery {
     }
 }
 
-/// What a code is for, as its message says it.
+/// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// A new account.
+    /// A code for a new account.
     Register,
-    /// Somebody registers a contact that has an account.
+    /// A code for somebody who registers a contact that has an account.
     HasAccount,
+    /// A code to set a new password.
+    Recover,
+    /// A code to add a contact to an account.
+    AddContact,
+    /// Somebody signed in from a browser that is new to the account.
+    NewSignIn(Timestamp),
+    /// The password is another one now.
+    PasswordChanged(Timestamp),
+    /// A recovery began that must wait until this moment.
+    RecoveryWaits(Timestamp),
+    /// The phone will leave the account at this moment.
+    PhoneLeaves(Timestamp),
 }
 
-/// A code for somebody, before it is put into words.
+impl Word {
+    const fn purpose(self) -> Purpose {
+        match self {
+            Self::Register | Self::HasAccount => Purpose::Register,
+            Self::Recover => Purpose::Recover,
+            Self::AddContact => Purpose::Contact,
+            Self::NewSignIn(_) | Self::PasswordChanged(_) | Self::RecoveryWaits(_) | Self::PhoneLeaves(_) => {
+                Purpose::Notice
+            }
+        }
+    }
+
+    fn text(self, language: Language, product: &str, code: &str) -> String {
+        match (language, self) {
+            (Language::Ru, Self::Register) => {
+                format!("Код {code} для регистрации в {product}. Никому его не сообщайте.")
+            }
+            (Language::En, Self::Register) => format!("{code} is your code to register at {product}. Never share it."),
+            (Language::Ru, Self::HasAccount) => {
+                format!("Код {code}. У вас уже есть аккаунт в {product}, войдите с паролем. Никому не сообщайте код.")
+            }
+            (Language::En, Self::HasAccount) => {
+                format!(
+                    "Code {code}. You already have an account at {product}: sign in with your password. Never share the code."
+                )
+            }
+            (Language::Ru, Self::Recover) => {
+                format!("Код {code} для нового пароля в {product}. Никому его не сообщайте.")
+            }
+            (Language::En, Self::Recover) => {
+                format!("{code} is your code to set a new password at {product}. Never share it.")
+            }
+            (Language::Ru, Self::AddContact) => {
+                format!("Код {code}, чтобы подтвердить контакт в {product}. Никому его не сообщайте.")
+            }
+            (Language::En, Self::AddContact) => {
+                format!("{code} is your code to confirm this contact at {product}. Never share it.")
+            }
+            (Language::Ru, Self::NewSignIn(at)) => {
+                format!(
+                    "{product}: вход с нового устройства {}. Если это не вы, смените пароль.",
+                    moment(at, language)
+                )
+            }
+            (Language::En, Self::NewSignIn(at)) => {
+                format!(
+                    "{product}: new device signed in {}. If it was not you, change your password.",
+                    moment(at, language)
+                )
+            }
+            (Language::Ru, Self::PasswordChanged(at)) => format!(
+                "{product}: пароль изменён {}, все сеансы завершены. Если это не вы, сразу восстановите доступ.",
+                moment(at, language)
+            ),
+            (Language::En, Self::PasswordChanged(at)) => format!(
+                "{product}: the password was changed {}, all sessions have ended. If it was not you, recover your account at once.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::RecoveryWaits(due)) => format!(
+                "{product}: запрошено восстановление доступа. Новый пароль можно будет задать {}. Если это не вы, войдите со своим паролем: это отменит запрос.",
+                moment(due, language)
+            ),
+            (Language::En, Self::RecoveryWaits(due)) => format!(
+                "{product}: account recovery was requested. A new password may be set from {}. If it was not you, sign in with your password: that cancels it.",
+                moment(due, language)
+            ),
+            (Language::Ru, Self::PhoneLeaves(due)) => format!(
+                "{product}: у телефона этого аккаунта новый владелец, номер будет отвязан {}. Если номер ваш, войдите в аккаунт: это отменит отвязку.",
+                moment(due, language)
+            ),
+            (Language::En, Self::PhoneLeaves(due)) => format!(
+                "{product}: this account's phone number has a new owner and will be removed {}. If the number is yours, sign in: that cancels it.",
+                moment(due, language)
+            ),
+        }
+    }
+}
+
+/// A moment in a message: Moscow time, which the whole country reckons with.
+fn moment(at: Timestamp, language: Language) -> String {
+    const MOSCOW: i64 = 3 * 3600;
+    let Civil { year, month, day, hour, minute, .. } = Civil::of(at.plus(MOSCOW));
+    match language {
+        Language::Ru => format!("{day:02}.{month:02}.{year} в {hour:02}:{minute:02} МСК"),
+        Language::En => format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} Moscow time"),
+    }
+}
+
+/// A message for somebody, before it is put into words.
 pub(crate) struct Letter<'a> {
     pub to: &'a Contact,
-    pub purpose: Purpose,
     pub word: Word,
     pub code: Option<Secret>,
+    pub language: Language,
 }
 
 /// A message that was put into the queue and is handed over once its transaction is committed.
@@ -163,21 +265,45 @@ impl Identity {
         Ok(Posted(self.0.sender.write(letter, self.now())))
     }
 
-    /// Hands messages over, after the commit.
-    pub(crate) async fn hand_over(&self, posted: Vec<Posted>) -> Result<(), CodeError> {
-        for Posted(message) in posted {
-            if !self.0.sender.send(message).await {
-                return Err(CodeError::NotSent);
+    /// Tells every confirmed contact of a person, but `except`, what happened to the account.
+    pub(crate) async fn post_to_all(
+        &self,
+        tx: &mut Tx,
+        person: &User,
+        except: Option<&Contact>,
+        word: Word,
+    ) -> Result<Vec<Posted>, Error> {
+        let language = person.claims.get("locale").and_then(|tag| tag.as_str()).and_then(Language::of_tag);
+        let mut posted = Vec::new();
+        for held in user::contacts_in(tx, &person.id).await? {
+            if held.verified_at.is_some() && Some(&held.contact) != except {
+                let language = language.unwrap_or_default();
+                posted.push(self.post(tx, Letter { to: &held.contact, word, code: None, language }).await?);
             }
         }
-        Ok(())
+        Ok(posted)
+    }
+
+    /// Hands over what tells of something that has happened: it has, whether or not the message arrives.
+    pub(crate) async fn tell(&self, posted: Vec<Posted>) {
+        // The failure is logged where it happens.
+        drop(self.hand_over(posted).await);
+    }
+
+    /// Hands messages over, after the commit.
+    pub(crate) async fn hand_over(&self, posted: Vec<Posted>) -> Result<(), CodeError> {
+        let mut all = true;
+        for Posted(message) in posted {
+            all &= self.0.sender.send(message).await;
+        }
+        if all { Ok(()) } else { Err(CodeError::NotSent) }
     }
 }
 
 /// Writes messages and hands them over.
 pub(crate) struct Sender {
     delivery: Arc<dyn Deliver>,
-    product: String,
+    product: Product,
     host: String,
 }
 
@@ -191,10 +317,17 @@ impl Sender {
     }
 
     fn write(&self, letter: Letter<'_>, at: Timestamp) -> Message {
-        let Letter { to, purpose, word, code } = letter;
+        let Letter { to, word, code, language } = letter;
         let channel = Channel::of(to.kind());
-        let text = self.text(channel, word, code.as_ref());
-        Message { channel, to: to.clone(), purpose, code, text, at }
+        let text = self.text(channel, (word, language), code.as_ref());
+        Message {
+            channel,
+            to: to.clone(),
+            purpose: word.purpose(),
+            code,
+            text,
+            at,
+        }
     }
 
     /// Sends a message; the failure is logged here and `false` is told.
@@ -214,14 +347,9 @@ impl Sender {
         }
     }
 
-    fn text(&self, channel: Channel, word: Word, code: Option<&Secret>) -> String {
-        let (code, product) = (code.map_or("", Secret::expose), &self.product);
-        let said = match word {
-            Word::Register => format!("Код {code} для регистрации в {product}. Никому его не сообщайте."),
-            Word::HasAccount => {
-                format!("Код {code}. У вас уже есть аккаунт в {product}, войдите с паролем. Никому не сообщайте код.")
-            }
-        };
+    fn text(&self, channel: Channel, (word, language): (Word, Language), code: Option<&Secret>) -> String {
+        let code = code.map_or("", Secret::expose);
+        let said = word.text(language, self.product.in_language(language), code);
         // Origin-bound one-time codes: the last line lets the browser fill in the code on this host and no other.
         if channel == Channel::Sms && !code.is_empty() && !self.host.is_empty() {
             return format!("{said}\n@{} #{code}", self.host);

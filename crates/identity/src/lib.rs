@@ -6,6 +6,7 @@
 //! begin_registration ─▶ (code sent) ─▶ confirm ──┐
 //!                                                ├─▶ Proof ─▶ sign_in ─▶ session and its cookie
 //! check_password ────────────────────────────────┘
+//! begin_recovery ─▶ (code sent) ─▶ confirm ─▶ set_password ─▶ (sign in again)
 //! ```
 //!
 //! A [`Proof`] is made only here, by a method that checked it, so a session cannot begin without one. It knows nothing of
@@ -17,6 +18,7 @@ pub mod confirmation;
 pub mod delivery;
 mod hashing;
 pub mod method;
+pub mod recovery;
 pub mod registration;
 pub mod session;
 mod throttle;
@@ -27,16 +29,18 @@ use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Origin, Record};
 use kabinet_core::authn::Factor;
 use kabinet_core::id::{ClientId, FlowId, UserId};
+use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
-pub use config::{Config, ConfirmationConfig, HashingConfig, PasswordConfig, SessionConfig};
+pub use config::{Config, ConfirmationConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig};
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Deliver, Message, NoDelivery, Purpose, Undelivered};
 pub use method::password::LoginError;
+pub use recovery::{RecoveryError, Way};
 pub use registration::{RegisterError, Registration};
 pub use session::SignedIn;
 
@@ -152,6 +156,8 @@ pub struct Visit {
     /// The device marks that this browser holds, see [`Identity::device_mark`]. Failures of a browser that has signed in
     /// to the account before are counted apart, so that strangers cannot make its owner wait.
     pub devices: Vec<String>,
+    /// The language of the pages, and of the codes that are sent.
+    pub language: Language,
 }
 
 /// That somebody has just proven to be this person. Only this crate makes one.
@@ -162,12 +168,14 @@ pub struct Proof {
     pub user_id: UserId,
     /// By what, sorted.
     pub factors: Vec<Factor>,
+    /// Whether the account was made by this proof: nobody need be told of its first sign-in.
+    pub(crate) registered: bool,
 }
 
 impl Proof {
     pub(crate) fn new(user_id: UserId, mut factors: Vec<Factor>) -> Self {
         factors.sort_unstable();
-        Self { user_id, factors }
+        Self { user_id, factors, registered: false }
     }
 }
 

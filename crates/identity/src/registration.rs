@@ -17,6 +17,7 @@ use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::ConfirmedContact;
 use kabinet_store::document::{Agreement, Document};
+use kabinet_store::recovery::Stage;
 use kabinet_store::user::NewUser;
 use kabinet_store::{Error as StoreError, Tx, document, user};
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,8 @@ impl Identity {
 
     pub(crate) fn check_new_password(&self, typed: &str, contacts: &[&str]) -> Result<(), BadPassword> {
         let config = &self.0.config;
-        let context = [contacts, &[config.product.as_str(), config.host.as_str()]].concat();
+        let context =
+            [contacts, &[config.product.ru.as_str(), config.product.en.as_str(), config.host.as_str()]].concat();
         password::check(typed, config.password.min_length..=config.password.max_length, &context)
     }
 
@@ -132,9 +134,9 @@ impl Identity {
 
     /// Spends a right code and makes the account, unless the contact has one.
     pub(crate) async fn finish_registration(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
-        let exists = user::by_contact(self.0.store.db(), &attempt.contact).await?.is_some();
+        let mut holder = user::by_contact(self.0.store.db(), &attempt.contact).await?;
         let mut tx = self.spend(&attempt, visit).await?;
-        if !exists {
+        if holder.is_none() {
             match self.register(&mut tx, &attempt.contact, &attempt.payload, visit).await {
                 Ok(proof) => {
                     tx.commit().await?;
@@ -144,13 +146,21 @@ impl Identity {
                 // spent in another one.
                 Err(Error::Store(StoreError::Taken(_))) => {
                     tx.rollback().await?;
+                    holder = user::by_contact(self.0.store.db(), &attempt.contact).await?;
                     tx = self.spend(&attempt, visit).await?;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
+        // Deleted between the two: whoever holds the contact begins again.
+        let Some(holder) = holder else {
+            return Err(CodeError::Spent);
+        };
+        let recovery = self
+            .open_recovery(&mut tx, (&holder.id, &attempt.contact), Stage::Registered, visit)
+            .await?;
         tx.commit().await?;
-        Ok(Confirmed::Exists(attempt.contact))
+        Ok(Confirmed::Exists(attempt.contact, recovery))
     }
 
     /// Makes the account that was asked for, inside the transaction that spent its code.
@@ -200,6 +210,6 @@ impl Identity {
             ContactKind::Phone => vec![Factor::Pwd, Factor::Otp],
             ContactKind::Email => vec![Factor::Pwd],
         };
-        Ok(Proof::new(id, factors))
+        Ok(Proof { registered: true, ..Proof::new(id, factors) })
     }
 }

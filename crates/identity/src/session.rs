@@ -3,6 +3,8 @@
 //! * A session begins only with a [`Proof`]. The cookie's value is new at every sign-in, also when the same person proves
 //!   to be there again; what the browser brought before is dead from then on (no fixation).
 //! * It ends without use, or at the latest some days after the last proof; sooner for people with an administrative role.
+//! * A sign-in from a browser that is new to the account is told to every confirmed contact; any sign-in stops what waits
+//!   to happen to the account ([`recovery`](crate::recovery)).
 //! * With it end the grants that do not outlive it, in the same transaction.
 
 use kabinet_core::audit::{Event, Origin, Record};
@@ -14,6 +16,7 @@ use kabinet_core::user::User;
 use kabinet_store::session::PER_BROWSER;
 use kabinet_store::{Tx, grant, session, user};
 
+use crate::delivery::Word;
 use crate::{Error, Identity, Proof, Visit};
 
 /// How often the use of a session is noted at most, seconds.
@@ -134,6 +137,13 @@ impl Identity {
             gave_way = Some(oldest.id.clone());
         }
         self.0.throttle.of_user(user.id.as_str(), visit).clear(&mut tx).await?;
+        self.stop_handovers(&mut tx, &user.id, &visit.origin).await?;
+        let is_known = proof.registered || visit.devices.contains(&self.device_mark(&user.id, &visit.binding));
+        let notices = if is_known {
+            Vec::new()
+        } else {
+            self.post_to_all(&mut tx, &user, None, Word::NewSignIn(now)).await?
+        };
         let record = Record::of(Event::LoginSucceeded).user(&user.id).session(&session.id);
         let record = visit
             .client
@@ -143,6 +153,7 @@ impl Identity {
             .with("renewed", renewed);
         self.write(&mut tx, &record, &visit.origin).await?;
         tx.commit().await?;
+        self.tell(notices).await;
         Ok(SignedIn { session, cookie, gave_way })
     }
 

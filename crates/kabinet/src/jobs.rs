@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kabinet_core::ambient::Clock;
+use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
 use kabinet_store::{Store, sweep};
 use tokio::sync::Notify;
@@ -112,6 +113,19 @@ impl Jobs {
                     Ok(0) => {}
                     Ok(rows) => debug!(rows, "expired rows were taken away"),
                     Err(why) => warn!(error = %why, "expired rows stay for another minute"),
+                }
+            }
+        });
+    }
+
+    /// Carries out what has waited long enough.
+    pub(crate) fn settle(&mut self, identity: &Identity) {
+        let identity = identity.clone();
+        self.every(SWEEP, move || {
+            let identity = identity.clone();
+            async move {
+                if let Err(why) = identity.settle_handovers().await {
+                    warn!(error = %why, "what waited is carried out a minute later");
                 }
             }
         });

@@ -55,6 +55,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     let identity = identity(config, &store, master.clone(), &ambient)?;
     let mut jobs = Jobs::of(&store);
     jobs.follow_changes(&provider, &store, config.redis.url.is_some());
+    jobs.settle(&identity);
     jobs.sweep(&provider, &store, ambient.clock.clone());
     if let Some(metrics) = collected {
         jobs.every(METRICS_UPKEEP, || async { metrics.run_upkeep() });

@@ -27,6 +27,7 @@ pub mod ephemeral;
 pub mod grant;
 pub mod key;
 pub mod pushed;
+pub mod recovery;
 pub mod session;
 pub mod sweep;
 pub mod throttle;
@@ -97,6 +98,7 @@ pub fn statements() -> Vec<&'static str> {
         grant::ALL,
         key::ALL,
         pushed::ALL,
+        recovery::ALL,
         session::ALL,
         sweep::ALL,
         throttle::ALL,

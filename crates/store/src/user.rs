@@ -30,6 +30,10 @@ crate::sql! {
     INSERT = "INSERT INTO users (id, disabled, claims, role, created_at, updated_at) VALUES ($1, FALSE, $2, $3, $4, $4)";
     INSERT_CONTACT = "INSERT INTO contacts (kind, value, user_id, main, verified_at) VALUES ($1, $2, $3, $4, $5)";
     VERIFY_CONTACT = "UPDATE contacts SET verified_at = $3 WHERE kind = $1 AND value = $2";
+    REMOVE_CONTACT = "DELETE FROM contacts WHERE kind = $1 AND value = $2 AND user_id = $3";
+    PROMOTE_CONTACT = "UPDATE contacts SET main = TRUE WHERE kind = $1 AND user_id = $2 AND value = (SELECT MIN(c.value) FROM contacts c \
+        WHERE c.kind = $1 AND c.user_id = $2) AND NOT EXISTS (SELECT 1 FROM contacts c WHERE c.kind = $1 AND c.user_id = $2 AND c.main)";
+    TOUCH = "UPDATE users SET updated_at = $2 WHERE id = $1";
     CONTACTS = "SELECT kind, value, main, verified_at FROM contacts WHERE user_id = $1 ORDER BY kind, main DESC, value";
     PUT_CREDENTIAL = "INSERT INTO credentials (method, subject, user_id, data, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5) \
         ON CONFLICT (method, subject) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at \
@@ -132,19 +136,26 @@ pub async fn by_contact(db: &Db, contact: &Contact) -> Result<Option<User>> {
 pub async fn contacts(db: &Db, id: &UserId) -> Result<Vec<(ConfirmedContact, bool)>> {
     let rows: Vec<(String, String, bool, Option<i64>)> =
         on_db!(db, pool => sqlx::query_as(CONTACTS).bind(id.as_str()).fetch_all(pool).await)?;
-    Ok(rows
-        .into_iter()
-        .map(|(kind, value, main, at)| {
-            let kind = if kind == "phone" { ContactKind::Phone } else { ContactKind::Email };
-            (
-                ConfirmedContact {
-                    contact: Contact::stored(kind, value),
-                    verified_at: at.map(Timestamp),
-                },
-                main,
-            )
-        })
-        .collect())
+    Ok(rows.into_iter().map(held).collect())
+}
+
+fn held((kind, value, main, at): (String, String, bool, Option<i64>)) -> (ConfirmedContact, bool) {
+    let kind = if kind == "phone" { ContactKind::Phone } else { ContactKind::Email };
+    let contact = ConfirmedContact {
+        contact: Contact::stored(kind, value),
+        verified_at: at.map(Timestamp),
+    };
+    (contact, main)
+}
+
+/// The same inside a transaction, without which is the main one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn contacts_in(tx: &mut Tx, id: &UserId) -> Result<Vec<ConfirmedContact>> {
+    let rows: Vec<(String, String, bool, Option<i64>)> =
+        on_tx!(tx, conn => sqlx::query_as(CONTACTS).bind(id.as_str()).fetch_all(conn).await)?;
+    Ok(rows.into_iter().map(|row| held(row).0).collect())
 }
 
 /// The data of a credential: for the method `password` and a user id, a PHC string.
@@ -197,6 +208,31 @@ pub async fn insert_contact(tx: &mut Tx, id: &UserId, contact: &ConfirmedContact
 pub async fn verify_contact(tx: &mut Tx, contact: &Contact, now: Timestamp) -> Result<()> {
     let (kind, value) = (contact.kind().as_str(), contact.value());
     on_tx!(tx, conn => sqlx::query(VERIFY_CONTACT).bind(kind).bind(value).bind(now.0).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
+/// Takes a contact from a person; another one of the kind becomes the main one. `false` when it was not theirs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_contact(tx: &mut Tx, id: &UserId, contact: &Contact, now: Timestamp) -> Result<bool> {
+    let (kind, value) = (contact.kind().as_str(), contact.value());
+    let rows = on_tx!(tx, conn => sqlx::query(REMOVE_CONTACT)
+        .bind(kind).bind(value).bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
+    if rows == 0 {
+        return Ok(false);
+    }
+    on_tx!(tx, conn => sqlx::query(PROMOTE_CONTACT).bind(kind).bind(id.as_str()).execute(conn).await.map(drop))?;
+    touch(tx, id, now).await?;
+    Ok(true)
+}
+
+/// Notes that claims or contacts of a person changed (`updated_at`).
+///
+/// # Errors
+/// When the database fails.
+pub async fn touch(tx: &mut Tx, id: &UserId, now: Timestamp) -> Result<()> {
+    on_tx!(tx, conn => sqlx::query(TOUCH).bind(id.as_str()).bind(now.0).execute(conn).await.map(drop))?;
     Ok(())
 }
 

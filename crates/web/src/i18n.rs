@@ -8,20 +8,24 @@ use std::sync::OnceLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use kabinet_core::time::Timestamp;
+use kabinet_core::time::{Civil, Timestamp};
+
+pub use kabinet_core::language::Language;
 use unic_langid::{LanguageIdentifier, langid};
 
-const RU: [&str; 5] = [
+const RU: [&str; 6] = [
     include_str!("../locales/ru/common.ftl"),
     include_str!("../locales/ru/sign-in.ftl"),
+    include_str!("../locales/ru/recover.ftl"),
     include_str!("../locales/ru/consent.ftl"),
     include_str!("../locales/ru/account.ftl"),
     include_str!("../locales/ru/errors.ftl"),
 ];
 
-const EN: [&str; 5] = [
+const EN: [&str; 6] = [
     include_str!("../locales/en/common.ftl"),
     include_str!("../locales/en/sign-in.ftl"),
+    include_str!("../locales/en/recover.ftl"),
     include_str!("../locales/en/consent.ftl"),
     include_str!("../locales/en/account.ftl"),
     include_str!("../locales/en/errors.ftl"),
@@ -30,76 +34,12 @@ const EN: [&str; 5] = [
 /// A value put into a message; made with `.into()` from a number or a text.
 pub type Arg = FluentValue<'static>;
 
-/// A language of the pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// Russian, the default.
-    #[default]
-    Ru,
-    /// English.
-    En,
-}
-
-impl Language {
-    /// Every language, in the order of the switch on the pages.
-    pub const ALL: [Self; 2] = [Self::Ru, Self::En];
-
-    /// The tag for `lang="…"`, for the language cookie and for `ui_locales_supported`.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Ru => "ru",
-            Self::En => "en",
-        }
+fn bundle(language: Language) -> &'static FluentBundle<FluentResource> {
+    static BUNDLES: [OnceLock<FluentBundle<FluentResource>>; 2] = [OnceLock::new(), OnceLock::new()];
+    match language {
+        Language::Ru => BUNDLES[0].get_or_init(|| build(langid!("ru"), &RU)),
+        Language::En => BUNDLES[1].get_or_init(|| build(langid!("en"), &EN)),
     }
-
-    /// The language's own name.
-    #[must_use]
-    pub const fn own_name(self) -> &'static str {
-        match self {
-            Self::Ru => "Русский",
-            Self::En => "English",
-        }
-    }
-
-    /// The language of a tag such as `ru`, `en-GB` or `EN_us`.
-    #[must_use]
-    pub fn of_tag(tag: &str) -> Option<Self> {
-        let primary = tag.trim().split(['-', '_']).next()?;
-        Self::ALL.into_iter().find(|language| language.code().eq_ignore_ascii_case(primary))
-    }
-
-    /// Chooses the language of a page.
-    ///
-    /// `explicit` holds what was asked for by name, the weightiest first (a `lang` parameter, the language cookie,
-    /// `ui_locales`); each is a list of tags separated by spaces. Then `Accept-Language` counts, then the default.
-    #[must_use]
-    pub fn choose(explicit: &[Option<&str>], accept_language: Option<&str>) -> Self {
-        // OpenID Connect Core §3.1.2.1: ui_locales is a space-separated list, ordered by preference
-        let asked = explicit.iter().flatten().flat_map(|tags| tags.split(' ')).find_map(Self::of_tag);
-        asked.or_else(|| accept_language.and_then(accepted)).unwrap_or_default()
-    }
-
-    fn bundle(self) -> &'static FluentBundle<FluentResource> {
-        static BUNDLES: [OnceLock<FluentBundle<FluentResource>>; 2] = [OnceLock::new(), OnceLock::new()];
-        match self {
-            Self::Ru => BUNDLES[0].get_or_init(|| build(langid!("ru"), &RU)),
-            Self::En => BUNDLES[1].get_or_init(|| build(langid!("en"), &EN)),
-        }
-    }
-}
-
-/// The best known language of an `Accept-Language` header (RFC 9110 §12.5.4).
-fn accepted(header: &str) -> Option<Language> {
-    let weighed = header.split(',').filter_map(|range| {
-        let (tag, parameter) = range.split_once(';').unwrap_or((range, "q=1"));
-        let weight = parameter.trim().strip_prefix("q=")?.trim().parse::<f32>().ok()?;
-        Some((Language::of_tag(tag)?, weight))
-    });
-    let wanted = weighed.filter(|(_, weight)| *weight > 0.0);
-    wanted
-        .reduce(|best, next| if next.1 > best.1 { next } else { best })
-        .map(|(language, _)| language)
 }
 
 fn build(language: LanguageIdentifier, sources: &[&'static str]) -> FluentBundle<FluentResource> {
@@ -152,11 +92,11 @@ impl Locale {
     /// Whether the message exists.
     #[must_use]
     pub fn has(self, key: &str) -> bool {
-        self.language.bundle().get_message(key).is_some_and(|message| message.value().is_some())
+        bundle(self.language).get_message(key).is_some_and(|message| message.value().is_some())
     }
 
     fn format(self, key: &str, args: Option<&FluentArgs<'_>>) -> Cow<'static, str> {
-        let bundle = self.language.bundle();
+        let bundle = bundle(self.language);
         let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
             tracing::error!(key, language = self.language.code(), "a message is missing");
             return Cow::Owned(key.to_owned());
@@ -203,37 +143,6 @@ pub fn iso(at: Timestamp) -> String {
 #[must_use]
 pub fn year(at: Timestamp) -> i64 {
     Civil::of(at).year
-}
-
-/// A moment of the proleptic Gregorian calendar in UTC.
-struct Civil {
-    year: i64,
-    month: i64,
-    day: i64,
-    hour: i64,
-    minute: i64,
-    second: i64,
-}
-
-impl Civil {
-    /// Counts in eras of 400 years that begin on a 1 March, so that the leap day ends a year.
-    fn of(at: Timestamp) -> Self {
-        let (days, seconds) = (at.0.div_euclid(86_400), at.0.rem_euclid(86_400));
-        let shifted = days + 719_468;
-        let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let from_march = (5 * day_of_year + 2) / 153;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        Self {
-            year: year_of_era + era * 400 + i64::from(month <= 2),
-            month,
-            day: day_of_year - (153 * from_march + 2) / 5 + 1,
-            hour: seconds / 3_600,
-            minute: seconds / 60 % 60,
-            second: seconds % 60,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 
 pub(crate) mod account;
 pub(crate) mod choose;
+pub(crate) mod code;
 pub(crate) mod consent;
 pub(crate) mod legal;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod recover;
 pub(crate) mod register;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::layers;
 use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
-use crate::page::{account, choose, consent, legal, login, logout, not_found, register, wrong_method};
+use crate::page::{account, choose, consent, legal, login, logout, not_found, recover, register, wrong_method};
 use crate::site::Site;
 
 /// Who may call a route.
@@ -78,6 +78,12 @@ static OWN: &[Entry] = table! {
     get "/register/confirm" Browser => register::confirm_get;
     post "/register/confirm" Browser => register::confirm_post;
     get "/register/done" Browser => register::done;
+    get "/recover" Browser => recover::get;
+    post "/recover" Browser => recover::post;
+    get "/recover/confirm" Browser => recover::confirm_get;
+    post "/recover/confirm" Browser => recover::confirm_post;
+    get "/recover/password" Browser => recover::password_get;
+    post "/recover/password" Browser => recover::password_post;
     get "/consent" Browser => consent::get;
     post "/consent" Browser => consent::post;
     get "/choose" Browser => choose::get;

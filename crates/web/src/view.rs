@@ -22,7 +22,9 @@ pub use account::{
     SessionRow, device_name,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, with_query};
-pub use entry::{CodeEntry, CodePurpose, Confirmed, Method, Offers, Registration, SignIn};
+pub use entry::{
+    CodeEntry, CodePurpose, Confirmed, Method, NewPassword, Offers, Recover, Registration, SecondProof, SignIn, Told,
+};
 pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};
 pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};

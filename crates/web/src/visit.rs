@@ -146,6 +146,7 @@ impl Visit {
 
     /// For the login methods.
     pub(crate) fn person(&self, flow: Option<&Flow>) -> Person {
+        let ui_locales = flow.and_then(Flow::request).and_then(|request| request.ui_locales.as_deref());
         Person {
             origin: self.audit(),
             network: self.network(),
@@ -153,6 +154,7 @@ impl Visit {
             flow: flow.map(|flow| flow.id.clone()),
             client: flow.and_then(Flow::request).map(|request| request.client_id.as_str().into()),
             devices: self.devices.clone(),
+            language: self.locale(ui_locales).language(),
         }
     }
 

@@ -1,6 +1,5 @@
 # At a field or above a form
 login-wrong = Wrong phone (email) or password. Check them or reset the password.
-login-wrong-no-recovery = Wrong phone (email) or password. Check them.
 login-throttled = Too many attempts. Try again in { $minutes } min.
 login-blocked = Sign-in to this account is restricted. Contact support, reference { $id }.
 login-busy = Very many people are signing in right now. Try again in a few seconds.
@@ -18,6 +17,7 @@ password-long = The password is longer than { $max ->
 password-weak = The password is easy to guess. Add more words or symbols.
 password-leaked = This password has appeared in leaks. Choose another one.
 consent-missing = To create an account, tick the consent to the processing of personal data.
+recovery-over = The time to set a password is over. Ask for a code again.
 code-missing = Enter the code from the message.
 code-wrong = The code does not match. Attempts left: { $left }.
 code-expired = The code has expired. Request a new one.

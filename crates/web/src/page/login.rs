@@ -29,6 +29,8 @@ pub(crate) struct Shown {
     pub(crate) errors: Errors,
     pub(crate) notice: Option<Message>,
     pub(crate) status: StatusCode,
+    /// Where whoever holds this number says that the account is not theirs.
+    pub(crate) disown: Option<String>,
 }
 
 impl Shown {
@@ -40,6 +42,7 @@ impl Shown {
             errors: Errors::none(),
             notice: None,
             status: StatusCode::OK,
+            disown: None,
         }
     }
 }
@@ -124,7 +127,7 @@ pub(crate) fn invalid(kind: ContactKind) -> Message {
 
 async fn refuse(visit: &Visit, opened: &Opened, mut shown: Shown, error: LoginError) -> Response {
     let (status, message, wait) = match error {
-        LoginError::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, Message::of("login-wrong-no-recovery"), None),
+        LoginError::Wrong => (StatusCode::UNPROCESSABLE_ENTITY, Message::of("login-wrong"), None),
         LoginError::Throttled { seconds } => {
             let minutes = (seconds + 59) / 60;
             (
@@ -212,8 +215,9 @@ pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Respon
         remember: shown.remember,
         errors: shown.errors,
         notice: shown.notice,
+        disown: shown.disown,
         methods: beside(),
-        offers: Offers { register: true, recover: false, code: false },
+        offers: Offers { register: true, recover: true, code: false },
     };
     html(visit, shown.status, &view::render(&page))
 }

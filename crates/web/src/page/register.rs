@@ -10,17 +10,18 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::contact::{Contact, ContactKind};
-use kabinet_core::id::ConfirmationId;
+use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
 use kabinet_identity::{CodeError, Confirmed as Proven, RegisterError, Registration as New};
 use kabinet_store::document::Document;
 
+use super::code::Place;
 use super::login::{self, Shown, invalid, signed_in};
-use super::{Opened, chrome, client_of, error_page, failed, flow_or_page, html, onward, to};
+use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
 use crate::brand::documents::Kind;
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, Chrome, CodeEntry, CodePurpose, Confirmed, Errors, Message, Registration};
+use crate::view::{self, CodePurpose, Confirmed, Errors, Message, Registration};
 use crate::visit::Visit;
 
 /// `GET /register`
@@ -136,7 +137,7 @@ async fn refuse(
     show(visit, opened, identifier, typed).await
 }
 
-fn password_message(bad: &BadPassword, visit: &Visit) -> Message {
+pub(crate) fn password_message(bad: &BadPassword, visit: &Visit) -> Message {
     match bad {
         BadPassword::TooShort { .. } => Message::of("password-short").with("min", visit.site.config.password_min),
         BadPassword::TooLong => Message::of("password-long").with("max", 256),
@@ -144,55 +145,18 @@ fn password_message(bad: &BadPassword, visit: &Visit) -> Message {
     }
 }
 
+const CODE: Place = Place {
+    path: "/register/confirm",
+    start: "/register",
+    purpose: CodePurpose::Register,
+};
+
 /// `GET /register/confirm`
 pub(crate) async fn confirm_get(visit: Visit, asked: Asked) -> Response {
-    let opened = match flow_or_page(&visit, &asked.flow).await {
-        Ok(opened) => opened,
-        Err(response) => return response,
-    };
-    let notice = asked.sent.then(|| Message::of("code-resent"));
-    show_code(&visit, &opened, &ConfirmationId::from(asked.id), Errors::none(), notice).await
-}
-
-async fn show_code(
-    visit: &Visit,
-    opened: &Opened,
-    id: &ConfirmationId,
-    errors: Errors,
-    notice: Option<Message>,
-) -> Response {
-    let pending = match visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await {
-        Ok(Some(pending)) => pending,
-        // Another browser's, confirmed already, or long gone: the beginning is the only way.
-        Ok(None) => return to(visit, &format!("/register?flow={}", opened.sealed)),
-        Err(error) => return failed(visit, &error.to_string()).await,
-    };
-    let status = if errors.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::UNPROCESSABLE_ENTITY
-    };
-    let errors = if errors.is_empty() && pending.expired {
-        Errors::field("code", Message::of("code-expired"))
-    } else {
-        errors
-    };
-    let client = client_of(visit, opened).await;
-    let (sms, email) = visit.site.config.code_life;
-    let life = if pending.contact.kind() == ContactKind::Phone { sms } else { email };
-    let here = format!("/register/confirm?flow={}&id={id}", opened.sealed);
-    let page = CodeEntry {
-        chrome: Chrome { here, ..chrome(visit, Some(opened), client.as_deref()) },
-        purpose: CodePurpose::Register,
-        action: "/register/confirm".to_owned(),
-        contact: pending.contact,
-        wait: u32::try_from(pending.resend_in).unwrap_or(0),
-        life_minutes: u32::try_from(life / 60).unwrap_or(0),
-        errors,
-        notice,
-        hidden: vec![("id", id.to_string())],
-    };
-    html(visit, status, &view::render(&page))
+    match flow_or_page(&visit, &asked.flow).await {
+        Ok(opened) => CODE.get(&visit, &opened, asked).await,
+        Err(response) => response,
+    }
 }
 
 /// `POST /register/confirm`
@@ -201,58 +165,38 @@ pub(crate) async fn confirm_post(State(site): State<Site>, visit: Visit, form: F
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let id = ConfirmationId::from(form.get("id"));
-    if !visit.accepts(&form) {
-        return show_code(&visit, &opened, &id, Errors::none(), Some(Message::of("form-stale"))).await;
-    }
-    let person = visit.person(Some(&opened.flow));
-    if form.has("resend") {
-        return match site.identity.resend(&id, &person).await {
-            Ok(()) => to(&visit, &format!("/register/confirm?flow={}&id={id}&sent=1", opened.sealed)),
-            Err(error) => wrong(&visit, &opened, &id, error).await,
-        };
-    }
-    let code: String = form.get("code").chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-    if code.is_empty() {
-        return show_code(&visit, &opened, &id, Errors::field("code", Message::of("code-missing")), None).await;
-    }
-    match site.identity.confirm(&id, &code, &person).await {
+    let (id, code) = match CODE.typed(&visit, &opened, &form).await {
+        Ok(typed) => typed,
+        Err(response) => return response,
+    };
+    match site.identity.confirm(&id, &code, &visit.person(Some(&opened.flow))).await {
         Ok(Proven::Registered(proof, contact)) => {
             metrics::counter!("kabinet_registrations_total").increment(1);
             let done = format!("/register/done?flow={}&by={}", opened.sealed, contact.kind().as_str());
             signed_in(&visit, &opened, proof, false, &done).await
         }
-        Ok(Proven::Exists(contact)) => exists(&visit, &opened, &contact).await,
-        Err(error) => wrong(&visit, &opened, &id, error).await,
+        Ok(Proven::Exists(contact, recovery)) => exists(&visit, &opened, &contact, &recovery).await,
+        // The id of another page's confirmation: nothing that this page could go on with.
+        Ok(Proven::Recovering(_)) => to(&visit, &format!("/register?flow={}", opened.sealed)),
+        // A second press of the button: the account is there.
+        Err(CodeError::Spent) if confirmed(&visit, &opened, &id).await => {
+            let mut shown = Shown::of(ContactKind::Phone, String::new());
+            shown.notice = Some(Message::of("account-exists"));
+            login::show(&visit, &opened, shown).await
+        }
+        Err(error) => CODE.refuse(&visit, &opened, &id, error).await,
     }
 }
 
 /// Whoever holds the contact may know that it has an account.
-async fn exists(visit: &Visit, opened: &Opened, contact: &Contact) -> Response {
+async fn exists(visit: &Visit, opened: &Opened, contact: &Contact, recovery: &RecoveryId) -> Response {
     let mut shown = Shown::of(contact.kind(), contact.display());
+    // A number may have belonged to somebody else before.
+    if contact.kind() == ContactKind::Phone {
+        shown.disown = Some(format!("/recover/password?flow={}&id={recovery}", opened.sealed));
+    }
     shown.notice = Some(Message::of("account-exists"));
     login::show(visit, opened, shown).await
-}
-
-async fn wrong(visit: &Visit, opened: &Opened, id: &ConfirmationId, error: CodeError) -> Response {
-    let errors = match error {
-        CodeError::Wrong { left } if left > 0 => Errors::field("code", Message::of("code-wrong").with("left", left)),
-        // A second press of the button: the account is there.
-        CodeError::Spent if confirmed(visit, opened, id).await => {
-            let mut shown = Shown::of(ContactKind::Phone, String::new());
-            shown.notice = Some(Message::of("account-exists"));
-            return login::show(visit, opened, shown).await;
-        }
-        CodeError::Wrong { .. } | CodeError::Spent | CodeError::Expired => {
-            Errors::field("code", Message::of("code-expired"))
-        }
-        CodeError::Wait { seconds } => Errors::whole(Message::of("code-wait").with("seconds", seconds)),
-        CodeError::Limited { seconds } => Errors::whole(Message::of("code-limit").with("minutes", (seconds + 59) / 60)),
-        CodeError::NotSent => Errors::whole(Message::of("code-not-sent")),
-        CodeError::Unknown => return error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await,
-        CodeError::Store(error) => return failed(visit, &error.to_string()).await,
-    };
-    show_code(visit, opened, id, errors, None).await
 }
 
 /// Whether a confirmation has been used, rather than used up.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::time::Timestamp;
 
 use super::chrome::Chrome;
 use super::form::{Errors, Message};
@@ -102,6 +103,8 @@ pub struct SignIn<'a> {
     pub errors: Errors,
     /// Why the page is shown, e.g. `Message::of("reauthenticate")`.
     pub notice: Option<Message>,
+    /// Where whoever holds this number says that the account is not theirs: link `not-mine`.
+    pub disown: Option<String>,
     /// Other ways, in order.
     pub methods: Vec<Method>,
     /// Links below.
@@ -152,6 +155,8 @@ pub struct CodeEntry<'a> {
     pub chrome: Chrome<'a>,
     /// What for.
     pub purpose: CodePurpose,
+    /// The page that led here.
+    pub start: &'static str,
     /// Where the form posts to.
     pub action: String,
     /// Where the code went.
@@ -214,6 +219,94 @@ impl Confirmed<'_> {
             ContactKind::Email => self.chrome.t("email-confirmed"),
         }
     }
+}
+
+/// `/recover`: form `recover-form`, posts `phone` or `email`, button `submit`.
+#[derive(Template)]
+#[template(path = "recover.html")]
+pub struct Recover<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The field that is asked for.
+    pub identifier: ContactKind,
+    /// What was typed.
+    pub value: String,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+/// A new password: form `new-password-form`, posts `new-password`, buttons `submit` and `not-mine`.
+#[derive(Template)]
+#[template(path = "new-password.html")]
+pub struct NewPassword<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The contact that was proven.
+    pub contact: Contact,
+    /// The least length of a password, in characters.
+    pub password_min: u32,
+    /// What is wrong.
+    pub errors: Errors,
+    /// Why the page is shown again.
+    pub notice: Option<Message>,
+    /// Further hidden fields.
+    pub hidden: Vec<(&'static str, String)>,
+}
+
+impl NewPassword<'_> {
+    fn password_rules(&self) -> String {
+        format!("minlength: {}; maxlength: 256;", self.password_min)
+    }
+
+    fn is_phone(&self) -> bool {
+        self.contact.kind() == ContactKind::Phone
+    }
+}
+
+/// A contact that alone is not enough: form `second-form`, buttons `send-N`, `wait`, `not-mine`.
+#[derive(Template)]
+#[template(path = "second-proof.html")]
+pub struct SecondProof<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The contact that was proven.
+    pub contact: Contact,
+    /// Whether the account is only to be told apart: neither a code nor a wait is offered.
+    pub only_disown: bool,
+    /// Where a second code may be sent.
+    pub others: Vec<Contact>,
+    /// When the wait that was begun before is over.
+    pub due_at: Option<Timestamp>,
+    /// How long the wait is, hours.
+    pub hours: i64,
+    /// What is wrong.
+    pub errors: Errors,
+    /// Further hidden fields.
+    pub hidden: Vec<(&'static str, String)>,
+}
+
+impl SecondProof<'_> {
+    fn is_phone(&self) -> bool {
+        self.contact.kind() == ContactKind::Phone
+    }
+
+    fn heading(&self) -> &'static str {
+        if self.only_disown { "disown-title" } else { "second-title" }
+    }
+}
+
+/// Something was done: a heading, sentences, and a link `continue`.
+#[derive(Template)]
+#[template(path = "told.html")]
+pub struct Told<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The heading.
+    pub heading: Message,
+    /// The sentences.
+    pub lines: Vec<Message>,
+    /// Where `continue` leads, and its text.
+    pub onward: (String, Message),
 }
 
 pub(super) fn other_kind(kind: &ContactKind) -> &'static str {

@@ -1,0 +1,143 @@
+//! The page for a confirmation code, wherever one is asked for: `/register/confirm`, `/recover/confirm`.
+
+use axum::response::Response;
+use http::StatusCode;
+use kabinet_core::contact::ContactKind;
+use kabinet_core::id::ConfirmationId;
+use kabinet_identity::CodeError;
+
+use super::{Opened, chrome, client_of, error_page, failed, html, to};
+use crate::form::{Asked, Form};
+use crate::view::{self, Chrome, CodeEntry, CodePurpose, Errors, Message};
+use crate::visit::Visit;
+
+/// Where a code is asked for.
+pub(crate) struct Place {
+    /// The page, which its form posts to.
+    pub(crate) path: &'static str,
+    /// Where the confirmation was begun.
+    pub(crate) start: &'static str,
+    pub(crate) purpose: CodePurpose,
+}
+
+impl Place {
+    /// The address of the page.
+    pub(crate) fn at(&self, opened: &Opened, id: &ConfirmationId) -> String {
+        format!("{}?flow={}&id={id}", self.path, opened.sealed)
+    }
+
+    /// The page as it is looked at.
+    pub(crate) async fn get(&self, visit: &Visit, opened: &Opened, asked: Asked) -> Response {
+        let notice = asked.sent.then(|| Message::of("code-resent"));
+        self.show(visit, opened, &ConfirmationId::from(asked.id), (Errors::none(), notice)).await
+    }
+
+    /// What every posted code goes through before it is tried: the form token, the button «Отправить повторно», an empty
+    /// field. `Err` is the answer.
+    pub(crate) async fn typed(
+        &self,
+        visit: &Visit,
+        opened: &Opened,
+        form: &Form,
+    ) -> Result<(ConfirmationId, String), Response> {
+        let id = ConfirmationId::from(form.get("id"));
+        if !visit.accepts(form) {
+            let stale = (Errors::none(), Some(Message::of("form-stale")));
+            return Err(self.show(visit, opened, &id, stale).await);
+        }
+        if form.has("resend") {
+            return Err(match visit.site.identity.resend(&id, &visit.person(Some(&opened.flow))).await {
+                Ok(()) => to(visit, &format!("{}&sent=1", self.at(opened, &id))),
+                Err(error) => self.refuse(visit, opened, &id, error).await,
+            });
+        }
+        let code: String = form.get("code").chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        if code.is_empty() {
+            let missing = (Errors::field("code", Message::of("code-missing")), None);
+            return Err(self.show(visit, opened, &id, missing).await);
+        }
+        Ok((id, code))
+    }
+
+    /// Says why a code was not accepted or not sent.
+    pub(crate) async fn refuse(
+        &self,
+        visit: &Visit,
+        opened: &Opened,
+        id: &ConfirmationId,
+        error: CodeError,
+    ) -> Response {
+        match complaint(error) {
+            Ok(errors) => self.show(visit, opened, id, (errors, None)).await,
+            Err(Trouble::Unknown) => error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await,
+            Err(Trouble::Failed(error)) => failed(visit, &error).await,
+        }
+    }
+
+    async fn show(
+        &self,
+        visit: &Visit,
+        opened: &Opened,
+        id: &ConfirmationId,
+        (errors, notice): (Errors, Option<Message>),
+    ) -> Response {
+        let pending = match visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await {
+            Ok(Some(pending)) => pending,
+            // Another browser's, confirmed already, or long gone: the beginning is the only way.
+            Ok(None) => return to(visit, &format!("{}?flow={}", self.start, opened.sealed)),
+            Err(error) => return failed(visit, &error.to_string()).await,
+        };
+        let status = if errors.is_empty() {
+            StatusCode::OK
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
+        let errors = if errors.is_empty() && pending.expired {
+            Errors::field("code", Message::of("code-expired"))
+        } else {
+            errors
+        };
+        let client = client_of(visit, opened).await;
+        let (sms, email) = visit.site.config.code_life;
+        let life = if pending.contact.kind() == ContactKind::Phone { sms } else { email };
+        let page = CodeEntry {
+            chrome: Chrome {
+                here: self.at(opened, id),
+                ..chrome(visit, Some(opened), client.as_deref())
+            },
+            purpose: self.purpose,
+            start: self.start,
+            action: self.path.to_owned(),
+            contact: pending.contact,
+            wait: u32::try_from(pending.resend_in).unwrap_or(0),
+            life_minutes: u32::try_from(life / 60).unwrap_or(0),
+            errors,
+            notice,
+            hidden: vec![("id", id.to_string())],
+        };
+        html(visit, status, &view::render(&page))
+    }
+}
+
+/// What has no place on a form.
+pub(crate) enum Trouble {
+    /// No such confirmation in this browser.
+    Unknown,
+    /// A failure of ours.
+    Failed(String),
+}
+
+/// What a form says about a code that was not accepted or not sent.
+pub(crate) fn complaint(error: CodeError) -> Result<Errors, Trouble> {
+    Ok(match error {
+        CodeError::Wrong { left } if left > 0 => Errors::field("code", Message::of("code-wrong").with("left", left)),
+        CodeError::Wrong { .. } | CodeError::Spent | CodeError::Expired => {
+            Errors::field("code", Message::of("code-expired"))
+        }
+        CodeError::Wait { seconds } => Errors::whole(Message::of("code-wait").with("seconds", seconds)),
+        CodeError::Limited { seconds } => Errors::whole(Message::of("code-limit").with("minutes", (seconds + 59) / 60)),
+        CodeError::NotSent => Errors::whole(Message::of("code-not-sent")),
+        CodeError::Unknown => return Err(Trouble::Unknown),
+        CodeError::Store(error) => return Err(Trouble::Failed(error.to_string())),
+    })
+}

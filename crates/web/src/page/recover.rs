@@ -1,0 +1,263 @@
+//! `/recover`: a code, then a new password, behind «Забыли пароль?».
+//!
+//! 1. POST `/recover` sends a code and leads to its page, whether or not there is such an account.
+//! 2. POST `/recover/confirm` spends the code and leads to `/recover/password`, which belongs to this browser for minutes.
+//! 3. There the password is set; or, for a phone that was not proven for long, a second code is sent or a wait begun; or
+//!    the number is said to be somebody else's account's. Nobody is signed in by any of it.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::id::RecoveryId;
+use kabinet_core::time::Timestamp;
+use kabinet_identity::{CodeError, Confirmed, RecoveryError, Way};
+use kabinet_store::recovery::Stage;
+
+use super::code::{Place, Trouble, complaint};
+use super::login::{self, Shown, invalid};
+use super::register::password_message;
+use super::{Opened, chrome, client_of, error_page, failed, flow_or_page, html, to};
+use crate::form::{Asked, Form};
+use crate::site::Site;
+use crate::view::{self, CodePurpose, Errors, Message, NewPassword, Recover, SecondProof, Told};
+use crate::visit::Visit;
+
+const CODE: Place = Place {
+    path: "/recover/confirm",
+    start: "/recover",
+    purpose: CodePurpose::Prove,
+};
+
+/// `GET /recover`
+pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
+    let opened = match flow_or_page(&visit, &asked.flow).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let errors = if asked.done == "over" {
+        Errors::whole(Message::of("recovery-over"))
+    } else {
+        Errors::none()
+    };
+    show(
+        &visit,
+        &opened,
+        asked.by.unwrap_or(ContactKind::Phone),
+        (String::new(), errors, StatusCode::OK),
+    )
+    .await
+}
+
+async fn show(
+    visit: &Visit,
+    opened: &Opened,
+    identifier: ContactKind,
+    (value, errors, status): (String, Errors, StatusCode),
+) -> Response {
+    let client = client_of(visit, opened).await;
+    let chrome = chrome(visit, Some(opened), client.as_deref());
+    html(visit, status, &view::render(&Recover { chrome, identifier, value, errors }))
+}
+
+/// `POST /recover`
+pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let opened = match flow_or_page(&visit, form.get("flow")).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let identifier = if form.has("email") {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
+    let typed = form.get(identifier.as_str()).to_owned();
+    if !visit.accepts(&form) {
+        let stale = Errors::whole(Message::of("form-stale"));
+        return show(&visit, &opened, identifier, (typed, stale, StatusCode::OK)).await;
+    }
+    let Some(contact) = Contact::parse(identifier, &typed) else {
+        let errors = Errors::field(identifier.as_str(), invalid(identifier));
+        return show(&visit, &opened, identifier, (typed, errors, StatusCode::UNPROCESSABLE_ENTITY)).await;
+    };
+    let error = match site.identity.begin_recovery(&contact, &visit.person(Some(&opened.flow))).await {
+        Ok(id) => return to(&visit, &CODE.at(&opened, &id)),
+        Err(error) => error,
+    };
+    let status = match error {
+        CodeError::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    match complaint(error) {
+        Ok(errors) => show(&visit, &opened, identifier, (typed, errors, status)).await,
+        Err(trouble) => stuck(&visit, trouble).await,
+    }
+}
+
+async fn stuck(visit: &Visit, trouble: Trouble) -> Response {
+    match trouble {
+        Trouble::Unknown => error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await,
+        Trouble::Failed(error) => failed(visit, &error).await,
+    }
+}
+
+/// `GET /recover/confirm`
+pub(crate) async fn confirm_get(visit: Visit, asked: Asked) -> Response {
+    match flow_or_page(&visit, &asked.flow).await {
+        Ok(opened) => CODE.get(&visit, &opened, asked).await,
+        Err(response) => response,
+    }
+}
+
+/// `POST /recover/confirm`
+pub(crate) async fn confirm_post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let opened = match flow_or_page(&visit, form.get("flow")).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let (id, code) = match CODE.typed(&visit, &opened, &form).await {
+        Ok(typed) => typed,
+        Err(response) => return response,
+    };
+    match site.identity.confirm(&id, &code, &visit.person(Some(&opened.flow))).await {
+        Ok(Confirmed::Recovering(recovery)) => {
+            to(&visit, &format!("/recover/password?flow={}&id={recovery}", opened.sealed))
+        }
+        // The id of another page's confirmation: nothing that this page could go on with.
+        Ok(_) => to(&visit, &format!("/recover?flow={}", opened.sealed)),
+        Err(error) => CODE.refuse(&visit, &opened, &id, error).await,
+    }
+}
+
+/// `GET /recover/password`
+pub(crate) async fn password_get(visit: Visit, asked: Asked) -> Response {
+    match flow_or_page(&visit, &asked.flow).await {
+        Ok(opened) => offer(&visit, &opened, &RecoveryId::from(asked.id), (Errors::none(), None, StatusCode::OK)).await,
+        Err(response) => response,
+    }
+}
+
+/// What a recovery offers at its stage.
+async fn offer(
+    visit: &Visit,
+    opened: &Opened,
+    id: &RecoveryId,
+    (errors, notice, status): (Errors, Option<Message>, StatusCode),
+) -> Response {
+    let way = match visit.site.identity.recovery(id, &visit.person(Some(&opened.flow))).await {
+        Ok(Some(way)) => way,
+        Ok(None) => return to(visit, &format!("/recover?flow={}&done=over", opened.sealed)),
+        Err(error) => return failed(visit, &error.to_string()).await,
+    };
+    let client = client_of(visit, opened).await;
+    let mut chrome = chrome(visit, Some(opened), client.as_deref());
+    chrome.here = format!("/recover/password?flow={}&id={id}", opened.sealed);
+    let Way { contact, stage, others, due_at } = way;
+    let hidden = vec![("id", id.to_string())];
+    let page = if stage == Stage::Ready {
+        let password_min = visit.site.config.password_min;
+        view::render(&NewPassword { chrome, contact, password_min, errors, notice, hidden })
+    } else {
+        let hours = visit.site.identity.config().recovery.delay / 3600;
+        let only_disown = stage == Stage::Registered;
+        view::render(&SecondProof {
+            chrome,
+            contact,
+            only_disown,
+            others,
+            due_at,
+            hours,
+            errors,
+            hidden,
+        })
+    };
+    html(visit, status, &page)
+}
+
+/// `POST /recover/password`
+pub(crate) async fn password_post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+    let opened = match flow_or_page(&visit, form.get("flow")).await {
+        Ok(opened) => opened,
+        Err(response) => return response,
+    };
+    let id = RecoveryId::from(form.get("id"));
+    if !visit.accepts(&form) {
+        let stale = (Errors::none(), Some(Message::of("form-stale")), StatusCode::OK);
+        return offer(&visit, &opened, &id, stale).await;
+    }
+    let person = visit.person(Some(&opened.flow));
+    if let Some(at) = form.suffix("send-") {
+        let Ok(at) = at.parse() else {
+            return error_page(&visit, StatusCode::BAD_REQUEST, "error-request").await;
+        };
+        return match site.identity.begin_second(&id, at, &person).await {
+            Ok(confirmation) => to(&visit, &CODE.at(&opened, &confirmation)),
+            Err(error) => match complaint(error) {
+                Ok(errors) => offer(&visit, &opened, &id, (errors, None, StatusCode::UNPROCESSABLE_ENTITY)).await,
+                Err(trouble) => stuck(&visit, trouble).await,
+            },
+        };
+    }
+    if form.has("not-mine") {
+        return match site.identity.disown(&id, &person).await {
+            Ok(due) => told(&visit, &opened, ("disowned-title", &["disowned-lead"]), due).await,
+            Err(error) => refuse(&visit, &opened, &id, error).await,
+        };
+    }
+    if form.has("wait") {
+        return match site.identity.wait_for_recovery(&id, &person).await {
+            Ok(due) => told(&visit, &opened, ("waiting-title", &["waiting-lead", "waiting-stop"]), due).await,
+            Err(error) => refuse(&visit, &opened, &id, error).await,
+        };
+    }
+    if form.get("new-password").is_empty() {
+        let missing = Errors::field("new-password", Message::of("password-missing"));
+        return offer(&visit, &opened, &id, (missing, None, StatusCode::UNPROCESSABLE_ENTITY)).await;
+    }
+    match site.identity.set_password(&id, &form.secret("new-password"), &person).await {
+        Ok(contact) => {
+            metrics::counter!("kabinet_recoveries_total").increment(1);
+            let mut shown = Shown::of(contact.kind(), contact.display());
+            shown.notice = Some(Message::of("password-set"));
+            login::show(&visit, &opened, shown).await
+        }
+        Err(error) => refuse(&visit, &opened, &id, error).await,
+    }
+}
+
+async fn refuse(visit: &Visit, opened: &Opened, id: &RecoveryId, error: RecoveryError) -> Response {
+    match error {
+        RecoveryError::Password(bad) => {
+            let errors = Errors::field("new-password", password_message(&bad, visit));
+            offer(visit, opened, id, (errors, None, StatusCode::UNPROCESSABLE_ENTITY)).await
+        }
+        RecoveryError::Busy { seconds } => {
+            let busy = (Errors::whole(Message::of("login-busy")), None, StatusCode::SERVICE_UNAVAILABLE);
+            let mut response = offer(visit, opened, id, busy).await;
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.unsigned_abs()));
+            response
+        }
+        RecoveryError::Over => to(visit, &format!("/recover?flow={}&done=over", opened.sealed)),
+        RecoveryError::Store(error) => failed(visit, &error.to_string()).await,
+    }
+}
+
+/// What will happen, and when.
+async fn told(
+    visit: &Visit,
+    opened: &Opened,
+    (heading, lines): (&'static str, &[&'static str]),
+    due: Timestamp,
+) -> Response {
+    let client = client_of(visit, opened).await;
+    let chrome = chrome(visit, Some(opened), client.as_deref());
+    let date = chrome.locale.date_time(due);
+    let lines = lines.iter().map(|line| Message::of(line).with("date", date.clone())).collect();
+    let onward = (chrome.link("/login"), Message::of("to-login"));
+    html(
+        visit,
+        StatusCode::OK,
+        &view::render(&Told { heading: Message::of(heading), lines, onward, chrome }),
+    )
+}
