@@ -92,7 +92,8 @@ pub struct TestApp {
     pub ambient: Ambient,
     /// The database, opened a second time, as the command line does.
     pub store: Store,
-    identity: Identity,
+    /// The people.
+    pub identity: Identity,
     _database: Database,
     _dir: TempDir,
 }

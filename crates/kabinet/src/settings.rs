@@ -1,6 +1,6 @@
 //! The configuration in the words of each crate.
 
-use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, SessionConfig};
+use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig};
 
 use crate::config::{Config, Seconds};
 
@@ -59,6 +59,11 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             resend: confirmation.resend.iter().copied().map(Seconds::get).collect(),
             per_hour: confirmation.per_hour.into(),
             per_day: confirmation.per_day.into(),
+        },
+        recovery: RecoveryConfig {
+            phone_fresh: config.recovery.phone_fresh.get(),
+            delay: config.recovery.delay.get(),
+            ticket: config.recovery.ticket.get(),
         },
         ..kabinet_identity::Config::default()
     }

@@ -61,7 +61,7 @@ impl Drop for Place {
 #[test]
 fn clients_and_people_are_made_shown_changed_and_deleted() {
     let place = Place::new("life");
-    assert_eq!(place.json(&["migrate"], "")["keys_made"], 8);
+    assert_eq!(place.json(&["migrate"], "")["keys_made"], 10);
     assert_eq!(place.json(&["migrate"], "")["keys_made"], 0);
 
     let redirect = ["--redirect-uri", "https://rp.example/cb"];

@@ -55,6 +55,28 @@ async fn every(world: &World) -> Vec<Ready> {
     let code = world.app.code_sent_to("+79990000002");
     all.push(Ready::of("/register/confirm", page, "code-form", &[("code", &code)], "submit"));
 
+    let mut page = world.app.browser();
+    page.get("/recover").await;
+    let fields = [("phone", world.person.contact.as_str())];
+    all.push(Ready::of("/recover", page, "recover-form", &fields, "submit"));
+
+    for at in ["/recover/confirm", "/recover/password"] {
+        let person = world.app.anyone().await;
+        let mut page = world.app.browser();
+        page.get("/recover").await;
+        let field = if person.contact.contains('@') { "email" } else { "phone" };
+        page.get(&format!("/recover?by={field}")).await;
+        page.submit("recover-form", &[(field, &person.contact)], "submit").await;
+        let code = world.app.code_sent_to(&person.contact);
+        if at == "/recover/confirm" {
+            all.push(Ready::of(at, page, "code-form", &[("code", &code)], "submit"));
+            continue;
+        }
+        page.submit("code-form", &[("code", &code)], "submit").await;
+        let fields = [("new-password", "другой-пароль-из-слов-5")];
+        all.push(Ready::of(at, page, "new-password-form", &fields, "submit"));
+    }
+
     let mut page = world.browser.clone();
     page.get(&world.theirs.ask().url()).await;
     all.push(Ready::of("/consent", page, "consent-form", &[], "allow"));

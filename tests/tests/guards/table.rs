@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 35] = [
+pub const ROUTES: [(&str, &str, Access); 41] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -24,6 +24,9 @@ pub const ROUTES: [(&str, &str, Access); 35] = [
     ("GET", "/oauth2/logout", Browser),
     ("GET", "/oauth2/resume", Browser),
     ("GET", "/oauth2/userinfo", Bearer),
+    ("GET", "/recover", Browser),
+    ("GET", "/recover/confirm", Browser),
+    ("GET", "/recover/password", Browser),
     ("GET", "/register", Browser),
     ("GET", "/register/confirm", Browser),
     ("GET", "/register/done", Browser),
@@ -39,6 +42,9 @@ pub const ROUTES: [(&str, &str, Access); 35] = [
     ("POST", "/oauth2/revoke", Client),
     ("POST", "/oauth2/token", Client),
     ("POST", "/oauth2/userinfo", Bearer),
+    ("POST", "/recover", Browser),
+    ("POST", "/recover/confirm", Browser),
+    ("POST", "/recover/password", Browser),
     ("POST", "/register", Browser),
     ("POST", "/register/confirm", Browser),
 ];

@@ -18,6 +18,7 @@ mod flows;
 mod mended;
 mod processes;
 mod program;
+mod recovery;
 mod registration;
 mod sessions;
 mod sign_in;

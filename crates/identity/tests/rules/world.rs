@@ -185,7 +185,7 @@ impl World {
         let id = self.begin(contact, &visit()).await;
         match self.identity.confirm(&id, &self.last().code, &visit()).await.unwrap() {
             Confirmed::Registered(proof, _) => proof,
-            Confirmed::Exists(_) => panic!("the contact is new"),
+            Confirmed::Exists(..) | Confirmed::Recovering(_) => panic!("the contact is new"),
         }
     }
 
@@ -239,6 +239,7 @@ pub fn browser(cookie: &str, network: &str) -> Visit {
         flow: None,
         client: None,
         devices: Vec::new(),
+        language: kabinet_core::language::Language::Ru,
     }
 }
 

@@ -155,6 +155,9 @@ fn lifetimes(config: &Config, found: &mut Found) {
         ("token.device_interval", token.device_interval),
         ("confirmation.sms", config.confirmation.sms),
         ("confirmation.email", config.confirmation.email),
+        ("recovery.phone_fresh", config.recovery.phone_fresh),
+        ("recovery.delay", config.recovery.delay),
+        ("recovery.ticket", config.recovery.ticket),
         ("hashing.wait", config.hashing.wait),
     ];
     for (key, _) in all.iter().filter(|(_, time)| time.0 == 0) {

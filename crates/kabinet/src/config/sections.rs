@@ -45,6 +45,8 @@ pub struct Config {
     pub token: Token,
     /// Confirmation codes.
     pub confirmation: Confirmation,
+    /// How an account is got back.
+    pub recovery: Recovery,
     /// Which passwords may be set.
     pub password: Password,
     /// What a password hash costs.
@@ -71,6 +73,7 @@ impl Default for Config {
             session: Session::default(),
             token: Token::default(),
             confirmation: Confirmation::default(),
+            recovery: Recovery::default(),
             password: Password::default(),
             hashing: Hashing::default(),
             keys: Keys::default(),
@@ -401,5 +404,29 @@ pub struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         Self { rsa_bits: 2048 }
+    }
+}
+
+/// How an account is got back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recovery {
+    /// For how long after it was last proven a phone alone gives an account back. Reason: operators give numbers to
+    /// others after about that time without use.
+    pub phone_fresh: Seconds,
+    /// How long a recovery by an older phone waits, and a number until it leaves an account that is not its holder's.
+    /// Reason: a weekend, in which the owner can stop it by signing in.
+    pub delay: Seconds,
+    /// How long a right code lets its browser set a password. Reason: a person thinks of one within minutes.
+    pub ticket: Seconds,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self {
+            phone_fresh: Seconds::days(180),
+            delay: Seconds::hours(72),
+            ticket: Seconds::minutes(15),
+        }
     }
 }

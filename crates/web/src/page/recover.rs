@@ -218,6 +218,7 @@ pub(crate) async fn password_post(State(site): State<Site>, visit: Visit, form: 
     match site.identity.set_password(&id, &form.secret("new-password"), &person).await {
         Ok(contact) => {
             metrics::counter!("kabinet_recoveries_total").increment(1);
+            site.provider.changed().await;
             let mut shown = Shown::of(contact.kind(), contact.display());
             shown.notice = Some(Message::of("password-set"));
             login::show(&visit, &opened, shown).await

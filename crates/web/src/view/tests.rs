@@ -68,6 +68,7 @@ fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
         remember: false,
         errors,
         notice: None,
+        disown: None,
         methods: Vec::new(),
         offers: Offers { register: true, ..Offers::default() },
     };
@@ -137,6 +138,7 @@ fn code_pages(scene: Scene<'_>) -> Vec<Sample> {
     let code = |contact, purpose, errors| CodeEntry {
         chrome: scene.chrome("/register/confirm?flow=abc"),
         purpose,
+        start: "/register",
         action: "/register/confirm".to_owned(),
         contact,
         wait: 58,
