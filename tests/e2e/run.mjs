@@ -29,6 +29,7 @@ const SUITES = {
   'sign-in': './journeys/sign-in.mjs',
   sessions: './journeys/sessions.mjs',
   consent: './journeys/consent.mjs',
+  recovery: './journeys/recovery.mjs',
   'sign-out': './journeys/sign-out.mjs',
   account: './journeys/account.mjs',
   demo: './journeys/demo.mjs',

@@ -4,7 +4,7 @@
 import { strict as assert } from 'node:assert';
 import { newProduct } from '../parties/openid-client/app.mjs';
 import { accessibilityFaults, brightness, tabTo } from '../lib/browser.mjs';
-import { follow, identify, register, signIn } from '../lib/person.mjs';
+import { follow, identify, recover, register, signIn } from '../lib/person.mjs';
 import { newPhone, PASSWORD, WRONG_PASSWORD } from '../lib/provider.mjs';
 import { test } from '../lib/report.mjs';
 
@@ -60,6 +60,60 @@ const PAGES = {
     },
     button: 'continue',
   },
+  recover: {
+    open: async ({ page }) => {
+      await page.click('#go-recover');
+      await page.locator('#recover-form').waitFor();
+    },
+    button: 'submit',
+  },
+  'recover-error': {
+    open: async (at) => {
+      await PAGES.recover.open(at);
+      await at.page.locator('#recover-form').evaluate((form) => (form.noValidate = true));
+      await follow(at.page, '#recover-form #submit');
+      await at.page.locator('#phone-error').waitFor();
+    },
+    button: 'submit',
+  },
+  'recover-code': {
+    open: async (at) => {
+      await PAGES.recover.open(at);
+      await at.page.fill('#recover-form #phone', newPhone());
+      await at.page.click('#recover-form #submit');
+      await at.page.locator('#code-form').waitFor();
+    },
+    button: 'submit',
+  },
+  'new-password': {
+    open: async (at) => {
+      await PAGES.recover.open(at);
+      await recover(at.page, await at.world.provider.person(), at.world.provider.outbox);
+    },
+    button: 'submit',
+  },
+  'number-disowned': {
+    open: async (at) => {
+      await PAGES['new-password'].open(at);
+      await at.page.click('#not-mine');
+      await at.page.locator('#continue').waitFor();
+    },
+    button: 'continue',
+  },
+  'not-mine': {
+    open: async ({ page, world }) => {
+      const { phone } = await world.provider.person();
+      await page.click('#go-register');
+      await identify(page, 'register-form', { phone, password: PASSWORD });
+      await page.check('#register-form #pd-consent');
+      await page.click('#register-form #submit');
+      await page.locator('#code-form #code').fill(await world.provider.outbox.code(phone));
+      await page.click('#code-form #submit');
+      await page.click('#not-mine');
+      await page.locator('#second-form').waitFor();
+    },
+    button: 'not-mine',
+  },
   consent: {
     open: async ({ page, world }) => {
       await signIn(page, await world.provider.person());
@@ -105,6 +159,15 @@ const PAGES = {
   },
   account: { open: (at) => openCabinet(at, '/account') },
   'account-contacts': { open: (at) => openCabinet(at, '/account/contacts') },
+  'account-consents': {
+    open: async ({ page, world }) => {
+      await signIn(page, await world.provider.person());
+      await page.click('#consent-form #allow');
+      await page.locator('#claims').waitFor();
+      await page.goto(world.provider.url('/account/consents'));
+      await page.locator('#consents-form').waitFor();
+    },
+  },
   'account-sessions': { open: (at) => openCabinet(at, '/account/sessions') },
 };
 

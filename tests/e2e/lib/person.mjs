@@ -37,6 +37,21 @@ export async function register(page, person, outbox) {
   await page.locator('#continue').waitFor();
 }
 
+/** Asks for a recovery code and enters it, up to the page for the new password. */
+export async function recover(page, person, outbox) {
+  const to = person.phone ?? person.email;
+  const before = outbox.messages(to).length;
+  await page.locator('#recover-form').waitFor();
+  const field = person.phone ? 'phone' : 'email';
+  if ((await page.locator(`#recover-form #${field}`).count()) === 0) await page.click('#toggle-identifier');
+  await page.locator(`#recover-form #${field}`).fill(to);
+  await page.click('#recover-form #submit');
+  await page.locator('#code-form').waitFor();
+  await page.locator('#code-form #code').fill(await outbox.code(to, before));
+  await page.click('#code-form #submit');
+  await page.locator('#new-password-form').waitFor();
+}
+
 /** Says yes if the consent page stands on the way to the product. */
 export async function consentIfAsked(page) {
   await page.locator('#consent-form, #claims, #refused').first().waitFor();

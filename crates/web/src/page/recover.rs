@@ -253,7 +253,7 @@ async fn told(
 ) -> Response {
     let client = client_of(visit, opened).await;
     let chrome = chrome(visit, Some(opened), client.as_deref());
-    let date = chrome.locale.date_time(due);
+    let date = chrome.moment(&due).text;
     let lines = lines.iter().map(|line| Message::of(line).with("date", date.clone())).collect();
     let onward = (chrome.link("/login"), Message::of("to-login"));
     html(
