@@ -35,6 +35,29 @@ impl ContactKind {
     }
 }
 
+/// A country that codes may be sent to: each has its price and its share of fraud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Country {
+    /// Russia.
+    #[serde(rename = "RU")]
+    Russia,
+    /// Kazakhstan, which shares +7: numbers that begin with 6 and 7.
+    #[serde(rename = "KZ")]
+    Kazakhstan,
+    /// Belarus.
+    #[serde(rename = "BY")]
+    Belarus,
+    /// Armenia.
+    #[serde(rename = "AM")]
+    Armenia,
+    /// Kyrgyzstan.
+    #[serde(rename = "KG")]
+    Kyrgyzstan,
+    /// Any other.
+    #[serde(rename = "other")]
+    Other,
+}
+
 /// A phone number or an e-mail address in normal form. Personal data: never in a log.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Contact {
@@ -69,6 +92,26 @@ impl Contact {
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// The country of a phone; `None` for an address.
+    #[must_use]
+    pub fn country(&self) -> Option<Country> {
+        let digits = self.value.strip_prefix('+').filter(|_| self.kind == ContactKind::Phone)?;
+        Some(match digits.as_bytes() {
+            [b'7', b'6' | b'7', ..] => Country::Kazakhstan,
+            [b'7', ..] => Country::Russia,
+            [b'3', b'7', b'5', ..] => Country::Belarus,
+            [b'3', b'7', b'4', ..] => Country::Armenia,
+            [b'9', b'9', b'6', ..] => Country::Kyrgyzstan,
+            _ => Country::Other,
+        })
+    }
+
+    /// Whether messages reach it: a Russian phone must be a mobile one (DEF codes begin with 9).
+    #[must_use]
+    pub fn gets_messages(&self) -> bool {
+        self.country() != Some(Country::Russia) || self.value.starts_with("+79")
     }
 
     /// As shown to its owner: `+7 (910) 594-08-99`; other countries and addresses as they are.
@@ -180,6 +223,25 @@ mod tests {
         ] {
             assert_eq!(Contact::parse(ContactKind::Phone, typed).unwrap().value(), normal);
         }
+    }
+
+    #[test]
+    fn a_number_tells_its_country_and_whether_messages_reach_it() {
+        for (typed, country, gets) in [
+            ("+79105940899", Country::Russia, true),
+            ("84951234567", Country::Russia, false),
+            ("+77011234567", Country::Kazakhstan, true),
+            ("+76011234567", Country::Kazakhstan, true),
+            ("+375291234567", Country::Belarus, true),
+            ("+37491123456", Country::Armenia, true),
+            ("+996555123456", Country::Kyrgyzstan, true),
+            ("+8613912345678", Country::Other, true),
+        ] {
+            let phone = Contact::parse(ContactKind::Phone, typed).unwrap();
+            assert_eq!((phone.country(), phone.gets_messages()), (Some(country), gets), "{typed}");
+        }
+        let address = Contact::parse(ContactKind::Email, "a@example.test").unwrap();
+        assert_eq!((address.country(), address.gets_messages()), (None, true));
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub struct User {
     pub email: Option<ConfirmedContact>,
     /// The administrative role, if any.
     pub role: Option<Role>,
+    /// The versions of the legal texts that were agreed to last, as `agreement:2,pd-consent:3`; `None`: never asked, as with
+    /// accounts that an administrator makes.
+    pub agreed: Option<String>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When the claims or contacts last changed (`updated_at`).

@@ -1,6 +1,7 @@
 //! Settings of this crate. Every length of time is in seconds; each default and its reason stands in
 //! docs/security/defaults.md.
 
+use kabinet_core::contact::Country;
 use kabinet_core::language::Language;
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +187,8 @@ pub struct ConfirmationConfig {
     pub per_hour: i64,
     /// Codes that one contact gets in a day at most.
     pub per_day: i64,
+    /// Countries whose phones get codes.
+    pub countries: Vec<Country>,
 }
 
 impl Default for ConfirmationConfig {
@@ -198,6 +201,7 @@ impl Default for ConfirmationConfig {
             resend: vec![60, 120, 300],
             per_hour: 5,
             per_day: 10,
+            countries: vec![Country::Russia],
         }
     }
 }

@@ -88,6 +88,9 @@ pub enum CodeError {
         /// When the next one may be asked for.
         seconds: i64,
     },
+    /// Codes are not sent to numbers like this one: not a mobile one, or of a country that is switched off.
+    #[error("codes are not sent to such numbers")]
+    Unreachable,
     /// There is no such confirmation in this browser.
     #[error("unknown confirmation")]
     Unknown,
@@ -215,6 +218,9 @@ impl Identity {
         payload: &Secret,
         visit: &Visit,
     ) -> Result<ConfirmationId, CodeError> {
+        if !self.reaches(contact) {
+            return Err(CodeError::Unreachable);
+        }
         let (now, entropy, config) = (self.now(), &*self.0.entropy, &self.0.config.confirmation);
         let id = ConfirmationId::generate(now, entropy);
         let word = self.word(purpose, contact).await?;
@@ -239,6 +245,13 @@ impl Identity {
         tx.commit().await?;
         self.hand_over(posted).await?;
         Ok(id)
+    }
+
+    /// Whether codes are sent to such contacts at all: what the answer depends on is in the number itself, so it tells
+    /// nobody who has an account.
+    pub(crate) fn reaches(&self, contact: &Contact) -> bool {
+        let countries = &self.0.config.confirmation.countries;
+        contact.gets_messages() && contact.country().is_none_or(|country| countries.contains(&country))
     }
 
     /// The confirmation, if it is this browser's and not confirmed yet.

@@ -62,6 +62,9 @@ pub enum RegisterError {
         /// When to come again.
         seconds: i64,
     },
+    /// Codes are not sent to numbers like this one.
+    #[error("codes are not sent to such numbers")]
+    Unreachable,
     /// The code could not be sent.
     #[error("the code was not sent")]
     NotSent,
@@ -98,6 +101,9 @@ impl Identity {
     /// See [`RegisterError`].
     pub async fn begin_registration(&self, new: Registration, visit: &Visit) -> Result<ConfirmationId, RegisterError> {
         self.check_new_password(new.password.expose(), &[new.contact.value()])?;
+        if !self.reaches(&new.contact) {
+            return Err(RegisterError::Unreachable);
+        }
         if let Err(seconds) = self.count_network(visit).await {
             return Err(RegisterError::Limited { seconds });
         }
@@ -114,6 +120,7 @@ impl Identity {
             .await
             .map_err(|error| match error {
                 CodeError::Limited { seconds } => RegisterError::Limited { seconds },
+                CodeError::Unreachable => RegisterError::Unreachable,
                 CodeError::Store(error) => RegisterError::Store(error),
                 _ => RegisterError::NotSent,
             })
@@ -146,8 +153,9 @@ impl Identity {
                 // spent in another one.
                 Err(Error::Store(StoreError::Taken(_))) => {
                     tx.rollback().await?;
-                    holder = user::by_contact(self.0.store.db(), &attempt.contact).await?;
                     tx = self.spend(&attempt, visit).await?;
+                    // Inside: the other registration may be in the same batch of commits, which readers do not see yet.
+                    holder = user::by_contact_in(&mut tx, &attempt.contact).await?;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -59,6 +59,7 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             resend: confirmation.resend.iter().copied().map(Seconds::get).collect(),
             per_hour: confirmation.per_hour.into(),
             per_day: confirmation.per_day.into(),
+            countries: confirmation.countries.clone(),
         },
         recovery: RecoveryConfig {
             phone_fresh: config.recovery.phone_fresh.get(),

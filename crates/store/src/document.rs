@@ -11,6 +11,7 @@ crate::sql! {
     INSERT = "INSERT INTO document_consents (id, user_id, document, version, sha256, given_at, ip, agent, client_id) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     OF_USER = "SELECT document, version, sha256, given_at FROM document_consents WHERE user_id = $1 ORDER BY given_at DESC, document";
+    SET_AGREED = "UPDATE users SET agreed = $2 WHERE id = $1";
 }
 
 /// The text that was agreed to.
@@ -37,6 +38,24 @@ pub struct Agreement<'a> {
     pub at: Timestamp,
 }
 
+/// Which versions these are, in the same words whatever their order: `agreement:2,pd-consent:3`.
+#[must_use]
+pub fn versions(documents: &[Document]) -> String {
+    let mut names: Vec<String> = documents.iter().map(|d| format!("{}:{}", d.document, d.version)).collect();
+    names.sort_unstable();
+    names.join(",")
+}
+
+/// Keeps on the account which versions were agreed to, so that the question whether to ask again costs no further read.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_agreed(tx: &mut Tx, user: &UserId, documents: &[Document]) -> Result<()> {
+    on_tx!(tx, conn => sqlx::query(SET_AGREED)
+        .bind(user.as_str()).bind(versions(documents)).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
 /// Records that a person agreed to a text.
 ///
 /// # Errors
@@ -60,4 +79,23 @@ pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(Document, Timestamp)
         .into_iter()
         .map(|(document, version, sha256, at)| (Document { document, version, sha256 }, Timestamp(at)))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_versions_read_the_same_in_any_order() {
+        let of = |document: &str, version: &str| Document {
+            document: document.to_owned(),
+            version: version.to_owned(),
+            sha256: String::new(),
+        };
+        let (agreement, consent) = (of("agreement", "2"), of("pd-consent", "3"));
+        assert_eq!(versions(&[consent.clone(), agreement.clone()]), "agreement:2,pd-consent:3");
+        assert_eq!(versions(&[agreement.clone(), consent]), "agreement:2,pd-consent:3");
+        assert_ne!(versions(&[of("agreement", "3")]), versions(&[agreement]));
+        assert_eq!(versions(&[]), "");
+    }
 }

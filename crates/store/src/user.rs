@@ -13,7 +13,7 @@ use crate::{Db, Error, Result, Tx, json, on_db, on_tx, text};
 macro_rules! person {
     ($rest:literal) => {
         concat!(
-            "SELECT u.id, u.disabled, u.claims, u.role, u.created_at, u.updated_at, ",
+            "SELECT u.id, u.disabled, u.claims, u.role, u.agreed, u.created_at, u.updated_at, ",
             "p.value AS phone, p.verified_at AS phone_verified_at, e.value AS email, e.verified_at AS email_verified_at ",
             "FROM users u ",
             "LEFT JOIN contacts p ON p.user_id = u.id AND p.kind = 'phone' AND p.main ",
@@ -50,6 +50,7 @@ struct Row {
     disabled: bool,
     claims: String,
     role: Option<String>,
+    agreed: Option<String>,
     created_at: i64,
     updated_at: i64,
     phone: Option<String>,
@@ -75,6 +76,7 @@ impl TryFrom<Row> for User {
             phone: contact(ContactKind::Phone, row.phone, row.phone_verified_at),
             email: contact(ContactKind::Email, row.email, row.email_verified_at),
             role: row.role.map(|role| role_of(&role)).transpose()?,
+            agreed: row.agreed,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })
@@ -126,6 +128,17 @@ pub async fn by_contact(db: &Db, contact: &Contact) -> Result<Option<User>> {
     let (kind, value) = (contact.kind().as_str(), contact.value());
     let row: Option<Row> =
         on_db!(db, pool => sqlx::query_as(BY_CONTACT).bind(kind).bind(value).fetch_optional(pool).await)?;
+    row.map(User::try_from).transpose()
+}
+
+/// The same inside a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_contact_in(tx: &mut Tx, contact: &Contact) -> Result<Option<User>> {
+    let (kind, value) = (contact.kind().as_str(), contact.value());
+    let row: Option<Row> =
+        on_tx!(tx, conn => sqlx::query_as(BY_CONTACT).bind(kind).bind(value).fetch_optional(conn).await)?;
     row.map(User::try_from).transpose()
 }
 

@@ -1,6 +1,6 @@
 //! Registration by phone and by e-mail, and every way in which it does not come to pass.
 
-use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::contact::{Contact, ContactKind, Country};
 use kabinet_store::{document, user};
 use kabinet_tests::{Browser, PASSWORD, TestApp};
 
@@ -248,4 +248,38 @@ async fn the_same_code_page_sent_twice_makes_one_account() {
     assert_eq!(tabs.iter().filter(|tab| tab.page.has("continue")).count(), 1);
     assert!(tabs.iter().all(|tab| tab.page.status < 500));
     assert_eq!(user::count(app.store.db()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_number_that_codes_are_not_sent_to_is_said_at_once_whoever_holds_it() {
+    let app = TestApp::start_with(|config| {
+        config.confirmation.countries = vec![Country::Russia, Country::Kazakhstan];
+    })
+    .await;
+    app.user("+4930901820", PASSWORD).await;
+    for (number, reached) in [
+        ("+4930901820", false),
+        ("+4930901821", false),
+        ("84951234567", false),
+        ("+375291234567", false),
+        ("+77011234567", true),
+    ] {
+        let mut browser = app.browser();
+        browser.get("/register").await;
+        fill(&mut browser, number, PASSWORD).await;
+        assert_eq!(browser.page.has("code-form"), reached, "{number}");
+        assert_eq!(browser.page.has("phone-error"), !reached, "{number}");
+        browser.get("/recover").await;
+        browser.submit("recover-form", &[("phone", number)], "submit").await;
+        assert_eq!(
+            (browser.page.has("code-form"), browser.page.status == 422),
+            (reached, !reached),
+            "{number}"
+        );
+    }
+    assert_eq!(
+        app.messages().len(),
+        1,
+        "a code to register, and nothing to the number without an account"
+    );
 }

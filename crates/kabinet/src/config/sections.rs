@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use kabinet_core::contact::Country;
 use serde::{Deserialize, Serialize};
 
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
@@ -300,6 +301,10 @@ pub struct Confirmation {
     pub per_hour: u8,
     /// Codes that one contact gets in a day.
     pub per_day: u8,
+    /// Countries whose phones get codes: `RU`, `KZ`, `BY`, `AM`, `KG`, `other`. Reason: codes to far countries are what
+    /// fraudsters with a share in the fee ask for.
+    #[serde(deserialize_with = "list")]
+    pub countries: Vec<Country>,
 }
 
 impl Default for Confirmation {
@@ -312,6 +317,7 @@ impl Default for Confirmation {
             resend: vec![Seconds(60), Seconds(120), Seconds(300)],
             per_hour: 5,
             per_day: 10,
+            countries: vec![Country::Russia],
         }
     }
 }

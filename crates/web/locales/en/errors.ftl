@@ -4,6 +4,7 @@ login-throttled = Too many attempts. Try again in { $minutes } min.
 login-blocked = Sign-in to this account is restricted. Contact support, reference { $id }.
 login-busy = Very many people are signing in right now. Try again in a few seconds.
 phone-invalid = Enter the whole phone number, for example +7 (900) 000-00-00.
+phone-unreachable = A code cannot be sent to this number. Give another mobile number or use email.
 email-invalid = Check the address: it needs an @ and a server name.
 password-missing = Enter the password.
 password-short = The password is shorter than { $min ->

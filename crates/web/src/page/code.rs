@@ -136,6 +136,7 @@ pub(crate) fn complaint(error: CodeError) -> Result<Errors, Trouble> {
         }
         CodeError::Wait { seconds } => Errors::whole(Message::of("code-wait").with("seconds", seconds)),
         CodeError::Limited { seconds } => Errors::whole(Message::of("code-limit").with("minutes", (seconds + 59) / 60)),
+        CodeError::Unreachable => Errors::field("phone", Message::of("phone-unreachable")),
         CodeError::NotSent => Errors::whole(Message::of("code-not-sent")),
         CodeError::Unknown => return Err(Trouble::Unknown),
         CodeError::Store(error) => return Err(Trouble::Failed(error.to_string())),

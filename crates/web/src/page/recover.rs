@@ -87,6 +87,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     };
     let status = match error {
         CodeError::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        CodeError::Unreachable => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     match complaint(error) {

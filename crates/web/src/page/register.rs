@@ -129,6 +129,9 @@ async fn refuse(
         }
         RegisterError::Limited { seconds } => (Errors::whole(limited(seconds)), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Busy { .. } => (Errors::whole(Message::of("login-busy")), StatusCode::SERVICE_UNAVAILABLE),
+        RegisterError::Unreachable => {
+            (Errors::field("phone", Message::of("phone-unreachable")), StatusCode::UNPROCESSABLE_ENTITY)
+        }
         RegisterError::NotSent => (Errors::whole(Message::of("code-not-sent")), StatusCode::SERVICE_UNAVAILABLE),
         RegisterError::Store(error) => return failed(visit, &error.to_string()).await,
     };

@@ -202,7 +202,13 @@ fn hashing(config: &Config, findings: &mut Findings) {
         return findings.fail("hashing", format!("{why}; change the section hashing."));
     }
     let took = begun.elapsed().as_millis();
-    let cost = format!("One password hash takes {took} ms");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let permits = hashing.permits.map_or(cores, |permits| permits as usize).max(1);
+    let each_second = 1000 * u128::try_from(permits.min(cores)).unwrap_or(1) / took.max(1);
+    let most = permits * hashing.memory as usize / 1024;
+    let cost = format!(
+        "One password hash takes {took} ms: about {each_second} sign-ins a second, at most {most} MiB for {permits} at once"
+    );
     if hashing.memory < 19 * 1024 || hashing.iterations < 2 {
         findings.warn(
             "hashing",
@@ -213,6 +219,10 @@ fn hashing(config: &Config, findings: &mut Findings) {
             "hashing",
             format!("{cost}: sign-ins will queue; lower hashing.iterations or take a faster machine."),
         );
+    } else if took < 100 {
+        // A guesser who steals the database pays what a sign-in costs; a person does not feel a quarter of a second.
+        let passes = (u128::from(hashing.iterations) * 250 / took.max(1)).clamp(2, 64);
+        findings.ok("hashing", format!("{cost}; hashing.iterations = {passes} would take about 250 ms."));
     } else {
         findings.ok("hashing", format!("{cost}."));
     }
