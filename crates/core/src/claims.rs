@@ -153,6 +153,7 @@ mod tests {
                 verified_at: Some(Timestamp(5)),
             }),
             role: None,
+            agreed: None,
             created_at: Timestamp(1),
             updated_at: Timestamp(7),
         }

@@ -6,11 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::contact::ContactKind;
 use crate::id::ClientId;
 use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
 use crate::scope::Scope;
 use crate::secret::TokenHash;
 use crate::time::Timestamp;
+use crate::user::User;
 
 /// What kind of application the client is; sets the defaults of the table in the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +126,27 @@ pub enum TokenFormat {
     Opaque,
 }
 
+/// A claim that a client cannot do without: whoever lacks it is asked for it, once, before the code is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequiredClaim {
+    /// A confirmed e-mail address.
+    Email,
+    /// A confirmed phone.
+    PhoneNumber,
+}
+
+impl RequiredClaim {
+    /// The kind of contact that the claim is made of.
+    #[must_use]
+    pub const fn contact(self) -> ContactKind {
+        match self {
+            Self::Email => ContactKind::Email,
+            Self::PhoneNumber => ContactKind::Phone,
+        }
+    }
+}
+
 /// The role that a service account (`kabinet:admin`) or an administrator has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -187,6 +210,9 @@ pub struct ClientMetadata {
     /// Whether claims of the granted scopes also stand in the ID token.
     #[serde(default)]
     pub claims_in_id_token: bool,
+    /// What it cannot do without.
+    #[serde(default)]
+    pub required_claims: Vec<RequiredClaim>,
     /// `aud` of access tokens when the request names no resource (RFC 8707).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_resource: Option<String>,
@@ -267,6 +293,7 @@ impl ClientMetadata {
             access_token_format: TokenFormat::Jwt,
             // 1С maps the person by a claim of the ID token.
             claims_in_id_token: profile == Profile::OneC,
+            required_claims: Vec::new(),
             default_resource: None,
             resources: Vec::new(),
             admin_role: None,
@@ -372,6 +399,13 @@ impl ClientMetadata {
         } else {
             PrivateSchemes::Refused
         }
+    }
+
+    /// The first contact that the client requires and the person lacks.
+    #[must_use]
+    pub fn lacks(&self, user: &User) -> Option<ContactKind> {
+        let is_there = |kind| user.contact(kind).is_some_and(|held| held.verified_at.is_some());
+        self.required_claims.iter().map(|claim| claim.contact()).find(|kind| !is_there(*kind))
     }
 
     /// Whether the client cannot keep a secret (RFC 6749 §2.1).

@@ -5,7 +5,8 @@
 //!    only one; otherwise the person chooses.
 //! 3. Is the sign-in good enough: `prompt=login` and `max_age`. Both are met by an authentication that was made for
 //!    this very request, compared by id and not by clock, so that nothing asks for ever.
-//! 4. Consent: none for first-party clients; otherwise for every scope that was not yet allowed, and again for
+//! 4. Data that the client cannot do without (a confirmed e-mail address or phone): asked for until it is there.
+//! 5. Consent: none for first-party clients; otherwise for every scope that was not yet allowed, and again for
 //!    `prompt=consent` until a consent was given for this very request.
 //!
 //! A pure function of values: the same one decides at entry and at every resume.
@@ -80,6 +81,8 @@ pub struct Known<'a> {
     pub sessions: &'a [Session],
     /// The account that this client last got in this browser.
     pub last_for_client: Option<&'a UserId>,
+    /// The people of these sessions who lack something that the client cannot do without.
+    pub incomplete: &'a [UserId],
     /// What was already allowed to this client; `None` for first-party clients, which are never asked about.
     pub consent: Option<Consents<'a>>,
     /// Now.
@@ -117,6 +120,8 @@ pub enum Step {
     Register,
     /// Show the account chooser.
     Choose,
+    /// Ask this session's person for what the client cannot do without.
+    Complete(usize),
     /// Ask this session's person to allow what the request asks.
     Consent(usize),
     /// Answer the client with an error.
@@ -136,6 +141,7 @@ pub fn decide(asked: &Asked<'_>, known: &Known<'_>) -> Step {
     match step {
         Step::Login | Step::LoginAgain(_) | Step::Register => Step::Refuse(Code::LoginRequired),
         Step::Choose => Step::Refuse(Code::AccountSelectionRequired),
+        Step::Complete(_) => Step::Refuse(Code::InteractionRequired),
         Step::Consent(_) => Step::Refuse(Code::ConsentRequired),
         done => done,
     }
@@ -175,6 +181,9 @@ fn interactive(asked: &Asked<'_>, known: &Known<'_>) -> Step {
         .is_some_and(|age| age == 0 || known.now.since(session.authentication.at) > age);
     if (asked.prompt.login || stale) && !met(session) {
         return Step::LoginAgain(session.user_id.clone());
+    }
+    if known.incomplete.contains(&session.user_id) {
+        return Step::Complete(place);
     }
     match &known.consent {
         Some(consents) if must_ask(asked, consents, &session.user_id) => Step::Consent(place),
@@ -220,6 +229,7 @@ mod tests {
         hint: Option<&'static str>,
         last: Option<&'static str>,
         sessions: Vec<Session>,
+        incomplete: &'static [&'static str],
         consent: Option<(&'static str, &'static str, Option<&'static str>)>,
     }
 
@@ -231,6 +241,7 @@ mod tests {
                 hint: None,
                 last: None,
                 sessions,
+                incomplete: &[],
                 consent: None,
             }
         }
@@ -250,6 +261,7 @@ mod tests {
                     flow: c.2.map(FlowId::from),
                 })
                 .collect();
+            let incomplete: Vec<UserId> = self.incomplete.iter().map(|user| UserId::from(*user)).collect();
             let asked = Asked {
                 flow: &flow,
                 prompt: Prompt::parse(self.prompt).unwrap(),
@@ -259,6 +271,7 @@ mod tests {
             let known = Known {
                 sessions: &self.sessions,
                 last_for_client: last.as_ref(),
+                incomplete: &incomplete,
                 consent: self.consent.map(|_| Consents { asked: &asked_scope, given: &given }),
                 now: Timestamp(1000),
             };
@@ -286,6 +299,28 @@ mod tests {
         let mut chosen = two();
         chosen[1].chosen_for = Some(FlowId::from("f"));
         assert_eq!(Case::of("select_account", chosen).decide(), Step::Issue(1));
+    }
+
+    #[test]
+    fn what_the_client_cannot_do_without_is_asked_of_the_chosen_account_after_its_sign_in_and_before_its_consent() {
+        let lacking = |prompt, sessions| Case {
+            incomplete: &["a"],
+            consent: Some(("openid", "", None)),
+            ..Case::of(prompt, sessions)
+        };
+        assert_eq!(lacking("", vec![]).decide(), Step::Login);
+        assert_eq!(lacking("", vec![session("a", 900, None)]).decide(), Step::Complete(0));
+        assert_eq!(lacking("", vec![session("b", 900, None)]).decide(), Step::Consent(0));
+        assert_eq!(
+            lacking("login", vec![session("a", 900, None)]).decide(),
+            Step::LoginAgain(UserId::from("a"))
+        );
+        assert_eq!(lacking("login", vec![session("a", 900, Some("f"))]).decide(), Step::Complete(0));
+        let two = vec![session("a", 900, None), session("b", 800, None)];
+        assert_eq!(lacking("", two.clone()).decide(), Step::Choose);
+        assert_eq!(Case { last: Some("a"), ..lacking("", two) }.decide(), Step::Complete(0));
+        let silent = lacking("none", vec![session("a", 900, None)]);
+        assert_eq!(silent.decide(), Step::Refuse(Code::InteractionRequired));
     }
 
     #[test]

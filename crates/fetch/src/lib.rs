@@ -22,6 +22,7 @@ pub mod address;
 mod double;
 mod live;
 mod message;
+pub mod sms;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,7 +10,7 @@ const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
 /// All settings of this crate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The host of the issuer, for the last line of an SMS (`@host #code`); empty: no such line.
@@ -27,20 +27,6 @@ pub struct Config {
     pub confirmation: ConfirmationConfig,
     /// How an account is got back.
     pub recovery: RecoveryConfig,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            host: String::new(),
-            product: Product::default(),
-            session: SessionConfig::default(),
-            password: PasswordConfig::default(),
-            hashing: HashingConfig::default(),
-            confirmation: ConfirmationConfig::default(),
-            recovery: RecoveryConfig::default(),
-        }
-    }
 }
 
 /// What the provider calls itself: in the accusative in Russian, as in «регистрации в …».

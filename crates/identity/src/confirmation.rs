@@ -57,6 +57,10 @@ pub enum Confirmed {
     Registered(Proof, Contact),
     /// The contact has an account already; nothing was made. The id lets this browser say that it is not theirs.
     Exists(Contact, RecoveryId),
+    /// The contact belongs to the account now.
+    Added(Contact),
+    /// The contact belongs to another account, and stays there.
+    Taken(Contact),
     /// A way back into the account of this contact: [`Identity::recovery`].
     Recovering(RecoveryId),
 }
@@ -167,7 +171,7 @@ impl Identity {
         self.count_sending(&mut tx, &row.contact, now).await?;
         let posted = self.post_code(&mut tx, &row.contact, (word, code), visit).await?;
         tx.commit().await?;
-        self.hand_over(posted).await
+        self.hand_over_code(purpose, posted).await
     }
 
     /// Tries a code, and does what it was for when it is right.
@@ -194,6 +198,7 @@ impl Identity {
         match purpose {
             Purpose::Register => self.finish_registration(attempt, visit).await,
             Purpose::Recover => self.finish_recovery(attempt, visit).await,
+            Purpose::Contact => self.finish_contact(attempt, visit).await,
             _ => Err(CodeError::Unknown),
         }
     }
@@ -243,8 +248,19 @@ impl Identity {
         confirmation::insert(&mut tx, &row, &self.digest(&id, code.expose()), expires_at.plus(KEPT)).await?;
         let posted = self.post_code(&mut tx, contact, (word, code), visit).await?;
         tx.commit().await?;
-        self.hand_over(posted).await?;
+        self.hand_over_code(purpose, posted).await?;
         Ok(id)
+    }
+
+    /// Hands a code over. That a recovery's could not be is told to nobody: without an account there is none to hand over.
+    async fn hand_over_code(&self, purpose: Purpose, posted: Vec<Posted>) -> Result<(), CodeError> {
+        match purpose {
+            Purpose::Recover => {
+                self.tell(posted).await;
+                Ok(())
+            }
+            _ => self.hand_over(posted).await,
+        }
     }
 
     /// Whether codes are sent to such contacts at all: what the answer depends on is in the number itself, so it tells

@@ -13,8 +13,10 @@
 //! HTTP and nothing of OAuth: a [`Visit`] says who is asking, and the caller keeps the cookie.
 
 pub mod account;
+mod agreement;
 pub mod config;
 pub mod confirmation;
+pub mod contact;
 pub mod delivery;
 mod hashing;
 pub mod method;

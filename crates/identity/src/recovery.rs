@@ -114,16 +114,18 @@ impl Identity {
         let intent: Intent = serde_json::from_slice(&attempt.payload)
             .map_err(|e| kabinet_store::Error::Inconsistent { table: "confirmations", detail: e.to_string() })?;
         let (now, contact) = (self.now(), &attempt.contact);
-        let holder = user::by_contact(self.0.store.db(), contact).await?.filter(|holder| !holder.disabled);
-        let stage = match &holder {
-            Some(holder) if self.gives_back(holder, contact).await? => Stage::Ready,
-            _ => Stage::Second,
-        };
+        // First: a wrong code costs the same whoever holds the contact.
         let mut tx = self.spend(&attempt, visit).await?;
+        let holder = user::by_contact_in(&mut tx, contact).await?.filter(|holder| !holder.disabled);
         let Some(holder) = holder else {
             // Deleted, disabled or moved since the code was sent.
             tx.commit().await?;
             return Err(CodeError::Spent);
+        };
+        let stage = if self.gives_back(&mut tx, &holder, contact).await? {
+            Stage::Ready
+        } else {
+            Stage::Second
         };
         let opened = match intent.second_of {
             Some(first) if stage == Stage::Ready => {
@@ -142,20 +144,18 @@ impl Identity {
     }
 
     /// Whether a contact alone gives its account back.
-    async fn gives_back(&self, holder: &User, contact: &Contact) -> Result<bool, Error> {
+    async fn gives_back(&self, tx: &mut Tx, holder: &User, contact: &Contact) -> Result<bool, Error> {
         if contact.kind() == ContactKind::Email {
             return Ok(true);
         }
-        let (now, db) = (self.now(), self.0.store.db());
-        let held = user::contacts(db, &holder.id).await?;
-        let proven = held
-            .iter()
-            .find(|(held, _)| held.contact == *contact)
-            .and_then(|(held, _)| held.verified_at);
+        let now = self.now();
+        let held = user::contacts_in(tx, &holder.id).await?;
+        let held = held.iter().find(|held| held.contact == *contact);
+        let proven = held.and_then(|held| held.verified_at);
         if proven.is_some_and(|at| now.since(at) <= self.0.config.recovery.phone_fresh) {
             return Ok(true);
         }
-        let waited = recovery::open_handover(db, HandoverKind::Recover, &holder.id, contact, now).await?;
+        let waited = recovery::open_handover_in(tx, HandoverKind::Recover, &holder.id, contact, now).await?;
         Ok(waited.is_some_and(|wait| wait.due_at <= now))
     }
 
@@ -314,6 +314,8 @@ impl Identity {
         self.end_all_in(&mut tx, (&person.id, ""), "a new password was set", &visit.origin)
             .await?;
         grant::end_of_user(&mut tx, &person.id, now).await?;
+        // Whatever else the account's contacts opened, in whichever browser.
+        recovery::close(&mut tx, &person.id, now).await?;
         self.stop_handovers(&mut tx, &person.id, &visit.origin).await?;
         self.0.throttle.of_user(person.id.as_str(), visit).clear(&mut tx).await?;
         let record = Record::of(Event::PasswordChanged).user(&person.id).with("by", "recovery");
@@ -334,28 +336,41 @@ impl Identity {
         Ok(())
     }
 
+    /// Takes a phone whose wait is over from its account; `false` when somebody else has.
+    async fn settle(&self, wait: &Handover) -> Result<bool, Error> {
+        let now = self.now();
+        let mut tx = self.0.store.begin().await?;
+        if !recovery::end_handover(&mut tx, &wait.id, now).await? {
+            return Ok(false);
+        }
+        let removed = user::remove_contact(&mut tx, &wait.user_id, &wait.contact, now).await?;
+        if removed {
+            // What the number opened must not outlive its leaving.
+            recovery::close(&mut tx, &wait.user_id, now).await?;
+            let left = user::contacts_in(&mut tx, &wait.user_id).await?.len();
+            let record = Record::of(Event::ContactRemoved).user(&wait.user_id);
+            let record = record.with("kind", wait.contact.kind().as_str()).with("left", left);
+            self.write(&mut tx, &record, &Origin { actor: "system", ..Origin::default() }).await?;
+            change::tell(&mut tx, Kind::User, &[wait.user_id.to_string()], now).await?;
+        }
+        tx.commit().await?;
+        Ok(removed)
+    }
+
     /// Takes from their accounts the phones whose wait is over. How many.
     ///
     /// # Errors
-    /// When the database fails; what was settled before stays settled.
+    /// When the database fails before any was begun; one that fails is tried again the next time.
     pub async fn settle_handovers(&self) -> Result<usize, Error> {
         let now = self.now();
         let due = recovery::due(self.0.store.db(), HandoverKind::Detach, now).await?;
         let mut settled = 0;
         for wait in due {
-            let mut tx = self.0.store.begin().await?;
-            if !recovery::end_handover(&mut tx, &wait.id, now).await? {
-                continue;
+            match self.settle(&wait).await {
+                Ok(done) => settled += usize::from(done),
+                // The next one may be sound.
+                Err(error) => tracing::warn!(%error, handover.id = %wait.id, "a handover was not carried out"),
             }
-            if user::remove_contact(&mut tx, &wait.user_id, &wait.contact, now).await? {
-                let left = user::contacts_in(&mut tx, &wait.user_id).await?.len();
-                let record = Record::of(Event::ContactRemoved).user(&wait.user_id);
-                let record = record.with("kind", wait.contact.kind().as_str()).with("left", left);
-                self.write(&mut tx, &record, &Origin { actor: "system", ..Origin::default() }).await?;
-                change::tell(&mut tx, Kind::User, &[wait.user_id.to_string()], now).await?;
-                settled += 1;
-            }
-            tx.commit().await?;
         }
         if settled > 0 {
             self.0.store.ephemeral().publish().await;

@@ -16,15 +16,16 @@ use kabinet_core::password::{self, BadPassword, normal};
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::ConfirmedContact;
-use kabinet_store::document::{Agreement, Document};
+use kabinet_store::document::Document;
 use kabinet_store::recovery::Stage;
 use kabinet_store::user::NewUser;
-use kabinet_store::{Error as StoreError, Tx, document, user};
+use kabinet_store::{Error as StoreError, Tx, user};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use kabinet_core::id::ConfirmationId;
 
+use crate::agreement::Given;
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::Purpose;
 use crate::hashing::HashError;
@@ -175,8 +176,7 @@ impl Identity {
     async fn register(&self, tx: &mut Tx, contact: &Contact, payload: &[u8], visit: &Visit) -> Result<Proof, Error> {
         let intent: Intent = serde_json::from_slice(payload)
             .map_err(|e| kabinet_store::Error::Inconsistent { table: "confirmations", detail: e.to_string() })?;
-        let (now, entropy) = (self.now(), &*self.0.entropy);
-        let id = UserId::generate(entropy);
+        let (now, id) = (self.now(), UserId::generate(&*self.0.entropy));
         let contacts = vec![ConfirmedContact { contact: contact.clone(), verified_at: Some(now) }];
         user::insert(
             tx,
@@ -200,19 +200,12 @@ impl Identity {
             agent: intent.agent.clone(),
             ..visit.origin.clone()
         };
-        for text in &intent.documents {
-            let agreement = Agreement {
-                document: text,
-                client: intent.client.as_ref(),
-                origin: &ticked,
-                at: intent.at,
-            };
-            document::record(tx, &id, &agreement, entropy).await?;
-            let record = about(Event::DocumentAccepted)
-                .with("document", text.document.as_str())
-                .with("version", text.version.as_str());
-            self.write(tx, &record, &ticked).await?;
-        }
+        let given = Given {
+            client: intent.client.as_ref(),
+            origin: &ticked,
+            at: intent.at,
+        };
+        self.accept(tx, &id, &intent.documents, &given).await?;
         // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
         let factors = match contact.kind() {
             ContactKind::Phone => vec![Factor::Pwd, Factor::Otp],

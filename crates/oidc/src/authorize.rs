@@ -270,6 +270,13 @@ impl Provider {
         } else {
             None
         };
+        let mut incomplete = Vec::new();
+        if !checked.client.metadata.required_claims.is_empty() {
+            for id in users {
+                let lacks = self.user(&id).await?.is_some_and(|user| checked.client.metadata.lacks(&user).is_some());
+                incomplete.extend(lacks.then_some(id));
+            }
+        }
         let hint = request.hint.as_deref().map(UserId::from);
         let asked = Asked {
             flow: &flow.id,
@@ -284,6 +291,7 @@ impl Provider {
             &Known {
                 sessions,
                 last_for_client: last.as_ref(),
+                incomplete: &incomplete,
                 consent,
                 now: self.now(),
             },

@@ -28,6 +28,7 @@ crate::sql! {
     LIVE = concat!("SELECT ", recovery!(), " FROM recoveries WHERE id = $1 AND binding_hash = $2 AND used_at IS NULL AND expires_at > $3");
     SPEND = concat!("UPDATE recoveries SET used_at = $4 WHERE id = $1 AND binding_hash = $2 AND stage = $3 AND used_at IS NULL \
         AND expires_at > $4 RETURNING ", recovery!());
+    CLOSE = "UPDATE recoveries SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL";
     PROMOTE = concat!("UPDATE recoveries SET stage = 'ready' WHERE id = $1 AND binding_hash = $2 AND user_id = $3 AND stage = 'second' \
         AND used_at IS NULL AND expires_at > $4 RETURNING ", recovery!());
     BEGIN = "INSERT INTO handovers (id, kind, user_id, contact_kind, contact_value, begun_at, due_at, expires_at) \
@@ -237,6 +238,15 @@ pub async fn promote(
     row.map(Recovery::try_from).transpose()
 }
 
+/// Closes every open recovery of an account.
+///
+/// # Errors
+/// When the database fails.
+pub async fn close(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<()> {
+    on_tx!(tx, conn => sqlx::query(CLOSE).bind(user.as_str()).bind(now.0).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
 /// Begins to wait; `false` when the same wait is open already.
 ///
 /// # Errors
@@ -263,6 +273,23 @@ pub async fn open_handover(
     let row: Option<HandoverRow> = on_db!(db, pool => sqlx::query_as(OPEN)
         .bind(kind.as_str()).bind(user.as_str()).bind(contact.kind().as_str()).bind(contact.value()).bind(now.0)
         .fetch_optional(pool).await)?;
+    row.map(Handover::try_from).transpose()
+}
+
+/// The same inside a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_handover_in(
+    tx: &mut Tx,
+    kind: HandoverKind,
+    user: &UserId,
+    contact: &Contact,
+    now: Timestamp,
+) -> Result<Option<Handover>> {
+    let row: Option<HandoverRow> = on_tx!(tx, conn => sqlx::query_as(OPEN)
+        .bind(kind.as_str()).bind(user.as_str()).bind(contact.kind().as_str()).bind(contact.value()).bind(now.0)
+        .fetch_optional(conn).await)?;
     row.map(Handover::try_from).transpose()
 }
 

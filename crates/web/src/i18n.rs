@@ -173,9 +173,10 @@ mod tests {
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         let known = keys(&RU);
         let mut named = 0;
-        for folder in ["templates", "src/view"] {
-            for file in std::fs::read_dir(format!("{here}{folder}")).unwrap() {
-                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for folder in ["templates", "src/page", "src/view", "src/view/tests"] {
+            let files = std::fs::read_dir(format!("{here}{folder}")).unwrap().map(|file| file.unwrap().path());
+            for file in files.filter(|path| path.is_file()) {
+                let text = std::fs::read_to_string(file).unwrap();
                 for start in [".t(\"", ".t_with(\"", ".text(\"", ".text_with(\"", "Message::of(\"", ".rich(\""] {
                     for (at, _) in text.match_indices(start) {
                         let key = text[at + start.len()..].split('"').next().unwrap();

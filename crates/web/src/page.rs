@@ -6,6 +6,7 @@
 pub(crate) mod account;
 pub(crate) mod choose;
 pub(crate) mod code;
+pub(crate) mod complete;
 pub(crate) mod consent;
 pub(crate) mod legal;
 pub(crate) mod login;
@@ -74,6 +75,7 @@ pub(crate) async fn go(visit: &Visit, flow: &Flow, sealed: Option<&str>, next: N
         Next::Page(step, _) => match step {
             Step::Register => "/register",
             Step::Choose => "/choose",
+            Step::Complete(_) => "/complete",
             Step::Consent(_) => "/consent",
             _ => "/login",
         },

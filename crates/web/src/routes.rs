@@ -8,7 +8,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::layers;
 use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
-use crate::page::{account, choose, consent, legal, login, logout, not_found, recover, register, wrong_method};
+use crate::page::{
+    account, choose, complete, consent, legal, login, logout, not_found, recover, register, wrong_method,
+};
 use crate::site::Site;
 
 /// Who may call a route.
@@ -84,6 +86,10 @@ static OWN: &[Entry] = table! {
     post "/recover/confirm" Browser => recover::confirm_post;
     get "/recover/password" Browser => recover::password_get;
     post "/recover/password" Browser => recover::password_post;
+    get "/complete" Browser => complete::get;
+    post "/complete" Browser => complete::post;
+    get "/complete/confirm" Browser => complete::confirm_get;
+    post "/complete/confirm" Browser => complete::confirm_post;
     get "/consent" Browser => consent::get;
     post "/consent" Browser => consent::post;
     get "/choose" Browser => choose::get;

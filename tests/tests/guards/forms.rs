@@ -1,5 +1,6 @@
 //! Every form: without the token of this browser, or from another site, it does nothing; with it, it does.
 
+use kabinet_core::client::RequiredClaim;
 use kabinet_tests::{Browser, PASSWORD};
 use kabinet_web::Access;
 
@@ -54,6 +55,23 @@ async fn every(world: &World) -> Vec<Ready> {
     .await;
     let code = world.app.code_sent_to("+79990000002");
     all.push(Ready::of("/register/confirm", page, "code-form", &[("code", &code)], "submit"));
+
+    let needs = |metadata: &mut kabinet_core::client::ClientMetadata| {
+        metadata.required_claims = vec![RequiredClaim::Email, RequiredClaim::PhoneNumber];
+    };
+    let needy = world.app.client(kabinet_core::client::Profile::Web, needs).await;
+    for at in ["/complete", "/complete/confirm"] {
+        let mut page = world.browser.clone();
+        page.get(&needy.ask().url()).await;
+        let address = format!("{}@example.com", at.len());
+        if at == "/complete" {
+            all.push(Ready::of(at, page, "complete-form", &[("email", &address)], "submit"));
+            continue;
+        }
+        page.submit("complete-form", &[("email", &address)], "submit").await;
+        let code = world.app.code_sent_to(&address);
+        all.push(Ready::of(at, page, "code-form", &[("code", &code)], "submit"));
+    }
 
     let mut page = world.app.browser();
     page.get("/recover").await;

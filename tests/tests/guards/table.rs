@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 41] = [
+pub const ROUTES: [(&str, &str, Access); 45] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -15,6 +15,8 @@ pub const ROUTES: [(&str, &str, Access); 41] = [
     ("GET", "/account/sessions", Person),
     ("GET", "/assets/{file}", Anyone),
     ("GET", "/choose", Browser),
+    ("GET", "/complete", Browser),
+    ("GET", "/complete/confirm", Browser),
     ("GET", "/consent", Browser),
     ("GET", "/legal/{document}", Anyone),
     ("GET", "/login", Browser),
@@ -33,6 +35,8 @@ pub const ROUTES: [(&str, &str, Access); 41] = [
     ("POST", "/account/consents", Person),
     ("POST", "/account/sessions", Person),
     ("POST", "/choose", Browser),
+    ("POST", "/complete", Browser),
+    ("POST", "/complete/confirm", Browser),
     ("POST", "/consent", Browser),
     ("POST", "/login", Browser),
     ("POST", "/logout", Browser),

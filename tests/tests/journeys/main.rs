@@ -13,6 +13,7 @@ mod asking;
 mod audit_trail;
 mod budgets;
 mod command_line;
+mod complete;
 mod consent;
 mod flows;
 mod mended;

@@ -334,3 +334,33 @@ async fn another_code_waits_its_minute_and_the_page_speaks_the_language_of_its_r
     browser.submit("code-form", &[], "resend").await;
     assert_eq!(app.messages().len(), 2);
 }
+
+#[tokio::test]
+async fn a_gateway_that_is_down_tells_nobody_who_has_an_account() {
+    let app = TestApp::start().await;
+    app.user(PHONE, PASSWORD).await;
+    let outbox = app.config.delivery.outbox.clone().unwrap();
+    drop(std::fs::remove_file(&outbox));
+    std::fs::create_dir(&outbox).unwrap();
+    let mut seen = Vec::new();
+    for contact in [PHONE, "+79161234568"] {
+        let mut browser = app.browser();
+        browser.get("/recover").await;
+        browser.submit("recover-form", &[("phone", contact)], "submit").await;
+        seen.push((browser.page.status, browser.page.path().to_owned(), browser.page.error()));
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn a_new_password_closes_every_other_recovery_of_the_account() {
+    let app = TestApp::start().await;
+    let person = app.user(PHONE, PASSWORD).await;
+    add(&app, &person, EMAIL).await;
+    let mut thief = prove(&app, EMAIL).await;
+    let mut owner = prove(&app, PHONE).await;
+    set(&mut owner, NEW).await;
+    set(&mut thief, "пароль-который-знает-вор-1").await;
+    assert_eq!(thief.page.error(), "recovery-over");
+    assert!(opens(&app, PHONE, NEW).await);
+}

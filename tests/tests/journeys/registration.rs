@@ -86,6 +86,26 @@ async fn a_person_registers_by_phone_and_is_signed_in_with_a_consent_on_record()
 }
 
 #[tokio::test]
+async fn the_account_lists_the_documents_agreed_to_with_links_to_those_very_texts() {
+    let app = TestApp::start().await;
+    let mut browser = begin(&app, "8 (916) 123-45-67").await;
+    enter(&app, &mut browser, PHONE).await;
+    browser.get("/account/consents").await;
+    let page = browser.page.text();
+    let person = person_with(&app, PHONE).await.unwrap();
+    let documents = document::of_user(app.store.db(), &person.id).await.unwrap();
+    let versions: Vec<_> = documents.into_iter().map(|(document, _)| document).collect();
+    assert_eq!(versions.len(), 2);
+    assert_eq!(person.agreed, Some(document::versions(&versions)), "asking again needs no record");
+    assert!(browser.page.has("documents"), "{page}");
+    for document in &versions {
+        let link = format!("/legal/{}", document.document);
+        let links = browser.page.html.attributes("a", "href");
+        assert!(page.contains(&document.version) && links.contains(&link), "{links:?} {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_person_registers_by_email_and_signs_in_with_that_password_in_another_browser() {
     let app = TestApp::start().await;
     let mut browser = begin(&app, "Ivan.Petrov@Example.com").await;

@@ -31,6 +31,7 @@ async fn nothing_is_an_account_until_the_code_is_entered_and_then_everything_is(
     assert_eq!((to, proof.factors.clone()), (contact.clone(), vec![Factor::Pwd, Factor::Otp]));
     let person = user::by_contact(world.store.db(), &contact).await.unwrap().unwrap();
     assert_eq!((&person.id, person.phone.unwrap().verified_at), (&proof.user_id, Some(world.now())));
+    assert_eq!(person.agreed.as_deref(), Some("personal-data-consent:1"));
     let agreed = document::of_user(world.store.db(), &proof.user_id).await.unwrap();
     assert_eq!((agreed.len(), agreed[0].0.document.as_str()), (1, "personal-data-consent"));
     for event in [Event::UserRegistered, Event::ContactConfirmed, Event::DocumentAccepted] {
@@ -152,4 +153,24 @@ async fn two_registrations_of_one_contact_make_one_account_and_the_slower_learns
         made += i32::from(matches!(done.await.unwrap(), Confirmed::Registered(..)));
     }
     assert_eq!((made, world.people().await, world.records(Event::UserRegistered).await), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn agreeing_anew_adds_a_record_and_the_account_keeps_the_new_versions() {
+    let world = World::new().await;
+    let contact = phone("+79105940899");
+    let id = world.begin(&contact, &visit()).await;
+    let Confirmed::Registered(proof, _) = world.identity.confirm(&id, &world.last().code, &visit()).await.unwrap()
+    else {
+        panic!()
+    };
+    let mut newer = registration(&contact).documents;
+    newer[0].version = "2".to_owned();
+    world.identity.agree(&proof.user_id, &newer, &visit()).await.unwrap();
+    let person = user::by_id(world.store.db(), &proof.user_id).await.unwrap().unwrap();
+    assert_eq!(person.agreed.as_deref(), Some("personal-data-consent:2"));
+    let mut versions: Vec<_> = world.identity.agreements_of(&proof.user_id).await.unwrap();
+    versions.sort_by(|one, other| one.0.version.cmp(&other.0.version));
+    assert_eq!(versions.iter().map(|(text, _)| text.version.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(world.records(Event::DocumentAccepted).await, 2);
 }

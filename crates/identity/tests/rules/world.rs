@@ -185,7 +185,7 @@ impl World {
         let id = self.begin(contact, &visit()).await;
         match self.identity.confirm(&id, &self.last().code, &visit()).await.unwrap() {
             Confirmed::Registered(proof, _) => proof,
-            Confirmed::Exists(..) | Confirmed::Recovering(_) => panic!("the contact is new"),
+            _ => panic!("the contact is new"),
         }
     }
 

@@ -44,3 +44,12 @@ signed-out-login = Sign in again
 document-version = Version { $version }
 document-sample = This is a sample. Replace it with a text that your lawyer has approved.
 document-russian = The document is in Russian; the Russian text is the one that binds.
+
+# What a product cannot do without
+complete-email = Your email is needed
+complete-phone = Your phone is needed
+complete-email-lead = { $client } cannot do without your email. We will send a code to it and ask only once.
+complete-phone-lead = { $client } cannot do without your phone. We will send a code to it and ask only once.
+complete-submit = Get a code
+complete-deny = Refuse and go back
+complete-other = Sign in to the other account

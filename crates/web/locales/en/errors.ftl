@@ -26,6 +26,7 @@ code-not-sent = The code could not be sent. Try later or choose email.
 code-limit = Codes were requested too often. You can get a new one in { $minutes } min.
 code-wait = You can get a new code in { $seconds } s.
 account-exists = There is an account for these data already. Sign in or reset the password.
+contact-taken = This contact belongs to another account. Give another one or sign in to that account.
 method-not-linked = This way to sign in is not linked yet. Sign in another way and link it in your account.
 esia-down = Gosuslugi does not answer right now. Choose another way to sign in.
 form-stale = The form was renewed because the page was open for long or in another tab. Please send it again.

@@ -44,3 +44,12 @@ signed-out-login = Войти снова
 document-version = Редакция { $version }
 document-sample = Это образец. Замените его текстом, который утвердил ваш юрист.
 document-russian = The document is in Russian; the Russian text is the one that binds.
+
+# What a product cannot do without
+complete-email = Укажите email
+complete-phone = Укажите телефон
+complete-email-lead = Для работы с { $client } нужен ваш email. Мы отправим на него код, спросим один раз.
+complete-phone-lead = Для работы с { $client } нужен ваш телефон. Мы отправим на него код, спросим один раз.
+complete-submit = Получить код
+complete-deny = Отказаться и вернуться
+complete-other = Войти в другой аккаунт

@@ -10,14 +10,16 @@ use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_oidc::sealed::Target;
+use kabinet_store::document::Document;
 use std::sync::Arc;
 
 use super::{chrome, failed, html, to};
+use crate::brand::documents::Kind;
 use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{
-    self, AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, Message, Person, SessionRow,
-    device_name,
+    self, AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, DocumentRow, Message, Person,
+    SessionRow, device_name,
 };
 use crate::visit::Visit;
 
@@ -179,6 +181,11 @@ pub(crate) async fn consents(visit: Visit, asked: Asked) -> Response {
         Ok(allowed) => allowed,
         Err(error) => return failed(&visit, &error.to_string()).await,
     };
+    let agreed = match visit.site.identity.agreements_of(&signed.user.id).await {
+        Ok(agreed) => agreed,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    let documents = agreed.into_iter().map(|(text, at)| document_row(&visit.site, text, at)).collect();
     let row = |(client, scope, since): (Arc<Client>, Scope, Timestamp)| ConsentRow {
         id: client.id.to_string(),
         client_name: client.metadata.client_name.clone(),
@@ -188,10 +195,22 @@ pub(crate) async fn consents(visit: Visit, asked: Asked) -> Response {
     let page = AccountConsents {
         chrome: chrome(&visit, None, None),
         consents: allowed.into_iter().map(row).collect(),
+        documents,
         token_minutes: token_minutes(&visit),
         notice: notice(&asked),
     };
     html(&visit, StatusCode::OK, &view::render(&page))
+}
+
+fn document_row(site: &Site, text: Document, at: Timestamp) -> DocumentRow {
+    let current = Kind::of_name(&text.document).and_then(|kind| site.documents.current(kind));
+    DocumentRow {
+        title: current.map(|document| document.title.clone()),
+        shown: current.is_some_and(|document| document.sha256 == text.sha256),
+        kind: text.document,
+        version: text.version,
+        at,
+    }
 }
 
 /// `POST /account/consents`: takes an allowance back; every token that came of it dies.

@@ -180,7 +180,7 @@ pub(crate) async fn confirm_post(State(site): State<Site>, visit: Visit, form: F
         }
         Ok(Proven::Exists(contact, recovery)) => exists(&visit, &opened, &contact, &recovery).await,
         // The id of another page's confirmation: nothing that this page could go on with.
-        Ok(Proven::Recovering(_)) => to(&visit, &format!("/register?flow={}", opened.sealed)),
+        Ok(_) => to(&visit, &format!("/register?flow={}", opened.sealed)),
         // A second press of the button: the account is there.
         Err(CodeError::Spent) if confirmed(&visit, &opened, &id).await => {
             let mut shown = Shown::of(ContactKind::Phone, String::new());

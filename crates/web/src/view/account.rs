@@ -6,9 +6,10 @@ use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 
-use super::chrome::{Chrome, plain_name};
+use super::chrome::{Chrome, LEGAL_ROOT, plain_name};
 use super::form::Message;
 use super::request::initial;
+use crate::brand::Words;
 
 /// A section of the side navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,7 +220,30 @@ impl ConsentRow {
     }
 }
 
-/// `/account/consents`: form `consents-form`, buttons `withdraw-ID`.
+/// A legal text that the person agreed to.
+#[derive(Clone, Debug)]
+pub struct DocumentRow {
+    /// Its kind as recorded.
+    pub kind: String,
+    /// Its title, where the kind is known.
+    pub title: Option<Words>,
+    /// Its version.
+    pub version: String,
+    /// When it was agreed to.
+    pub at: Timestamp,
+    /// Whether the page of this kind shows the very text that was agreed to.
+    pub shown: bool,
+}
+
+impl DocumentRow {
+    fn name(&self, chrome: &Chrome<'_>) -> String {
+        self.title
+            .as_ref()
+            .map_or_else(|| self.kind.clone(), |title| chrome.words(title).to_owned())
+    }
+}
+
+/// `/account/consents`: form `consents-form`, buttons `withdraw-ID`; the legal texts in table `documents`.
 #[derive(Template)]
 #[template(path = "account-consents.html")]
 pub struct AccountConsents<'a> {
@@ -227,6 +251,8 @@ pub struct AccountConsents<'a> {
     pub chrome: Chrome<'a>,
     /// What was allowed, the newest first.
     pub consents: Vec<ConsentRow>,
+    /// The legal texts that were agreed to, the newest first.
+    pub documents: Vec<DocumentRow>,
     /// How long an access token lives that products check by themselves, in minutes.
     pub token_minutes: u32,
     /// What happened.

@@ -143,6 +143,8 @@ impl Registration<'_> {
 pub enum CodePurpose {
     /// Registration: the contact is shown in full, so that a typing error is seen.
     Register,
+    /// To add it to the own account: shown in full, too.
+    Add,
     /// Anything else: the contact is masked.
     Prove,
 }
@@ -183,7 +185,7 @@ impl CodeEntry<'_> {
 
     fn sent_to(&self) -> String {
         match self.purpose {
-            CodePurpose::Register => self.contact.display(),
+            CodePurpose::Register | CodePurpose::Add => self.contact.display(),
             CodePurpose::Prove => self.contact.masked(),
         }
     }
@@ -292,6 +294,35 @@ impl SecondProof<'_> {
 
     fn heading(&self) -> &'static str {
         if self.only_disown { "disown-title" } else { "second-title" }
+    }
+}
+
+/// `/complete`: form `complete-form`, posts `phone` or `email`, buttons `submit` and `deny`.
+#[derive(Template)]
+#[template(path = "complete.html")]
+pub struct Complete<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Who needs it.
+    pub client_name: String,
+    /// What is missing.
+    pub kind: ContactKind,
+    /// What was typed.
+    pub value: String,
+    /// The account that it is for, and its session.
+    pub account: (String, String),
+    /// The contact that was proven and belongs to another account.
+    pub is_taken: bool,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+impl Complete<'_> {
+    fn key(&self, phone: &'static str, email: &'static str) -> &'static str {
+        match self.kind {
+            ContactKind::Phone => phone,
+            ContactKind::Email => email,
+        }
     }
 }
 

@@ -4,9 +4,11 @@ use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 
+mod recovery;
+
 use super::*;
-use crate::brand::Brands;
 use crate::brand::documents::{Documents, Kind};
+use crate::brand::{Brands, Words};
 use crate::i18n::{Language, Locale};
 
 /// Text that breaks out of careless markup.
@@ -158,39 +160,6 @@ fn code_pages(scene: Scene<'_>) -> Vec<Sample> {
         kind,
         href: "/oauth2/authorize?a=1&b=2".to_owned(),
     };
-    let recover = Recover {
-        chrome: scene.chrome("/recover"),
-        identifier: ContactKind::Phone,
-        value: HOSTILE.to_owned(),
-        errors: Errors::none(),
-    };
-    let new_password = |contact: Contact| NewPassword {
-        chrome: scene.chrome("/recover/password"),
-        errors: match contact.kind() {
-            ContactKind::Phone => Errors::none(),
-            ContactKind::Email => Errors::field("new-password", Message::of("password-short").with("min", 10)),
-        },
-        contact,
-        password_min: 10,
-        notice: None,
-        hidden: vec![("id", HOSTILE.to_owned())],
-    };
-    let second = |only_disown, due_at| SecondProof {
-        chrome: scene.chrome("/recover/password"),
-        contact: phone(),
-        only_disown,
-        others: vec![email()],
-        due_at,
-        hours: 72,
-        errors: Errors::none(),
-        hidden: vec![("id", HOSTILE.to_owned())],
-    };
-    let told = Told {
-        chrome: scene.chrome("/recover/password"),
-        heading: Message::of("waiting-title"),
-        lines: vec![Message::of("waiting-lead").with("date", HOSTILE)],
-        onward: ("/login?flow=abc".to_owned(), Message::of("to-login")),
-    };
     vec![
         sample(
             "code",
@@ -199,21 +168,6 @@ fn code_pages(scene: Scene<'_>) -> Vec<Sample> {
         ),
         sample("code-wrong", &code(phone(), CodePurpose::Register, wrong), &["error", "code-error"]),
         sample("code-email", &resent, &["code-form", "code", "submit", "resend"]),
-        sample("recover", &recover, &["recover-form", "phone", "toggle-identifier", "submit", "back"]),
-        sample(
-            "new-password",
-            &new_password(phone()),
-            &["new-password-form", "new-password", "submit", "not-mine"],
-        ),
-        sample("new-password-email", &new_password(email()), &["new-password-error", "error"]),
-        sample("second", &second(false, None), &["second-form", "send-0", "wait", "not-mine"]),
-        sample(
-            "second-waiting",
-            &second(false, Some(Timestamp(1_800_000_000))),
-            &["second-form", "send-0"],
-        ),
-        sample("disown", &second(true, None), &["second-form", "not-mine", "go-login"]),
-        sample("told", &told, &["continue"]),
         sample("confirmed-phone", &confirmed(ContactKind::Phone), &["continue"]),
         sample("confirmed-email", &confirmed(ContactKind::Email), &["continue"]),
     ]
@@ -321,9 +275,20 @@ fn account_pages(scene: Scene<'_>) -> Vec<Sample> {
         contacts: vec![row(ContactKind::Email, Some(email()), None)],
         ..person()
     };
+    let document = |kind: &str, title, shown| DocumentRow {
+        kind: kind.to_owned(),
+        title,
+        version: "2\"><b>".to_owned(),
+        at: NOW,
+        shown,
+    };
     let consents = |consents| AccountConsents {
         chrome: chrome("/account/consents"),
         consents,
+        documents: vec![
+            document("agreement", Some(Words::new("Пользовательское соглашение", "User agreement")), true),
+            document("<script>alert(1)</script>", None, false),
+        ],
         token_minutes: 5,
         notice: Some(Message::of("consent-withdrawn")),
     };
@@ -401,10 +366,17 @@ fn notices(scene: Scene<'_>) -> Vec<Sample> {
 
 /// Every page.
 pub(crate) fn gallery(scene: Scene<'_>) -> Vec<Sample> {
-    [entry_pages(scene), code_pages(scene), request_pages(scene), account_pages(scene), notices(scene)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        entry_pages(scene),
+        code_pages(scene),
+        recovery::pages(scene),
+        request_pages(scene),
+        account_pages(scene),
+        notices(scene),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A start tag or an end tag.

@@ -1,7 +1,7 @@
 //! The flags that `client create` and `client update` share.
 
 use clap::Args;
-use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, Role, TokenFormat};
+use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat};
 use kabinet_core::scope::Scope;
 
 use crate::cli::wire;
@@ -51,6 +51,9 @@ pub(crate) struct Flags {
     /// Put the claims of the granted scopes into the ID token, too
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     claims_in_id_token: Option<bool>,
+    /// email or phone_number: whoever lacks it is asked for it before the sign-in goes on; repeatable
+    #[arg(long = "required-claim", value_name = "CLAIM", value_parser = wire::<RequiredClaim>)]
+    required_claims: Vec<RequiredClaim>,
     /// Where the product lives: the way back from an error page
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,
@@ -104,6 +107,7 @@ impl Flags {
         }
         list(self.response_types, &mut metadata.response_types);
         list(self.resources, &mut metadata.resources);
+        list(self.required_claims, &mut metadata.required_claims);
         set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
         set(self.token_endpoint_auth_method, &mut metadata.token_endpoint_auth_method);
         set(self.require_pkce, &mut metadata.require_pkce);
