@@ -30,6 +30,7 @@ const SUITES = {
   sessions: './journeys/sessions.mjs',
   consent: './journeys/consent.mjs',
   recovery: './journeys/recovery.mjs',
+  complete: './journeys/complete.mjs',
   'sign-out': './journeys/sign-out.mjs',
   account: './journeys/account.mjs',
   demo: './journeys/demo.mjs',

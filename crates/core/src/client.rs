@@ -328,6 +328,9 @@ impl ClientMetadata {
         if self.grant_types == [GrantType::RefreshToken] {
             return bad("grant_types", "refresh_token needs a grant that gives refresh tokens");
         }
+        if !self.required_claims.is_empty() && !grants(GrantType::AuthorizationCode) {
+            return bad("required_claims", "nobody signs in to this client: it has no grant type that redirects");
+        }
         if self.admin_role.is_some() && !grants(GrantType::ClientCredentials) {
             return bad("admin_role", "is for clients with the grant type client_credentials");
         }

@@ -2,26 +2,29 @@
 //!
 //! 1. [`begin_contact`](Identity::begin_contact) sends a code. The page, its cost and its limits are the same when the
 //!    contact belongs to another account.
-//! 2. The right code adds the contact, as the main one where the account has none of its kind. One that belongs to another
-//!    account stays there (nothing is ever linked by an equal value): whoever holds it is told, after the right code.
+//! 2. While the session that asked is alive, the right code adds the contact, as the main one where the account has none
+//!    of its kind, and the account's other contacts are told. One that belongs to another account stays there (nothing is
+//!    ever linked by an equal value): whoever holds it is told, after the right code.
 
 use kabinet_core::audit::{Event, Record};
+use kabinet_core::authn::Session;
 use kabinet_core::contact::Contact;
-use kabinet_core::id::{ConfirmationId, UserId};
+use kabinet_core::id::{ConfirmationId, SessionId, UserId};
 use kabinet_core::secret::Secret;
 use kabinet_core::user::ConfirmedContact;
 use kabinet_store::change::{self, Kind};
-use kabinet_store::{Error as StoreError, user};
+use kabinet_store::{Error as StoreError, session, user};
 use serde::{Deserialize, Serialize};
 
 use crate::confirmation::{Attempt, CodeError, Confirmed};
-use crate::delivery::Purpose;
+use crate::delivery::{Purpose, Word};
 use crate::{Error, Identity, Visit};
 
 /// What is sealed while the code is on its way.
 #[derive(Serialize, Deserialize)]
 struct Intent {
     user: UserId,
+    session: SessionId,
 }
 
 impl Identity {
@@ -31,25 +34,28 @@ impl Identity {
     /// See [`CodeError`].
     pub async fn begin_contact(
         &self,
-        user: &UserId,
+        session: &Session,
         contact: &Contact,
         visit: &Visit,
     ) -> Result<ConfirmationId, CodeError> {
         if let Err(seconds) = self.count_network(visit).await {
             return Err(CodeError::Limited { seconds });
         }
-        let payload = serde_json::to_string(&Intent { user: user.clone() }).map_err(|e| Error::Hash(e.to_string()))?;
+        let intent = Intent { user: session.user_id.clone(), session: session.id.clone() };
+        let payload = serde_json::to_string(&intent).map_err(|e| Error::Hash(e.to_string()))?;
         self.start_confirmation(Purpose::Contact, contact, &Secret::from(payload), visit).await
     }
 
     /// Spends a right code and adds the contact.
     pub(crate) async fn finish_contact(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
-        let Intent { user: id } = serde_json::from_slice(&attempt.payload)
+        let Intent { user: id, session } = serde_json::from_slice(&attempt.payload)
             .map_err(|e| StoreError::Inconsistent { table: "confirmations", detail: e.to_string() })?;
         let now = self.now();
         let mut tx = self.spend(&attempt, visit).await?;
         let person = user::by_id_in(&mut tx, &id).await?.filter(|person| !person.disabled);
-        let Some(person) = person else {
+        // A session that was ended meanwhile, by its owner or with a new password, adds nothing any more.
+        let is_live = session::is_live(&mut tx, (&session, &id), now).await?;
+        let Some(person) = person.filter(|_| is_live) else {
             tx.commit().await?;
             return Err(CodeError::Spent);
         };
@@ -63,6 +69,10 @@ impl Identity {
                 tx.rollback().await?;
                 let mut tx = self.spend(&attempt, visit).await?;
                 let own = user::by_contact_in(&mut tx, &contact).await?.is_some_and(|holder| holder.id == id);
+                if own {
+                    user::verify_contact(&mut tx, &contact, now).await?;
+                    change::tell(&mut tx, Kind::User, &[id.to_string()], now).await?;
+                }
                 tx.commit().await?;
                 return Ok(if own {
                     Confirmed::Added(contact)
@@ -77,8 +87,11 @@ impl Identity {
         let record = visit.client.iter().fold(record, Record::client);
         self.write(&mut tx, &record, &visit.origin).await?;
         change::tell(&mut tx, Kind::User, &[id.to_string()], now).await?;
+        // One more way to get the account back: whoever holds the others should know.
+        let notices = self.post_to_all(&mut tx, &person, Some(&contact), Word::ContactAdded(now)).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
+        self.tell(notices).await;
         Ok(Confirmed::Added(contact))
     }
 }

@@ -150,6 +150,8 @@ pub(crate) enum Word {
     AddContact,
     /// Somebody signed in from a browser that is new to the account.
     NewSignIn(Timestamp),
+    /// The account has one more contact.
+    ContactAdded(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
     /// A recovery began that must wait until this moment.
@@ -164,9 +166,11 @@ impl Word {
             Self::Register | Self::HasAccount => Purpose::Register,
             Self::Recover => Purpose::Recover,
             Self::AddContact => Purpose::Contact,
-            Self::NewSignIn(_) | Self::PasswordChanged(_) | Self::RecoveryWaits(_) | Self::PhoneLeaves(_) => {
-                Purpose::Notice
-            }
+            Self::NewSignIn(_)
+            | Self::ContactAdded(_)
+            | Self::PasswordChanged(_)
+            | Self::RecoveryWaits(_)
+            | Self::PhoneLeaves(_) => Purpose::Notice,
         }
     }
 
@@ -208,6 +212,14 @@ impl Word {
                     moment(at, language)
                 )
             }
+            (Language::Ru, Self::ContactAdded(at)) => format!(
+                "{product}: к аккаунту добавлен контакт {}. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::ContactAdded(at)) => format!(
+                "{product}: a contact was added to the account {}. If it was not you, change your password.",
+                moment(at, language)
+            ),
             (Language::Ru, Self::PasswordChanged(at)) => format!(
                 "{product}: пароль изменён {}, все сеансы завершены. Если это не вы, сразу восстановите доступ.",
                 moment(at, language)

@@ -270,13 +270,6 @@ impl Provider {
         } else {
             None
         };
-        let mut incomplete = Vec::new();
-        if !checked.client.metadata.required_claims.is_empty() {
-            for id in users {
-                let lacks = self.user(&id).await?.is_some_and(|user| checked.client.metadata.lacks(&user).is_some());
-                incomplete.extend(lacks.then_some(id));
-            }
-        }
         let hint = request.hint.as_deref().map(UserId::from);
         let asked = Asked {
             flow: &flow.id,
@@ -286,16 +279,27 @@ impl Provider {
         };
         let consent =
             (!checked.client.metadata.first_party).then_some(Consents { asked: &checked.scope, given: &given });
-        Ok(decide(
-            &asked,
-            &Known {
-                sessions,
-                last_for_client: last.as_ref(),
-                incomplete: &incomplete,
-                consent,
-                now: self.now(),
-            },
-        ))
+        let mut known = Known {
+            sessions,
+            last_for_client: last.as_ref(),
+            incomplete: &[],
+            consent,
+            now: self.now(),
+        };
+        let step = decide(&asked, &known);
+        let (Step::Consent(place) | Step::Issue(place)) = step else {
+            return Ok(step);
+        };
+        if checked.client.metadata.required_claims.is_empty() {
+            return Ok(step);
+        }
+        // Only now, and of the chosen account only: it costs a read.
+        let chosen = &users[place..=place];
+        let user = self.user(&users[place]).await?;
+        if user.is_some_and(|user| checked.client.metadata.lacks(&user).is_some()) {
+            known.incomplete = chosen;
+        }
+        Ok(decide(&asked, &known))
     }
 
     async fn issue(

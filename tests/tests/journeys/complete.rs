@@ -144,3 +144,28 @@ async fn the_code_belongs_to_the_browser_that_asked_for_it() {
     let held = user::by_id(app.store.db(), &person.id).await.unwrap().unwrap();
     assert!(held.email.is_none(), "another browser spends the code");
 }
+
+#[tokio::test]
+async fn a_session_that_was_ended_meanwhile_adds_nothing_and_an_added_contact_is_told_to_the_others() {
+    let app = TestApp::start().await;
+    let person = app.user(PHONE, PASSWORD).await;
+    let rp = needy(&app, &[RequiredClaim::Email]).await;
+    let mut thief = app.browser();
+    app.sign_in(&mut thief, &person).await;
+    thief.get(&rp.ask().url()).await;
+    thief.submit("complete-form", &[("email", EMAIL)], "submit").await;
+    let mut owner = app.browser();
+    app.sign_in(&mut owner, &person).await;
+    owner.get("/account/sessions").await;
+    owner.submit("sessions-form", &[], "end-others").await;
+    let code = app.code_sent_to(EMAIL);
+    thief.submit("code-form", &[("code", &code)], "submit").await;
+    let held = user::by_id(app.store.db(), &person.id).await.unwrap().unwrap();
+    assert!(held.email.is_none(), "{}", thief.page.text());
+    owner.get(&rp.ask().url()).await;
+    give(&app, &mut owner, "email", "own@example.com").await;
+    let told = |message: &serde_json::Value| {
+        message["to"] == PHONE && message["text"].as_str().is_some_and(|text| text.contains("добавлен контакт"))
+    };
+    assert_eq!(app.messages().iter().filter(|message| told(message)).count(), 1);
+}

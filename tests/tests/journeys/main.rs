@@ -24,4 +24,5 @@ mod registration;
 mod sessions;
 mod sign_in;
 mod single_use;
+mod texts;
 mod tls;

@@ -223,6 +223,13 @@ async fn an_old_phone_needs_a_second_proof() {
         browser.page.text()
     );
     browser.submit("second-form", &[], "send-0").await;
+    // Pages that show a contact in full do not show that of another page's code.
+    let id = browser.page.at.split("id=").nth(1).unwrap().to_owned();
+    for other in ["/register/confirm", "/complete/confirm"] {
+        let mut curious = browser.clone();
+        curious.get(&format!("{other}?id={id}")).await;
+        assert!(!curious.page.source().contains(EMAIL), "{other}");
+    }
     let code = app.code_sent_to(EMAIL);
     browser.submit("code-form", &[("code", &code)], "submit").await;
     set(&mut browser, NEW).await;

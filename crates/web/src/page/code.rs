@@ -4,7 +4,7 @@ use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::id::ConfirmationId;
-use kabinet_identity::CodeError;
+use kabinet_identity::{CodeError, Purpose};
 
 use super::{Opened, chrome, client_of, error_page, failed, html, to};
 use crate::form::{Asked, Form};
@@ -18,6 +18,8 @@ pub(crate) struct Place {
     /// Where the confirmation was begun.
     pub(crate) start: &'static str,
     pub(crate) purpose: CodePurpose,
+    /// Whose codes it shows and tries; those of another page are unknown here.
+    pub(crate) serves: Purpose,
 }
 
 impl Place {
@@ -44,6 +46,13 @@ impl Place {
         if !visit.accepts(form) {
             let stale = (Errors::none(), Some(Message::of("form-stale")));
             return Err(self.show(visit, opened, &id, stale).await);
+        }
+        match visit.site.identity.confirmation(&id, &visit.person(Some(&opened.flow))).await {
+            Ok(Some(pending)) if pending.purpose != self.serves => {
+                return Err(to(visit, &format!("{}?flow={}", self.start, opened.sealed)));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(failed(visit, &error.to_string()).await),
         }
         if form.has("resend") {
             return Err(match visit.site.identity.resend(&id, &visit.person(Some(&opened.flow))).await {
@@ -82,9 +91,9 @@ impl Place {
         (errors, notice): (Errors, Option<Message>),
     ) -> Response {
         let pending = match visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await {
-            Ok(Some(pending)) => pending,
-            // Another browser's, confirmed already, or long gone: the beginning is the only way.
-            Ok(None) => return to(visit, &format!("{}?flow={}", self.start, opened.sealed)),
+            Ok(Some(pending)) if pending.purpose == self.serves => pending,
+            // Another browser's or page's, confirmed already, or long gone: the beginning is the only way.
+            Ok(_) => return to(visit, &format!("{}?flow={}", self.start, opened.sealed)),
             Err(error) => return failed(visit, &error.to_string()).await,
         };
         let status = if errors.is_empty() {

@@ -11,7 +11,7 @@ use kabinet_core::authn::Session;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::decision::Step;
 use kabinet_core::user::User;
-use kabinet_identity::{CodeError, Confirmed};
+use kabinet_identity::{CodeError, Confirmed, Purpose};
 use kabinet_oidc::authorize::{Checked, Next};
 
 use super::code::{Place, Trouble, complaint};
@@ -26,6 +26,7 @@ const CODE: Place = Place {
     path: "/complete/confirm",
     start: "/complete",
     purpose: CodePurpose::Add,
+    serves: Purpose::Contact,
 };
 
 /// Somebody who lacks something.
@@ -122,7 +123,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         return page(&visit, &opened, &lacking, (typed, errors, StatusCode::UNPROCESSABLE_ENTITY));
     };
     let person = visit.person(Some(&opened.flow));
-    let error = match site.identity.begin_contact(&lacking.session.user_id, &contact, &person).await {
+    let error = match site.identity.begin_contact(&lacking.session, &contact, &person).await {
         Ok(id) => return to(&visit, &CODE.at(&opened, &id)),
         Err(error) => error,
     };

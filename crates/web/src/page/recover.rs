@@ -12,7 +12,7 @@ use http::{HeaderValue, StatusCode};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::RecoveryId;
 use kabinet_core::time::Timestamp;
-use kabinet_identity::{CodeError, Confirmed, RecoveryError, Way};
+use kabinet_identity::{CodeError, Confirmed, Purpose, RecoveryError, Way};
 use kabinet_store::recovery::Stage;
 
 use super::code::{Place, Trouble, complaint};
@@ -28,6 +28,7 @@ const CODE: Place = Place {
     path: "/recover/confirm",
     start: "/recover",
     purpose: CodePurpose::Prove,
+    serves: Purpose::Recover,
 };
 
 /// `GET /recover`

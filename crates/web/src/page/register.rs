@@ -12,7 +12,7 @@ use http::StatusCode;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
-use kabinet_identity::{CodeError, Confirmed as Proven, RegisterError, Registration as New};
+use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New};
 use kabinet_store::document::Document;
 
 use super::code::Place;
@@ -152,6 +152,7 @@ const CODE: Place = Place {
     path: "/register/confirm",
     start: "/register",
     purpose: CodePurpose::Register,
+    serves: Purpose::Register,
 };
 
 /// `GET /register/confirm`

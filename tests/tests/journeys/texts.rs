@@ -1,0 +1,97 @@
+//! The texts that the products' guides quote, word for word, on the pages that a person sees. They are the contract
+//! with users: a changed letter must be a decision.
+//!
+//! Not here: the certificate and its agent (R56–R65), and texts of the guides about what products do (R1–R13).
+
+use kabinet_core::client::Profile;
+use kabinet_tests::{Browser, PASSWORD, TestApp};
+
+use crate::registration;
+
+const PHONE: &str = "+79055401234";
+const EMAIL: &str = "anna@example.com";
+const PLEDGE: &str = "я соглашаюсь с условиями Пользовательского соглашения";
+
+fn assert_says(browser: &Browser, page: &str, texts: &[&str]) {
+    let seen = browser.page.text();
+    let missing: Vec<_> = texts.iter().filter(|text| !seen.contains(**text)).collect();
+    assert!(missing.is_empty(), "{page} lacks {missing:?}: {seen}");
+}
+
+/// The sign-in page that a client of this brand leads to.
+async fn branded(app: &TestApp, brand: &str) -> Browser {
+    let rp = app.client(Profile::Web, |metadata| metadata.brand = Some(brand.to_owned())).await;
+    let mut browser = app.browser();
+    browser.get(&rp.ask().url()).await;
+    browser
+}
+
+#[tokio::test]
+async fn the_sign_in_page_says_what_the_guides_quote() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser();
+    browser.get("/login").await;
+    // R17, R20, R23, R24, R25, R32
+    let words = ["Вход в Личный кабинет", "Телефон *", "По email", "Пароль", "Войти"];
+    assert_says(&browser, "sign-in", &words);
+    assert_says(&browser, "sign-in", &["Нет аккаунта? Регистрация", "Забыли пароль?"]);
+    // R22
+    assert_eq!(browser.page.html.attribute("phone", "placeholder").unwrap(), "+7 (");
+    browser.click("toggle-identifier").await;
+    assert_says(&browser, "sign-in by e-mail", &["Email *", "По телефону"]); // R21
+}
+
+#[tokio::test]
+async fn the_brands_say_what_their_guides_quote() {
+    let app = TestApp::start().await;
+    // R14, R15, R16, R19
+    for (brand, title, mark) in [("astral-edo", "Вход в Астрал.ЭДО", "@СТРАЛ"), ("1c-etp", "Вход в 1С-ЭТП", "АСТРАЛ")]
+    {
+        let browser = branded(&app, brand).await;
+        assert_says(
+            &browser,
+            brand,
+            &[title, mark, "Входит в группу компаний 1С", "АО «Калуга Астрал», ", "Помощь"],
+        );
+    }
+}
+
+#[tokio::test]
+async fn registration_says_what_the_guides_quote() {
+    let app = TestApp::start().await;
+    for (contact, heading, done, shown) in [
+        (PHONE, "Подтвердите телефон", "Телефон подтвержден!", "+7 (905) 540-12-34"),
+        (EMAIL, "Подтвердите email", "Email подтвержден!", EMAIL),
+    ] {
+        let mut browser = app.browser();
+        browser.get("/register").await;
+        // R34, R36, R37, R40
+        let pledge = format!("Нажимая кнопку «Создать аккаунт», {PLEDGE}");
+        assert_says(
+            &browser,
+            "registration",
+            &["Регистрация", "Создать аккаунт", "Уже создан? Войти", &pledge],
+        );
+        registration::fill(&mut browser, contact, PASSWORD).await;
+        // R35, R41 to R46, R52 to R54
+        let sent = format!("Код подтверждения отправлен на {shown}");
+        let texts = ["← Вернуться к началу регистрации", heading, &sent, "Код подтверждения", "Подтвердить"];
+        assert_says(&browser, "code", &texts);
+        assert_says(&browser, "code", &["Не получили код? Отправить повторно через 60"]);
+        app.clock.advance(2);
+        // A reload goes on counting where the server is.
+        let here = browser.page.at.clone();
+        browser.get(&here).await;
+        assert_says(&browser, "code after a reload", &["Отправить повторно через 58"]);
+        let code = app.code_sent_to(contact);
+        browser.submit("code-form", &[("code", &code)], "submit").await;
+        // R48, R49, R55
+        let onward = ["Теперь Вы можете перейти в Личный кабинет", "Перейти в Личный кабинет"];
+        assert_says(&browser, "confirmed", &[done, onward[0], onward[1]]);
+        assert_says(
+            &browser,
+            "confirmed",
+            &["Регистрация завершена. Будет осуществлен переход в Личный кабинет."],
+        );
+    }
+}
