@@ -48,8 +48,8 @@ document-russian = The document is in Russian; the Russian text is the one that 
 # What a product cannot do without
 complete-email = Укажите email
 complete-phone = Укажите телефон
-complete-email-lead = Для работы с { $client } нужен ваш email. Мы отправим на него код, спросим один раз.
-complete-phone-lead = Для работы с { $client } нужен ваш телефон. Мы отправим на него код, спросим один раз.
+complete-email-lead = Продукту { $client } нужен ваш email. Мы отправим на него код, спросим один раз.
+complete-phone-lead = Продукту { $client } нужен ваш телефон. Мы отправим на него код, спросим один раз.
 complete-submit = Получить код
 complete-deny = Отказаться и вернуться
 complete-other = Войти в другой аккаунт
