@@ -17,6 +17,10 @@ use kabinet_core::time::Timestamp;
 use kabinet_store::confirmation::{self, Confirmation, NewCode};
 use kabinet_store::{Error as StoreError, Tx, throttle, user};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
 use crate::delivery::{Letter, Posted, Purpose, Word};
 use crate::{Error, Identity, Proof, Visit};
 
@@ -46,8 +50,18 @@ pub(crate) struct Attempt {
     pub id: ConfirmationId,
     pub contact: Contact,
     pub digest: String,
+    payload: Vec<u8>,
+}
+
+impl Attempt {
     /// What was sealed when the code was sent.
-    pub payload: Vec<u8>,
+    pub fn intent<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
+        serde_json::from_slice(&self.payload).map_err(inconsistent)
+    }
+}
+
+fn inconsistent(error: serde_json::Error) -> StoreError {
+    StoreError::Inconsistent { table: "confirmations", detail: error.to_string() }
 }
 
 /// What a right code did.
@@ -113,21 +127,23 @@ impl From<StoreError> for CodeError {
 }
 
 impl Identity {
-    /// What the page of a confirmation shows; `None` when there is none in this browser or it was confirmed.
+    /// What the page of a confirmation shows; `None` when there is none for this purpose in this browser, or it was
+    /// confirmed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn confirmation(&self, id: &ConfirmationId, visit: &Visit) -> Result<Option<Pending>, Error> {
+    pub async fn confirmation(
+        &self,
+        purpose: Purpose,
+        id: &ConfirmationId,
+        visit: &Visit,
+    ) -> Result<Option<Pending>, Error> {
         let now = self.now();
-        let Some(row) = confirmation::by_id(self.0.store.db(), id, now).await? else {
-            return Ok(None);
+        let row = match self.own(purpose, id, visit).await {
+            Ok(row) => row,
+            Err(CodeError::Store(error)) => return Err(error),
+            Err(_) => return Ok(None),
         };
-        let Some(purpose) = Purpose::parse(&row.purpose) else {
-            return Ok(None);
-        };
-        if row.binding != visit.binding || row.used_at.is_some() {
-            return Ok(None);
-        }
         Ok(Some(Pending {
             resend_in: self.resend_in(&row, now),
             purpose,
@@ -141,9 +157,8 @@ impl Identity {
     ///
     /// # Errors
     /// See [`CodeError`]; the one before stays good unless another one was sent.
-    pub async fn resend(&self, id: &ConfirmationId, visit: &Visit) -> Result<(), CodeError> {
-        let (now, row) = (self.now(), self.own(id, visit).await?);
-        let purpose = Purpose::parse(&row.purpose).ok_or(CodeError::Unknown)?;
+    pub async fn resend(&self, purpose: Purpose, id: &ConfirmationId, visit: &Visit) -> Result<(), CodeError> {
+        let (now, row) = (self.now(), self.own(purpose, id, visit).await?);
         let seconds = self.resend_in(&row, now);
         if seconds > 0 {
             return Err(CodeError::Wait { seconds });
@@ -174,19 +189,25 @@ impl Identity {
         self.hand_over_code(purpose, posted).await
     }
 
-    /// Tries a code, and does what it was for when it is right.
+    /// Tries a code, and does what it was for when it is right. `purpose` is the page's: a code that was sent for
+    /// something else is unknown there.
     ///
     /// # Errors
     /// See [`CodeError`].
-    pub async fn confirm(&self, id: &ConfirmationId, code: &str, visit: &Visit) -> Result<Confirmed, CodeError> {
-        let (now, row) = (self.now(), self.own(id, visit).await?);
+    pub async fn confirm(
+        &self,
+        purpose: Purpose,
+        id: &ConfirmationId,
+        code: &str,
+        visit: &Visit,
+    ) -> Result<Confirmed, CodeError> {
+        let (now, row) = (self.now(), self.own(purpose, id, visit).await?);
         if row.attempts_left <= 0 {
             return Err(CodeError::Spent);
         }
         if row.expires_at <= now {
             return Err(CodeError::Expired);
         }
-        let purpose = Purpose::parse(&row.purpose).ok_or(CodeError::Unknown)?;
         let typed: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(64).collect();
         let payload = self.0.payloads.open(&row.payload, id.as_str().as_bytes()).ok_or(CodeError::Unknown)?;
         let attempt = Attempt {
@@ -215,12 +236,26 @@ impl Identity {
         Ok(tx)
     }
 
-    /// Remembers what a code is for and sends it.
+    /// Counts the request of this network, then [starts a confirmation](Self::start_confirmation).
+    pub(crate) async fn request_code(
+        &self,
+        purpose: Purpose,
+        contact: &Contact,
+        intent: &impl Serialize,
+        visit: &Visit,
+    ) -> Result<ConfirmationId, CodeError> {
+        if let Err(seconds) = self.count_network(visit).await {
+            return Err(CodeError::Limited { seconds });
+        }
+        self.start_confirmation(purpose, contact, intent, visit).await
+    }
+
+    /// Seals what is intended and sends the code that will do it.
     pub(crate) async fn start_confirmation(
         &self,
         purpose: Purpose,
         contact: &Contact,
-        payload: &Secret,
+        intent: &impl Serialize,
         visit: &Visit,
     ) -> Result<ConfirmationId, CodeError> {
         if !self.reaches(contact) {
@@ -228,6 +263,7 @@ impl Identity {
         }
         let (now, entropy, config) = (self.now(), &*self.0.entropy, &self.0.config.confirmation);
         let id = ConfirmationId::generate(now, entropy);
+        let payload = Zeroizing::new(serde_json::to_vec(intent).map_err(inconsistent)?);
         let word = self.word(purpose, contact).await?;
         let code = self.code_for(word);
         let expires_at = now.plus(self.life(contact.kind()));
@@ -236,7 +272,7 @@ impl Identity {
             purpose: purpose.as_str().to_owned(),
             contact: contact.clone(),
             binding: visit.binding.clone(),
-            payload: self.0.payloads.seal(payload.expose().as_bytes(), id.as_str().as_bytes(), entropy),
+            payload: self.0.payloads.seal(&payload, id.as_str().as_bytes(), entropy),
             attempts_left: config.tries,
             sends: 1,
             sent_at: now,
@@ -270,10 +306,11 @@ impl Identity {
         contact.gets_messages() && contact.country().is_none_or(|country| countries.contains(&country))
     }
 
-    /// The confirmation, if it is this browser's and not confirmed yet.
-    async fn own(&self, id: &ConfirmationId, visit: &Visit) -> Result<Confirmation, CodeError> {
+    /// The confirmation, if it is this browser's, for this purpose, and not confirmed yet.
+    async fn own(&self, purpose: Purpose, id: &ConfirmationId, visit: &Visit) -> Result<Confirmation, CodeError> {
         let row = confirmation::by_id(self.0.store.db(), id, self.now()).await?;
-        let row = row.filter(|row| row.binding == visit.binding).ok_or(CodeError::Unknown)?;
+        let row = row.filter(|row| row.binding == visit.binding && row.purpose == purpose.as_str());
+        let row = row.ok_or(CodeError::Unknown)?;
         if row.used_at.is_some() { Err(CodeError::Spent) } else { Ok(row) }
     }
 

@@ -10,7 +10,6 @@ use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Session;
 use kabinet_core::contact::Contact;
 use kabinet_core::id::{ConfirmationId, SessionId, UserId};
-use kabinet_core::secret::Secret;
 use kabinet_core::user::ConfirmedContact;
 use kabinet_store::change::{self, Kind};
 use kabinet_store::{Error as StoreError, session, user};
@@ -18,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Purpose, Word};
-use crate::{Error, Identity, Visit};
+use crate::{Identity, Visit};
 
 /// What is sealed while the code is on its way.
 #[derive(Serialize, Deserialize)]
@@ -38,18 +37,13 @@ impl Identity {
         contact: &Contact,
         visit: &Visit,
     ) -> Result<ConfirmationId, CodeError> {
-        if let Err(seconds) = self.count_network(visit).await {
-            return Err(CodeError::Limited { seconds });
-        }
         let intent = Intent { user: session.user_id.clone(), session: session.id.clone() };
-        let payload = serde_json::to_string(&intent).map_err(|e| Error::Hash(e.to_string()))?;
-        self.start_confirmation(Purpose::Contact, contact, &Secret::from(payload), visit).await
+        self.request_code(Purpose::Contact, contact, &intent, visit).await
     }
 
     /// Spends a right code and adds the contact.
     pub(crate) async fn finish_contact(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
-        let Intent { user: id, session } = serde_json::from_slice(&attempt.payload)
-            .map_err(|e| StoreError::Inconsistent { table: "confirmations", detail: e.to_string() })?;
+        let Intent { user: id, session } = attempt.intent()?;
         let now = self.now();
         let mut tx = self.spend(&attempt, visit).await?;
         let person = user::by_id_in(&mut tx, &id).await?.filter(|person| !person.disabled);

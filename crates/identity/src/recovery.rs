@@ -93,26 +93,12 @@ impl Identity {
     /// # Errors
     /// See [`CodeError`].
     pub async fn begin_recovery(&self, contact: &Contact, visit: &Visit) -> Result<ConfirmationId, CodeError> {
-        self.send_recovery_code(contact, &Intent::default(), visit).await
-    }
-
-    async fn send_recovery_code(
-        &self,
-        contact: &Contact,
-        intent: &Intent,
-        visit: &Visit,
-    ) -> Result<ConfirmationId, CodeError> {
-        if let Err(seconds) = self.count_network(visit).await {
-            return Err(CodeError::Limited { seconds });
-        }
-        let payload = serde_json::to_string(intent).map_err(|e| Error::Hash(e.to_string()))?;
-        self.start_confirmation(Purpose::Recover, contact, &Secret::from(payload), visit).await
+        self.request_code(Purpose::Recover, contact, &Intent::default(), visit).await
     }
 
     /// Spends a right code: it opens a recovery, or is the second proof of one.
     pub(crate) async fn finish_recovery(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
-        let intent: Intent = serde_json::from_slice(&attempt.payload)
-            .map_err(|e| kabinet_store::Error::Inconsistent { table: "confirmations", detail: e.to_string() })?;
+        let intent: Intent = attempt.intent()?;
         let (now, contact) = (self.now(), &attempt.contact);
         // First: a wrong code costs the same whoever holds the contact.
         let mut tx = self.spend(&attempt, visit).await?;
@@ -224,7 +210,8 @@ impl Identity {
         let row = row.filter(|row| row.stage == Stage::Second).ok_or(CodeError::Unknown)?;
         let others = self.second_contacts(&row).await?;
         let contact = others.get(at).ok_or(CodeError::Unknown)?;
-        self.send_recovery_code(contact, &Intent { second_of: Some(id.clone()) }, visit).await
+        self.request_code(Purpose::Recover, contact, &Intent { second_of: Some(id.clone()) }, visit)
+            .await
     }
 
     /// Begins the wait after which the phone alone gives the account back; when it is over. Asked for again, the wait that

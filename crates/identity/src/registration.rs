@@ -116,8 +116,7 @@ impl Identity {
             ip: visit.origin.ip.clone(),
             agent: visit.origin.agent.clone(),
         };
-        let payload = Secret::from(serde_json::to_string(&intent).map_err(|e| Error::Hash(e.to_string()))?);
-        self.start_confirmation(Purpose::Register, &new.contact, &payload, visit)
+        self.start_confirmation(Purpose::Register, &new.contact, &intent, visit)
             .await
             .map_err(|error| match error {
                 CodeError::Limited { seconds } => RegisterError::Limited { seconds },
@@ -145,7 +144,7 @@ impl Identity {
         let mut holder = user::by_contact(self.0.store.db(), &attempt.contact).await?;
         let mut tx = self.spend(&attempt, visit).await?;
         if holder.is_none() {
-            match self.register(&mut tx, &attempt.contact, &attempt.payload, visit).await {
+            match self.register(&mut tx, &attempt, visit).await {
                 Ok(proof) => {
                     tx.commit().await?;
                     return Ok(Confirmed::Registered(proof, attempt.contact));
@@ -173,9 +172,8 @@ impl Identity {
     }
 
     /// Makes the account that was asked for, inside the transaction that spent its code.
-    async fn register(&self, tx: &mut Tx, contact: &Contact, payload: &[u8], visit: &Visit) -> Result<Proof, Error> {
-        let intent: Intent = serde_json::from_slice(payload)
-            .map_err(|e| kabinet_store::Error::Inconsistent { table: "confirmations", detail: e.to_string() })?;
+    async fn register(&self, tx: &mut Tx, attempt: &Attempt, visit: &Visit) -> Result<Proof, Error> {
+        let (intent, contact): (Intent, _) = (attempt.intent()?, &attempt.contact);
         let (now, id) = (self.now(), UserId::generate(&*self.0.entropy));
         let contacts = vec![ConfirmedContact { contact: contact.clone(), verified_at: Some(now) }];
         user::insert(

@@ -83,6 +83,16 @@ impl Form {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// The contact that the form asked for, as typed: an address where it has the field `email`, else a phone.
+    pub(crate) fn identifier(&self) -> (ContactKind, String) {
+        let kind = if self.has("email") {
+            ContactKind::Email
+        } else {
+            ContactKind::Phone
+        };
+        (kind, self.get(kind.as_str()).to_owned())
+    }
+
     /// Whether a box is ticked or a button was pressed.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)

@@ -181,15 +181,29 @@ async fn a_recovery_belongs_to_one_browser_and_sets_one_password() {
 async fn a_code_counts_for_what_it_was_sent_for() {
     let app = TestApp::start().await;
     app.user(PHONE, PASSWORD).await;
-    let recovering = ask(&app, PHONE).await;
-    let body = recovering.filled("code-form", &[("code", &app.code_sent_to(PHONE))], "submit");
-    let mut elsewhere = recovering.clone();
-    elsewhere.post("/register/confirm", &body).await;
-    assert!(elsewhere.session().is_empty() && elsewhere.page.status < 500);
+    let mut recovering = ask(&app, PHONE).await;
+    let code = app.code_sent_to(PHONE);
+    let body = recovering.filled("code-form", &[("code", &code)], "submit");
+    for other in ["/register/confirm", "/complete/confirm"] {
+        let mut elsewhere = recovering.clone();
+        elsewhere.post(other, &body).await;
+        assert!(
+            elsewhere.session().is_empty() && elsewhere.page.status == 400,
+            "{other}: {}",
+            elsewhere.page.text()
+        );
+    }
+    recovering.submit("code-form", &[("code", &code)], "submit").await;
+    assert!(recovering.page.has("new-password-form"), "the other pages have not spent it");
     let mut registering = registration::begin(&app, "+79161234500").await;
-    let body = registering.filled("code-form", &[("code", &app.code_sent_to("+79161234500"))], "submit");
-    registering.post("/recover/confirm", &body).await;
-    assert!(!registering.page.has("new-password-form") && registering.session().is_empty());
+    let code = app.code_sent_to("+79161234500");
+    let mut elsewhere = registering.clone();
+    elsewhere
+        .post("/recover/confirm", &registering.filled("code-form", &[("code", &code)], "submit"))
+        .await;
+    assert!(!elsewhere.page.has("new-password-form") && holder(&app, "+79161234500").await.is_none());
+    registering.submit("code-form", &[("code", &code)], "submit").await;
+    assert!(registering.page.has("continue"), "the other page has not spent it");
 }
 
 #[tokio::test]

@@ -10,14 +10,23 @@ async fn five_wrong_codes_spend_the_right_one_as_well() {
     let id = world.begin(&phone("+79105940899"), &visit()).await;
     let code = world.last().code;
     for left in (0..5).rev() {
-        let said = world.identity.confirm(&id, &other(&code), &visit()).await;
+        let said = world.identity.confirm(Purpose::Register, &id, &other(&code), &visit()).await;
         assert!(matches!(said, Err(CodeError::Wrong { left: said }) if said == left), "{said:?}");
     }
-    assert!(matches!(world.identity.confirm(&id, &code, &visit()).await, Err(CodeError::Spent)));
+    assert!(matches!(
+        world.identity.confirm(Purpose::Register, &id, &code, &visit()).await,
+        Err(CodeError::Spent)
+    ));
     assert_eq!(
         (
             world.people().await,
-            world.identity.confirmation(&id, &visit()).await.unwrap().unwrap().attempts_left
+            world
+                .identity
+                .confirmation(Purpose::Register, &id, &visit())
+                .await
+                .unwrap()
+                .unwrap()
+                .attempts_left
         ),
         (0, 0)
     );
@@ -29,11 +38,11 @@ async fn the_fifth_try_may_still_be_the_right_one_and_spaces_do_not_matter() {
     let id = world.begin(&phone("+79105940899"), &visit()).await;
     let code = world.last().code;
     for _ in 0..4 {
-        drop(world.identity.confirm(&id, "", &visit()).await);
+        drop(world.identity.confirm(Purpose::Register, &id, "", &visit()).await);
     }
     let typed = format!(" {} {}\n", &code[..3], &code[3..]);
     assert!(matches!(
-        world.identity.confirm(&id, &typed, &visit()).await,
+        world.identity.confirm(Purpose::Register, &id, &typed, &visit()).await,
         Ok(Confirmed::Registered(..))
     ));
 }
@@ -46,9 +55,12 @@ async fn parallel_guesses_get_no_more_tries_than_there_are() {
     let guesses: Vec<_> = (0..30)
         .map(|_| {
             let (identity, id, code) = (world.identity.clone(), id.clone(), other(&code));
-            tokio::spawn(
-                async move { matches!(identity.confirm(&id, &code, &visit()).await, Err(CodeError::Wrong { .. })) },
-            )
+            tokio::spawn(async move {
+                matches!(
+                    identity.confirm(Purpose::Register, &id, &code, &visit()).await,
+                    Err(CodeError::Wrong { .. })
+                )
+            })
         })
         .collect();
     let mut tried = 0;
@@ -64,14 +76,20 @@ async fn another_browser_sees_nothing_and_spends_no_try() {
     let id = world.begin(&phone("+79105940899"), &visit()).await;
     let (code, stranger) = (world.last().code, browser("two", "192.0.2.0/24"));
     world.pass(60);
-    assert_eq!(world.identity.confirmation(&id, &stranger).await.unwrap(), None);
-    assert!(matches!(world.identity.confirm(&id, &code, &stranger).await, Err(CodeError::Unknown)));
-    assert!(matches!(world.identity.resend(&id, &stranger).await, Err(CodeError::Unknown)));
+    assert_eq!(world.identity.confirmation(Purpose::Register, &id, &stranger).await.unwrap(), None);
     assert!(matches!(
-        world.identity.confirm(&"nothing".into(), &code, &visit()).await,
+        world.identity.confirm(Purpose::Register, &id, &code, &stranger).await,
         Err(CodeError::Unknown)
     ));
-    let shown = world.identity.confirmation(&id, &visit()).await.unwrap().unwrap();
+    assert!(matches!(
+        world.identity.resend(Purpose::Register, &id, &stranger).await,
+        Err(CodeError::Unknown)
+    ));
+    assert!(matches!(
+        world.identity.confirm(Purpose::Register, &"nothing".into(), &code, &visit()).await,
+        Err(CodeError::Unknown)
+    ));
+    let shown = world.identity.confirmation(Purpose::Register, &id, &visit()).await.unwrap().unwrap();
     assert_eq!((shown.attempts_left, shown.purpose, world.sent().len()), (5, Purpose::Register, 1));
 }
 
@@ -83,10 +101,10 @@ async fn a_code_of_one_confirmation_is_wrong_for_another() {
     let second = world.begin(&phone("+79161234567"), &visit()).await;
     assert_ne!(world.last().code, code);
     assert!(matches!(
-        world.identity.confirm(&second, &code, &visit()).await,
+        world.identity.confirm(Purpose::Register, &second, &code, &visit()).await,
         Err(CodeError::Wrong { left: 4 })
     ));
-    assert!(world.identity.confirm(&first, &code, &visit()).await.is_ok());
+    assert!(world.identity.confirm(Purpose::Register, &first, &code, &visit()).await.is_ok());
 }
 
 #[tokio::test]
@@ -96,17 +114,36 @@ async fn a_code_lives_five_minutes_by_sms_and_ten_by_mail() {
         let id = world.begin(&contact, &visit()).await;
         let code = world.last().code;
         world.pass(life - 1);
-        assert!(!world.identity.confirmation(&id, &visit()).await.unwrap().unwrap().expired);
+        assert!(
+            !world
+                .identity
+                .confirmation(Purpose::Register, &id, &visit())
+                .await
+                .unwrap()
+                .unwrap()
+                .expired
+        );
         world.pass(1);
-        assert!(world.identity.confirmation(&id, &visit()).await.unwrap().unwrap().expired);
-        assert!(matches!(world.identity.confirm(&id, &code, &visit()).await, Err(CodeError::Expired)));
-        world.identity.resend(&id, &visit()).await.unwrap();
+        assert!(
+            world
+                .identity
+                .confirmation(Purpose::Register, &id, &visit())
+                .await
+                .unwrap()
+                .unwrap()
+                .expired
+        );
         assert!(matches!(
-            world.identity.confirm(&id, &code, &visit()).await,
+            world.identity.confirm(Purpose::Register, &id, &code, &visit()).await,
+            Err(CodeError::Expired)
+        ));
+        world.identity.resend(Purpose::Register, &id, &visit()).await.unwrap();
+        assert!(matches!(
+            world.identity.confirm(Purpose::Register, &id, &code, &visit()).await,
             Err(CodeError::Wrong { left: 4 })
         ));
         assert!(matches!(
-            world.identity.confirm(&id, &world.last().code, &visit()).await,
+            world.identity.confirm(Purpose::Register, &id, &world.last().code, &visit()).await,
             Ok(Confirmed::Registered(..))
         ));
     }
@@ -120,17 +157,29 @@ async fn another_code_may_be_sent_after_one_two_and_five_minutes_and_five_times_
     for wait in [60, 120, 300, 300] {
         world.pass(wait - 1);
         assert!(
-            matches!(world.identity.resend(&id, &visit()).await, Err(CodeError::Wait { seconds: 1 })),
+            matches!(
+                world.identity.resend(Purpose::Register, &id, &visit()).await,
+                Err(CodeError::Wait { seconds: 1 })
+            ),
             "{wait}"
         );
-        assert_eq!(world.identity.confirmation(&id, &visit()).await.unwrap().unwrap().resend_in, 1);
+        assert_eq!(
+            world
+                .identity
+                .confirmation(Purpose::Register, &id, &visit())
+                .await
+                .unwrap()
+                .unwrap()
+                .resend_in,
+            1
+        );
         world.pass(1);
-        world.identity.resend(&id, &visit()).await.unwrap();
+        world.identity.resend(Purpose::Register, &id, &visit()).await.unwrap();
     }
     let code = world.last().code;
     world.pass(300);
     assert!(
-        matches!(world.identity.resend(&id, &visit()).await, Err(CodeError::Limited { seconds }) if seconds == 3600 - 1080)
+        matches!(world.identity.resend(Purpose::Register, &id, &visit()).await, Err(CodeError::Limited { seconds }) if seconds == 3600 - 1080)
     );
     // Whoever asks: the limit is the contact's. Another contact has its own.
     let elsewhere = browser("two", "198.51.100.0/24");
@@ -139,7 +188,10 @@ async fn another_code_may_be_sent_after_one_two_and_five_minutes_and_five_times_
     assert_eq!(world.sent().len(), 5);
     world.begin(&phone("+79161234567"), &visit()).await;
     // What was refused has not replaced the code; it has only grown old.
-    assert!(matches!(world.identity.confirm(&id, &code, &visit()).await, Err(CodeError::Expired)));
+    assert!(matches!(
+        world.identity.confirm(Purpose::Register, &id, &code, &visit()).await,
+        Err(CodeError::Expired)
+    ));
 }
 
 #[tokio::test]
@@ -183,7 +235,10 @@ async fn a_code_that_could_not_be_sent_is_said_to_be_so() {
     let id = world.begin(&phone("+79105940899"), &visit()).await;
     world.post.broken.store(true, Ordering::SeqCst);
     world.pass(60);
-    assert!(matches!(world.identity.resend(&id, &visit()).await, Err(CodeError::NotSent)));
+    assert!(matches!(
+        world.identity.resend(Purpose::Register, &id, &visit()).await,
+        Err(CodeError::NotSent)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -194,14 +249,14 @@ async fn a_double_press_of_resend_sends_one_code() {
     let presses: Vec<_> = (0..6)
         .map(|_| {
             let (identity, id) = (world.identity.clone(), id.clone());
-            tokio::spawn(async move { identity.resend(&id, &visit()).await })
+            tokio::spawn(async move { identity.resend(Purpose::Register, &id, &visit()).await })
         })
         .collect();
     for press in presses {
         assert!(matches!(press.await.unwrap(), Ok(()) | Err(CodeError::Wait { seconds: 120 })));
     }
     assert_eq!(world.sent().len(), 2);
-    assert!(world.identity.confirm(&id, &world.last().code, &visit()).await.is_ok());
+    assert!(world.identity.confirm(Purpose::Register, &id, &world.last().code, &visit()).await.is_ok());
 }
 
 #[tokio::test]
@@ -209,9 +264,15 @@ async fn a_confirmed_code_is_spent_and_its_page_gone() {
     let world = World::new().await;
     let id = world.begin(&phone("+79105940899"), &visit()).await;
     let code = world.last().code;
-    world.identity.confirm(&id, &code, &visit()).await.unwrap();
-    assert!(matches!(world.identity.confirm(&id, &code, &visit()).await, Err(CodeError::Spent)));
+    world.identity.confirm(Purpose::Register, &id, &code, &visit()).await.unwrap();
+    assert!(matches!(
+        world.identity.confirm(Purpose::Register, &id, &code, &visit()).await,
+        Err(CodeError::Spent)
+    ));
     world.pass(60);
-    assert!(matches!(world.identity.resend(&id, &visit()).await, Err(CodeError::Spent)));
-    assert_eq!(world.identity.confirmation(&id, &visit()).await.unwrap(), None);
+    assert!(matches!(
+        world.identity.resend(Purpose::Register, &id, &visit()).await,
+        Err(CodeError::Spent)
+    ));
+    assert_eq!(world.identity.confirmation(Purpose::Register, &id, &visit()).await.unwrap(), None);
 }

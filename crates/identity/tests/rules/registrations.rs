@@ -2,7 +2,7 @@ use kabinet_core::audit::Event;
 use kabinet_core::authn::Factor;
 use kabinet_core::password::BadPassword;
 use kabinet_core::secret::Secret;
-use kabinet_identity::{CodeError, Confirmed, RegisterError, Registration};
+use kabinet_identity::{CodeError, Confirmed, Purpose, RegisterError, Registration};
 use kabinet_store::{document, user};
 
 use crate::world::{GOOD, World, browser, email, phone, registration, visit};
@@ -25,7 +25,9 @@ async fn nothing_is_an_account_until_the_code_is_entered_and_then_everything_is(
         )
     );
     assert!(sent.code.len() == 6 && sent.code.bytes().all(|b| b.is_ascii_digit()));
-    let Confirmed::Registered(proof, to) = world.identity.confirm(&id, &sent.code, &visit()).await.unwrap() else {
+    let Confirmed::Registered(proof, to) =
+        world.identity.confirm(Purpose::Register, &id, &sent.code, &visit()).await.unwrap()
+    else {
         panic!()
     };
     assert_eq!((to, proof.factors.clone()), (contact.clone(), vec![Factor::Pwd, Factor::Otp]));
@@ -98,15 +100,18 @@ async fn a_contact_with_an_account_goes_the_same_way_and_changes_nothing() {
     assert_eq!((again, as_many), (hashes, statements));
     let sent = world.last();
     assert!(sent.text.contains("уже есть аккаунт") && sent.text.contains(&sent.code) && !fresh.contains("уже есть"));
-    let shown = world.identity.confirmation(&id, &visit()).await.unwrap().unwrap();
+    let shown = world.identity.confirmation(Purpose::Register, &id, &visit()).await.unwrap().unwrap();
     assert_eq!((shown.attempts_left, shown.resend_in, shown.expired), (5, 60, false));
     let before = user::by_id(world.store.db(), &ivan).await.unwrap();
     world.pass(30);
-    let done = world.identity.confirm(&id, &sent.code, &visit()).await.unwrap();
+    let done = world.identity.confirm(Purpose::Register, &id, &sent.code, &visit()).await.unwrap();
     assert!(matches!(done, Confirmed::Exists(known, _) if known == phone("+79105940899")));
     assert_eq!((world.people().await, world.records(Event::UserRegistered).await), (1, 0));
     assert_eq!(user::by_id(world.store.db(), &ivan).await.unwrap(), before);
-    assert!(matches!(world.identity.confirm(&id, &sent.code, &visit()).await, Err(CodeError::Spent)));
+    assert!(matches!(
+        world.identity.confirm(Purpose::Register, &id, &sent.code, &visit()).await,
+        Err(CodeError::Spent)
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -117,7 +122,7 @@ async fn parallel_confirms_of_one_code_make_one_account() {
     let tries: Vec<_> = (0..12)
         .map(|_| {
             let (identity, id, code) = (world.identity.clone(), id.clone(), code.clone());
-            tokio::spawn(async move { identity.confirm(&id, &code, &visit()).await })
+            tokio::spawn(async move { identity.confirm(Purpose::Register, &id, &code, &visit()).await })
         })
         .collect();
     let (mut made, mut spent) = (0, 0);
@@ -145,7 +150,7 @@ async fn two_registrations_of_one_contact_make_one_account_and_the_slower_learns
         .into_iter()
         .map(|(id, code, visit)| {
             let identity = world.identity.clone();
-            tokio::spawn(async move { identity.confirm(&id, &code, &visit).await.unwrap() })
+            tokio::spawn(async move { identity.confirm(Purpose::Register, &id, &code, &visit).await.unwrap() })
         })
         .collect();
     let mut made = 0;
@@ -160,7 +165,11 @@ async fn agreeing_anew_adds_a_record_and_the_account_keeps_the_new_versions() {
     let world = World::new().await;
     let contact = phone("+79105940899");
     let id = world.begin(&contact, &visit()).await;
-    let Confirmed::Registered(proof, _) = world.identity.confirm(&id, &world.last().code, &visit()).await.unwrap()
+    let Confirmed::Registered(proof, _) = world
+        .identity
+        .confirm(Purpose::Register, &id, &world.last().code, &visit())
+        .await
+        .unwrap()
     else {
         panic!()
     };

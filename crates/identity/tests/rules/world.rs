@@ -11,8 +11,8 @@ use kabinet_core::seal::MasterKey;
 use kabinet_core::secret::{Secret, TokenHash};
 use kabinet_core::time::Timestamp;
 use kabinet_identity::{
-    Config, Confirmed, Deliver, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Registration, Undelivered,
-    Visit,
+    Config, Confirmed, Deliver, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Purpose, Registration,
+    Undelivered, Visit,
 };
 use kabinet_store::document::Document;
 use kabinet_store::{Options, Store, audit, user};
@@ -183,7 +183,7 @@ impl World {
 
     pub async fn register(&self, contact: &Contact) -> Proof {
         let id = self.begin(contact, &visit()).await;
-        match self.identity.confirm(&id, &self.last().code, &visit()).await.unwrap() {
+        match self.identity.confirm(Purpose::Register, &id, &self.last().code, &visit()).await.unwrap() {
             Confirmed::Registered(proof, _) => proof,
             _ => panic!("the contact is new"),
         }

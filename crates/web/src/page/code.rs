@@ -4,9 +4,9 @@ use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::id::ConfirmationId;
-use kabinet_identity::{CodeError, Purpose};
+use kabinet_identity::{CodeError, Confirmed, Purpose};
 
-use super::{Opened, chrome, client_of, error_page, failed, html, to};
+use super::{Opened, chrome, client_of, error_page, failed, flow_or_page, html, to};
 use crate::form::{Asked, Form};
 use crate::view::{self, Chrome, CodeEntry, CodePurpose, Errors, Message};
 use crate::visit::Visit;
@@ -22,6 +22,13 @@ pub(crate) struct Place {
     pub(crate) serves: Purpose,
 }
 
+/// A code that was tried.
+pub(crate) struct Tried {
+    pub(crate) opened: Opened,
+    pub(crate) id: ConfirmationId,
+    pub(crate) outcome: Result<Confirmed, CodeError>,
+}
+
 impl Place {
     /// The address of the page.
     pub(crate) fn at(&self, opened: &Opened, id: &ConfirmationId) -> String {
@@ -29,43 +36,38 @@ impl Place {
     }
 
     /// The page as it is looked at.
-    pub(crate) async fn get(&self, visit: &Visit, opened: &Opened, asked: Asked) -> Response {
+    pub(crate) async fn get(&self, visit: &Visit, asked: Asked) -> Response {
+        let opened = match flow_or_page(visit, &asked.flow).await {
+            Ok(opened) => opened,
+            Err(response) => return response,
+        };
         let notice = asked.sent.then(|| Message::of("code-resent"));
-        self.show(visit, opened, &ConfirmationId::from(asked.id), (Errors::none(), notice)).await
+        self.show(visit, &opened, &ConfirmationId::from(asked.id), (Errors::none(), notice)).await
     }
 
-    /// What every posted code goes through before it is tried: the form token, the button «Отправить повторно», an empty
-    /// field. `Err` is the answer.
-    pub(crate) async fn typed(
-        &self,
-        visit: &Visit,
-        opened: &Opened,
-        form: &Form,
-    ) -> Result<(ConfirmationId, String), Response> {
+    /// Tries a posted code, after the form token, the button «Отправить повторно» and an empty field. `Err` is the answer
+    /// where none was tried.
+    pub(crate) async fn tried(&self, visit: &Visit, form: &Form) -> Result<Tried, Response> {
+        let opened = flow_or_page(visit, form.get("flow")).await?;
         let id = ConfirmationId::from(form.get("id"));
         if !visit.accepts(form) {
             let stale = (Errors::none(), Some(Message::of("form-stale")));
-            return Err(self.show(visit, opened, &id, stale).await);
+            return Err(self.show(visit, &opened, &id, stale).await);
         }
-        match visit.site.identity.confirmation(&id, &visit.person(Some(&opened.flow))).await {
-            Ok(Some(pending)) if pending.purpose != self.serves => {
-                return Err(to(visit, &format!("{}?flow={}", self.start, opened.sealed)));
-            }
-            Ok(_) => {}
-            Err(error) => return Err(failed(visit, &error.to_string()).await),
-        }
+        let (identity, person) = (&visit.site.identity, visit.person(Some(&opened.flow)));
         if form.has("resend") {
-            return Err(match visit.site.identity.resend(&id, &visit.person(Some(&opened.flow))).await {
-                Ok(()) => to(visit, &format!("{}&sent=1", self.at(opened, &id))),
-                Err(error) => self.refuse(visit, opened, &id, error).await,
+            return Err(match identity.resend(self.serves, &id, &person).await {
+                Ok(()) => to(visit, &format!("{}&sent=1", self.at(&opened, &id))),
+                Err(error) => self.refuse(visit, &opened, &id, error).await,
             });
         }
         let code: String = form.get("code").chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
         if code.is_empty() {
             let missing = (Errors::field("code", Message::of("code-missing")), None);
-            return Err(self.show(visit, opened, &id, missing).await);
+            return Err(self.show(visit, &opened, &id, missing).await);
         }
-        Ok((id, code))
+        let outcome = identity.confirm(self.serves, &id, &code, &person).await;
+        Ok(Tried { opened, id, outcome })
     }
 
     /// Says why a code was not accepted or not sent.
@@ -90,10 +92,10 @@ impl Place {
         id: &ConfirmationId,
         (errors, notice): (Errors, Option<Message>),
     ) -> Response {
-        let pending = match visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await {
-            Ok(Some(pending)) if pending.purpose == self.serves => pending,
+        let pending = match visit.site.identity.confirmation(self.serves, id, &visit.person(Some(&opened.flow))).await {
+            Ok(Some(pending)) => pending,
             // Another browser's or page's, confirmed already, or long gone: the beginning is the only way.
-            Ok(_) => return to(visit, &format!("{}?flow={}", self.start, opened.sealed)),
+            Ok(None) => return to(visit, &format!("{}?flow={}", self.start, opened.sealed)),
             Err(error) => return failed(visit, &error.to_string()).await,
         };
         let status = if errors.is_empty() {

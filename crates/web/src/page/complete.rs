@@ -14,7 +14,7 @@ use kabinet_core::user::User;
 use kabinet_identity::{CodeError, Confirmed, Purpose};
 use kabinet_oidc::authorize::{Checked, Next};
 
-use super::code::{Place, Trouble, complaint};
+use super::code::{Place, Tried, Trouble, complaint};
 use super::login::invalid;
 use super::{Opened, answer, chrome, error_page, failed, flow_or_page, go, html, onward, refused, to};
 use crate::form::{Asked, Form};
@@ -141,33 +141,25 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
 
 /// `GET /complete/confirm`
 pub(crate) async fn confirm_get(visit: Visit, asked: Asked) -> Response {
-    match flow_or_page(&visit, &asked.flow).await {
-        Ok(opened) => CODE.get(&visit, &opened, asked).await,
-        Err(response) => response,
-    }
+    CODE.get(&visit, asked).await
 }
 
 /// `POST /complete/confirm`
-pub(crate) async fn confirm_post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
-    let opened = match flow_or_page(&visit, form.get("flow")).await {
-        Ok(opened) => opened,
+pub(crate) async fn confirm_post(visit: Visit, form: Form) -> Response {
+    let Tried { opened, id, outcome } = match CODE.tried(&visit, &form).await {
+        Ok(tried) => tried,
         Err(response) => return response,
     };
-    let (id, code) = match CODE.typed(&visit, &opened, &form).await {
-        Ok(typed) => typed,
-        Err(response) => return response,
-    };
-    match site.identity.confirm(&id, &code, &visit.person(Some(&opened.flow))).await {
+    match outcome {
         Ok(Confirmed::Added(_)) => {
-            site.provider.changed().await;
+            visit.site.provider.changed().await;
             to(&visit, &onward(&opened))
         }
         Ok(Confirmed::Taken(contact)) => {
             let errors = Errors::field(contact.kind().as_str(), Message::of("contact-taken"));
             show(&visit, &opened, (contact.display(), errors, StatusCode::UNPROCESSABLE_ENTITY)).await
         }
-        // The id of another page's confirmation: nothing that this page could go on with.
-        Ok(_) => to(&visit, &format!("/complete?flow={}", opened.sealed)),
+        Ok(_) => CODE.refuse(&visit, &opened, &id, CodeError::Unknown).await,
         Err(error) => CODE.refuse(&visit, &opened, &id, error).await,
     }
 }

@@ -87,12 +87,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let identifier = if form.has("email") {
-        ContactKind::Email
-    } else {
-        ContactKind::Phone
-    };
-    let typed = form.get(identifier.as_str()).to_owned();
+    let (identifier, typed) = form.identifier();
     let mut shown = Shown::of(identifier, typed.clone());
     shown.remember = form.has("remember");
     if !visit.accepts(&form) {

@@ -15,7 +15,7 @@ use kabinet_core::time::Timestamp;
 use kabinet_identity::{CodeError, Confirmed, Purpose, RecoveryError, Way};
 use kabinet_store::recovery::Stage;
 
-use super::code::{Place, Trouble, complaint};
+use super::code::{Place, Tried, Trouble, complaint};
 use super::login::{self, Shown, invalid};
 use super::register::password_message;
 use super::{Opened, chrome, client_of, error_page, failed, flow_or_page, html, to};
@@ -68,12 +68,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let identifier = if form.has("email") {
-        ContactKind::Email
-    } else {
-        ContactKind::Phone
-    };
-    let typed = form.get(identifier.as_str()).to_owned();
+    let (identifier, typed) = form.identifier();
     if !visit.accepts(&form) {
         let stale = Errors::whole(Message::of("form-stale"));
         return show(&visit, &opened, identifier, (typed, stale, StatusCode::OK)).await;
@@ -106,28 +101,20 @@ async fn stuck(visit: &Visit, trouble: Trouble) -> Response {
 
 /// `GET /recover/confirm`
 pub(crate) async fn confirm_get(visit: Visit, asked: Asked) -> Response {
-    match flow_or_page(&visit, &asked.flow).await {
-        Ok(opened) => CODE.get(&visit, &opened, asked).await,
-        Err(response) => response,
-    }
+    CODE.get(&visit, asked).await
 }
 
 /// `POST /recover/confirm`
-pub(crate) async fn confirm_post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
-    let opened = match flow_or_page(&visit, form.get("flow")).await {
-        Ok(opened) => opened,
+pub(crate) async fn confirm_post(visit: Visit, form: Form) -> Response {
+    let Tried { opened, id, outcome } = match CODE.tried(&visit, &form).await {
+        Ok(tried) => tried,
         Err(response) => return response,
     };
-    let (id, code) = match CODE.typed(&visit, &opened, &form).await {
-        Ok(typed) => typed,
-        Err(response) => return response,
-    };
-    match site.identity.confirm(&id, &code, &visit.person(Some(&opened.flow))).await {
+    match outcome {
         Ok(Confirmed::Recovering(recovery)) => {
             to(&visit, &format!("/recover/password?flow={}&id={recovery}", opened.sealed))
         }
-        // The id of another page's confirmation: nothing that this page could go on with.
-        Ok(_) => to(&visit, &format!("/recover?flow={}", opened.sealed)),
+        Ok(_) => CODE.refuse(&visit, &opened, &id, CodeError::Unknown).await,
         Err(error) => CODE.refuse(&visit, &opened, &id, error).await,
     }
 }

@@ -15,7 +15,7 @@ use kabinet_core::password::BadPassword;
 use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New};
 use kabinet_store::document::Document;
 
-use super::code::Place;
+use super::code::{Place, Tried};
 use super::login::{self, Shown, invalid, signed_in};
 use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
 use crate::brand::documents::Kind;
@@ -61,16 +61,8 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let identifier = if form.has("email") {
-        ContactKind::Email
-    } else {
-        ContactKind::Phone
-    };
-    let mut typed = Typed {
-        value: form.get(identifier.as_str()).to_owned(),
-        consent: form.has("pd-consent"),
-        ..Typed::default()
-    };
+    let (identifier, value) = form.identifier();
+    let mut typed = Typed { value, consent: form.has("pd-consent"), ..Typed::default() };
     if !visit.accepts(&form) {
         typed.errors = Errors::whole(Message::of("form-stale"));
         return show(&visit, &opened, identifier, typed).await;
@@ -157,31 +149,23 @@ const CODE: Place = Place {
 
 /// `GET /register/confirm`
 pub(crate) async fn confirm_get(visit: Visit, asked: Asked) -> Response {
-    match flow_or_page(&visit, &asked.flow).await {
-        Ok(opened) => CODE.get(&visit, &opened, asked).await,
-        Err(response) => response,
-    }
+    CODE.get(&visit, asked).await
 }
 
 /// `POST /register/confirm`
-pub(crate) async fn confirm_post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
-    let opened = match flow_or_page(&visit, form.get("flow")).await {
-        Ok(opened) => opened,
+pub(crate) async fn confirm_post(visit: Visit, form: Form) -> Response {
+    let Tried { opened, id, outcome } = match CODE.tried(&visit, &form).await {
+        Ok(tried) => tried,
         Err(response) => return response,
     };
-    let (id, code) = match CODE.typed(&visit, &opened, &form).await {
-        Ok(typed) => typed,
-        Err(response) => return response,
-    };
-    match site.identity.confirm(&id, &code, &visit.person(Some(&opened.flow))).await {
+    match outcome {
         Ok(Proven::Registered(proof, contact)) => {
             metrics::counter!("kabinet_registrations_total").increment(1);
             let done = format!("/register/done?flow={}&by={}", opened.sealed, contact.kind().as_str());
             signed_in(&visit, &opened, proof, false, &done).await
         }
         Ok(Proven::Exists(contact, recovery)) => exists(&visit, &opened, &contact, &recovery).await,
-        // The id of another page's confirmation: nothing that this page could go on with.
-        Ok(_) => to(&visit, &format!("/register?flow={}", opened.sealed)),
+        Ok(_) => CODE.refuse(&visit, &opened, &id, CodeError::Unknown).await,
         // A second press of the button: the account is there.
         Err(CodeError::Spent) if confirmed(&visit, &opened, &id).await => {
             let mut shown = Shown::of(ContactKind::Phone, String::new());
@@ -205,7 +189,14 @@ async fn exists(visit: &Visit, opened: &Opened, contact: &Contact, recovery: &Re
 
 /// Whether a confirmation has been used, rather than used up.
 async fn confirmed(visit: &Visit, opened: &Opened, id: &ConfirmationId) -> bool {
-    matches!(visit.site.identity.confirmation(id, &visit.person(Some(&opened.flow))).await, Ok(None))
+    matches!(
+        visit
+            .site
+            .identity
+            .confirmation(Purpose::Register, id, &visit.person(Some(&opened.flow)))
+            .await,
+        Ok(None)
+    )
 }
 
 /// `GET /register/done`

@@ -131,13 +131,6 @@ pub struct Registration<'a> {
     pub methods: Vec<Method>,
 }
 
-impl Registration<'_> {
-    /// What password generators must know.
-    fn password_rules(&self) -> String {
-        format!("minlength: {}; maxlength: 256;", self.password_min)
-    }
-}
-
 /// What a code is entered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodePurpose {
@@ -256,10 +249,6 @@ pub struct NewPassword<'a> {
 }
 
 impl NewPassword<'_> {
-    fn password_rules(&self) -> String {
-        format!("minlength: {}; maxlength: 256;", self.password_min)
-    }
-
     fn is_phone(&self) -> bool {
         self.contact.kind() == ContactKind::Phone
     }
@@ -338,6 +327,11 @@ pub struct Told<'a> {
     pub lines: Vec<Message>,
     /// Where `continue` leads, and its text.
     pub onward: (String, Message),
+}
+
+/// What password generators must know; lengths in characters.
+pub(super) fn password_rules(min: &u32) -> String {
+    format!("minlength: {min}; maxlength: 256;")
 }
 
 pub(super) fn other_kind(kind: &ContactKind) -> &'static str {
