@@ -18,12 +18,14 @@ pub mod config;
 pub mod confirmation;
 pub mod contact;
 pub mod delivery;
+mod gates;
 mod hashing;
 pub mod method;
 pub mod recovery;
 pub mod registration;
 pub mod session;
 mod throttle;
+mod work;
 
 use std::sync::Arc;
 
@@ -38,13 +40,16 @@ use kabinet_core::time::Timestamp;
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
-pub use config::{Config, ConfirmationConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig};
+pub use config::{
+    Config, ConfirmationConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig, WorkConfig,
+};
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Deliver, Message, NoDelivery, Purpose, Undelivered};
 pub use method::password::LoginError;
 pub use recovery::{RecoveryError, Way};
 pub use registration::{RegisterError, Registration};
 pub use session::SignedIn;
+pub use work::{NeedsWork, Solution, Work};
 
 use delivery::Sender;
 use hashing::{HashError, Hasher};
@@ -94,6 +99,7 @@ pub(crate) struct Inner {
     pub throttle: Throttle,
     pub codes: Stamper,
     pub payloads: Sealer,
+    pub works: Sealer,
 }
 
 impl Identity {
@@ -106,6 +112,7 @@ impl Identity {
             throttle: Throttle::new(master.stamper("throttle")),
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
+            works: master.sealer("work"),
             sender: Sender::new(delivery, &config),
             store,
             config,
@@ -160,6 +167,9 @@ pub struct Visit {
     pub devices: Vec<String>,
     /// The language of the pages, and of the codes that are sent.
     pub language: Language,
+    /// What the form brought back of the work that its page may ask for; `None`: it asks for none, because a proof stands
+    /// before it.
+    pub work: Option<Solution>,
 }
 
 /// That somebody has just proven to be this person. Only this crate makes one.

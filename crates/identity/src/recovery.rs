@@ -272,7 +272,9 @@ impl Identity {
         Ok(due_at)
     }
 
-    /// Sets the new password and ends everything that the old one had opened.
+    /// Sets the new password and ends everything that the old one had opened. The answer is the contact that was proven, and
+    /// the mark by which this browser is known to the account from now on: strangers who go on guessing do not make the
+    /// owner wait who has just got it back.
     ///
     /// # Errors
     /// See [`RecoveryError`]; a refused password leaves the recovery as it is.
@@ -281,7 +283,7 @@ impl Identity {
         id: &RecoveryId,
         password: &Secret,
         visit: &Visit,
-    ) -> Result<Contact, RecoveryError> {
+    ) -> Result<(Contact, String), RecoveryError> {
         let (now, db) = (self.now(), self.0.store.db());
         // Before the hash, which costs.
         let row = recovery::live(db, id, &visit.binding, now).await?;
@@ -312,7 +314,7 @@ impl Identity {
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.tell(posted).await;
-        Ok(row.contact)
+        Ok((row.contact, self.device_mark(&person.id, &visit.binding)))
     }
 
     /// Ends what waits to happen to an account.

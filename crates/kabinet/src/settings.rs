@@ -1,6 +1,6 @@
 //! The configuration in the words of each crate.
 
-use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig};
+use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig};
 
 use crate::config::{Config, Seconds};
 
@@ -60,6 +60,15 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             per_hour: confirmation.per_hour.into(),
             per_day: confirmation.per_day.into(),
             countries: confirmation.countries.clone(),
+            wrong_per_day: confirmation.wrong_per_day.into(),
+            per_range: confirmation.per_range.into(),
+            samples: (confirmation.range_sample.into(), confirmation.country_sample.into()),
+            entered_percent: confirmation.entered_percent.into(),
+            closed: confirmation.closed.get(),
+        },
+        work: WorkConfig {
+            bits: config.work.bits.into(),
+            delay: config.work.delay.get(),
         },
         recovery: RecoveryConfig {
             phone_fresh: config.recovery.phone_fresh.get(),

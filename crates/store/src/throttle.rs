@@ -14,6 +14,7 @@ crate::sql! {
         failed_at = excluded.failed_at, \
         expires_at = CASE WHEN throttles.expires_at > excluded.failed_at THEN throttles.expires_at ELSE excluded.expires_at END \
         RETURNING failures, expires_at";
+    WINDOW = "SELECT failures, expires_at FROM throttles WHERE key = $1 AND expires_at > $2";
     PREFIXED = "SELECT key, failures, expires_at FROM throttles WHERE key LIKE $1 AND expires_at > $2 ORDER BY failures DESC LIMIT 50000";
     CLEAR = "DELETE FROM throttles WHERE key = $1";
 }
@@ -54,6 +55,16 @@ pub async fn count(tx: &mut Tx, key: &str, now: Timestamp, seconds: i64) -> Resu
     let (count, ends): (i64, i64) = on_tx!(tx, conn => sqlx::query_as(COUNT)
         .bind(key).bind(now.0).bind(now.plus(seconds).0).fetch_one(conn).await)?;
     Ok((count, Timestamp(ends)))
+}
+
+/// How many events were counted in the open window of a key, and when it ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn window(tx: &mut Tx, key: &str, now: Timestamp) -> Result<Option<(i64, Timestamp)>> {
+    let row: Option<(i64, i64)> =
+        on_tx!(tx, conn => sqlx::query_as(WINDOW).bind(key).bind(now.0).fetch_optional(conn).await)?;
+    Ok(row.map(|(count, ends)| (count, Timestamp(ends))))
 }
 
 /// The open windows whose keys begin with `prefix`, each with its count and its end; the 50 000 fullest of them.

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod abuse;
 mod accounts;
 mod asking;
 mod audit_trail;
@@ -16,6 +17,7 @@ mod command_line;
 mod complete;
 mod consent;
 mod flows;
+mod input;
 mod mended;
 mod processes;
 mod program;
@@ -24,5 +26,7 @@ mod registration;
 mod sessions;
 mod sign_in;
 mod single_use;
+mod tabs;
 mod texts;
 mod tls;
+mod work;

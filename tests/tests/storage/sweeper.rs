@@ -2,17 +2,18 @@
 
 use kabinet_core::id::ClientId;
 use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, change, pushed, sweep, throttle};
+use kabinet_store::{Store, change, destination, pushed, sweep, throttle};
 
 use crate::place::Place;
 use crate::world::{NOW, World, confirmation};
 
 /// (table, seconds after [`NOW`] until which its one row must stay).
-const LIVES: [(&str, i64); 6] = [
+const LIVES: [(&str, i64); 7] = [
     ("pushed_requests", 50),
     ("sessions", 100),
     ("grants", 120),
     ("throttles", 200),
+    ("destinations", 300),
     ("confirmations", 3900),
     ("changes", change::KEPT),
 ];
@@ -23,6 +24,8 @@ async fn one_row_in_each(store: &Store) {
     confirmation(store, 5).await;
     let mut tx = store.begin().await.unwrap();
     throttle::fail(&mut tx, "somebody", NOW, NOW.plus(200)).await.unwrap();
+    let names = destination::Names { range: "+7916123", country: "RU" };
+    destination::sent(&mut tx, names, NOW, 300).await.unwrap();
     pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50))
         .await
         .unwrap();

@@ -5,7 +5,9 @@
 
 mod accounts;
 mod codes;
+mod gates;
 mod passwords;
 mod registrations;
 mod sessions;
+mod work;
 mod world;

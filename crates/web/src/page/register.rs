@@ -12,16 +12,17 @@ use http::StatusCode;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
-use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New};
+use kabinet_core::work::Action;
+use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New, Work};
 use kabinet_store::document::Document;
 
 use super::code::{Place, Tried};
-use super::login::{self, Shown, invalid, signed_in};
+use super::login::{self, Shown, invalid, signed_in, work_wait};
 use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
 use crate::brand::documents::Kind;
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, CodePurpose, Confirmed, Errors, Message, Registration};
+use crate::view::{self, Chrome, CodePurpose, Confirmed, Errors, Message, Registration};
 use crate::visit::Visit;
 
 /// `GET /register`
@@ -39,12 +40,17 @@ struct Typed {
     consent: bool,
     errors: Errors,
     status: Option<StatusCode>,
+    work: Option<Work>,
 }
 
 async fn show(visit: &Visit, opened: &Opened, identifier: ContactKind, typed: Typed) -> Response {
     let client = client_of(visit, opened).await;
+    let work = match typed.work {
+        None => visit.site.identity.offer_work(Action::Register, &visit.person(Some(&opened.flow))).await,
+        work => work,
+    };
     let page = Registration {
-        chrome: chrome(visit, Some(opened), client.as_deref()),
+        chrome: Chrome { work, ..chrome(visit, Some(opened), client.as_deref()) },
         identifier,
         value: typed.value,
         pd_consent: typed.consent,
@@ -78,10 +84,14 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         typed.errors = typed.errors.and("pd-consent", Message::of("consent-missing"));
     }
     typed.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
+    if form.is_oversized("password") {
+        typed.errors = Errors::field("password", password_message(&BadPassword::TooLong, &visit));
+        typed.status = Some(StatusCode::BAD_REQUEST);
+    }
     let Some(contact) = contact.filter(|_| typed.errors.is_empty()) else {
         return show(&visit, &opened, identifier, typed).await;
     };
-    let person = visit.person(Some(&opened.flow));
+    let person = visit.worker(&opened.flow, &form);
     let new = New {
         contact,
         password: form.secret("password"),
@@ -90,7 +100,12 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     };
     match site.identity.begin_registration(new, &person).await {
         Ok(id) => to(&visit, &format!("/register/confirm?flow={}&id={id}", opened.sealed)),
-        Err(error) => refuse(&visit, &opened, identifier, typed, error).await,
+        Err(error) => {
+            if matches!(error, RegisterError::Work(_)) {
+                typed.work = site.identity.work_after(Action::Register, &person);
+            }
+            refuse(&visit, &opened, identifier, typed, error).await
+        }
     }
 }
 
@@ -119,6 +134,7 @@ async fn refuse(
         RegisterError::Password(bad) => {
             (Errors::field("password", password_message(&bad, visit)), StatusCode::UNPROCESSABLE_ENTITY)
         }
+        RegisterError::Work(_) => (Errors::whole(work_wait(typed.work.as_ref()).0), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Limited { seconds } => (Errors::whole(limited(seconds)), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Busy { .. } => (Errors::whole(Message::of("login-busy")), StatusCode::SERVICE_UNAVAILABLE),
         RegisterError::Unreachable => {
