@@ -152,12 +152,13 @@ impl Identity {
             today = count;
         }
         // So many wrong tries take some codes: the first ones of a day need not look.
-        if today.saturating_sub(1).saturating_mul(config.tries) >= config.wrong_per_day {
-            if let Some(seconds) = self.wrong_codes_wait(tx, asking.contact, asking.trust).await? {
-                return Err(refuse("wrong-codes", seconds));
-            }
+        if today.saturating_sub(1).saturating_mul(config.tries) < config.wrong_per_day {
+            return Ok(());
         }
-        Ok(())
+        match self.wrong_codes_wait(tx, asking.contact, asking.trust).await? {
+            Some(seconds) => Err(refuse("wrong-codes", seconds)),
+            None => Ok(()),
+        }
     }
 
     /// In how many seconds codes for a contact are compared again; `None`: now.

@@ -22,7 +22,7 @@ use kabinet_core::seal::Stamper;
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
-use kabinet_store::throttle::{Failures, clear, fail, read};
+use kabinet_store::throttle::{Failures, clear, clear_prefix, fail, read};
 use kabinet_store::{Result, Store, Tx};
 
 use serde::{Deserialize, Serialize};
@@ -81,12 +81,32 @@ impl Throttle {
     }
 
     fn of(&self, (kind, subject): (&str, &str), visit: &Visit, known: bool) -> Counters {
-        let key = |device, network: &str| self.stamper.stamp(&["sign-in", kind, subject, device, network]);
+        let account = self.account(kind, subject);
+        let key = |device, network: &str| format!("{account}{}", self.stamper.stamp(&[subject, device, network]));
         if known {
             return Counters { keys: vec![key("known", &visit.network)], network: None };
         }
         let keys = vec![key("unknown", &visit.network), key("unknown", "")];
         Counters { keys, network: Some(visit.network.clone()) }
+    }
+
+    /// What the keys of an account's failures begin with.
+    fn account(&self, kind: &str, subject: &str) -> String {
+        self.stamper.stamp(&["sign-in", kind, subject])
+    }
+
+    /// Forgets the failures of an account from everywhere, and what was counted for its contacts.
+    pub async fn forget(&self, tx: &mut Tx, user: &str, contacts: &[Contact]) -> Result<()> {
+        clear_prefix(tx, &self.account("user", user)).await?;
+        for contact in contacts {
+            for trust in [Trust::Known, Trust::Unknown] {
+                for window in ["1h", "1d"] {
+                    clear(tx, &self.sending(contact, window, trust)).await?;
+                }
+                clear(tx, &self.wrong_code(contact, trust)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a browser has signed in to an account before.

@@ -17,6 +17,7 @@ crate::sql! {
     WINDOW = "SELECT failures, expires_at FROM throttles WHERE key = $1 AND expires_at > $2";
     PREFIXED = "SELECT key, failures, expires_at FROM throttles WHERE key LIKE $1 AND expires_at > $2 ORDER BY failures DESC LIMIT 50000";
     CLEAR = "DELETE FROM throttles WHERE key = $1";
+    CLEAR_PREFIXED = "DELETE FROM throttles WHERE key LIKE $1";
 }
 
 /// How often something failed in a row.
@@ -84,4 +85,15 @@ pub async fn with_prefix(db: &Db, prefix: &str, now: Timestamp) -> Result<Vec<(S
 pub async fn clear(tx: &mut Tx, key: &str) -> Result<()> {
     on_tx!(tx, conn => sqlx::query(CLEAR).bind(key).execute(conn).await.map(drop))?;
     Ok(())
+}
+
+/// Forgets everything under keys that begin with `prefix`, a digest. How many keys.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear_prefix(tx: &mut Tx, prefix: &str) -> Result<u64> {
+    Ok(
+        on_tx!(tx, conn => sqlx::query(CLEAR_PREFIXED).bind(format!("{prefix}%")).execute(conn).await
+        .map(|done| done.rows_affected()))?,
+    )
 }

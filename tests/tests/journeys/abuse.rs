@@ -166,6 +166,26 @@ async fn an_account_behind_a_hard_wait_is_got_back_by_a_code_and_its_new_passwor
 }
 
 #[tokio::test]
+async fn an_administrator_ends_every_wait_of_one_account_and_of_no_other() {
+    let app = TestApp::start().await;
+    let (ours, theirs) = (app.user("ivan@example.com", PASSWORD).await, app.user("petr@example.com", PASSWORD).await);
+    for contact in [&ours.contact, &theirs.contact] {
+        for i in 0..12 {
+            attempt(&mut from(&app, i % 3), contact, WRONG).await;
+        }
+        assert_eq!(attempt(&mut from(&app, 1), contact, PASSWORD).await, 429);
+    }
+    let origin = kabinet_core::audit::Origin::default();
+    assert!(app.identity.unlock(&ours.id, &origin).await.unwrap());
+    assert!(!app.identity.unlock(&"nobody".into(), &origin).await.unwrap());
+    for network in [0, 1, 2, 9] {
+        assert_eq!(attempt(&mut from(&app, network), &ours.contact, PASSWORD).await, 200);
+        assert_eq!(attempt(&mut from(&app, network), &theirs.contact, PASSWORD).await, 429);
+    }
+    assert_eq!(kabinet_store::audit::count(app.store.db(), "user.unlocked").await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn one_password_tried_on_many_accounts_stops_its_network_and_nobody_elsewhere_and_no_known_device() {
     let app = TestApp::start().await;
     let honest = app.anyone().await;

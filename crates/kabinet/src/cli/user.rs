@@ -1,4 +1,4 @@
-//! `kabinet user create | show | disable | enable | delete`
+//! `kabinet user create | show | disable | enable | unlock | delete`
 //!
 //! A person is named by subject, phone or e-mail address. Each change is one transaction with its audit record; whoever
 //! is disabled or deleted is signed out everywhere.
@@ -35,6 +35,11 @@ pub(crate) enum Command {
     },
     /// Let a disabled person sign in again
     Enable {
+        #[arg(value_name = "SUB|PHONE|EMAIL")]
+        who: String,
+    },
+    /// Forget failed sign-ins and counted codes, so that nobody waits any more
+    Unlock {
         #[arg(value_name = "SUB|PHONE|EMAIL")]
         who: String,
     },
@@ -82,6 +87,11 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
         }
         Command::Disable { who } => set_disabled(&who, true, desk, output).await,
         Command::Enable { who } => set_disabled(&who, false, desk, output).await,
+        Command::Unlock { who } => {
+            let id = find(desk, &who).await?.id;
+            let unlocked = identity(desk)?.unlock(&id, &origin()).await?;
+            output.answer(&json!({"sub": id, "unlocked": unlocked}), || format!("{id} may try again."))
+        }
         Command::Delete { who } => {
             let id = find(desk, &who).await?.id;
             identity(desk)?.delete_user(&id, &origin()).await?;

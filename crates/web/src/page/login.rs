@@ -117,9 +117,9 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     match site.identity.check_password(&contact, form.get("password"), &person).await {
         Ok(proof) => signed_in(&visit, &opened, proof, shown.remember, &onward(&opened)).await,
         Err(error) => {
-            // Risen with this failure, the risk must not find the next page without its work.
-            let own = person.devices.is_empty() || matches!(error, LoginError::Work(_));
-            shown.work = site.identity.work_after(Action::SignIn, &person).filter(|_| own);
+            // The risk may have risen with this failure: the next page has its work already.
+            let is_due = person.devices.is_empty() || matches!(error, LoginError::Work(_));
+            shown.work = site.identity.work_after(Action::SignIn, &person).filter(|_| is_due);
             refuse(&visit, &opened, shown, error).await
         }
     }
