@@ -33,17 +33,13 @@ async fn a_contact_with_control_characters_or_markup_is_refused_and_nothing_is_s
         ("email", "\"a b\"@example.com"),
         ("email", "a@example.com,b@example.com"),
         ("email", "a\u{202e}@example.com"),
-        ("phone", "+7916123\n4567\r\n"),
-        ("phone", "+7916123456\07"),
+        ("phone", "+7916123456\u{0}7"),
+        ("phone", "+7916123456\u{202e}7"),
         ("phone", "+79161234567,+79161234568"),
         ("phone", "+79161234567;ext=1"),
         ("phone", "٨٩١٦١٢٣٤٥٦٧"),
     ];
     for (field, typed) in strange {
-        // White space between digits is how people write numbers.
-        if typed.contains('\n') && field == "phone" {
-            continue;
-        }
         for (page, form) in [("/login", "login-form"), ("/register", "register-form"), ("/recover", "recover-form")] {
             let mut browser = app.browser();
             browser.get(&format!("{page}?by={field}")).await;
