@@ -272,9 +272,7 @@ impl Identity {
         Ok(due_at)
     }
 
-    /// Sets the new password and ends everything that the old one had opened. The answer is the contact that was proven, and
-    /// the mark by which this browser is known to the account from now on: strangers who go on guessing do not make the
-    /// owner wait who has just got it back.
+    /// Sets the new password and ends everything that the old one had opened.
     ///
     /// # Errors
     /// See [`RecoveryError`]; a refused password leaves the recovery as it is.
@@ -283,14 +281,14 @@ impl Identity {
         id: &RecoveryId,
         password: &Secret,
         visit: &Visit,
-    ) -> Result<(Contact, String), RecoveryError> {
+    ) -> Result<Contact, RecoveryError> {
         let (now, db) = (self.now(), self.0.store.db());
         // Before the hash, which costs.
         let row = recovery::live(db, id, &visit.binding, now).await?;
         let row = row.filter(|row| row.stage == Stage::Ready).ok_or(RecoveryError::Over)?;
         let held = user::contacts(db, &row.user_id).await?;
         let names: Vec<&str> = held.iter().map(|(held, _)| held.contact.value()).collect();
-        self.check_new_password(password.expose(), &names)?;
+        self.check_new_password(password, &names).await??;
         let phc = self.hash_password(password.expose()).await?;
         let now = self.now();
         let mut tx = self.0.store.begin().await?;
@@ -314,7 +312,7 @@ impl Identity {
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.tell(posted).await;
-        Ok((row.contact, self.device_mark(&person.id, &visit.binding)))
+        Ok(row.contact)
     }
 
     /// Ends what waits to happen to an account.

@@ -22,7 +22,6 @@ pub mod change;
 pub mod client;
 pub mod confirmation;
 pub mod consent;
-pub mod destination;
 pub mod document;
 pub mod ephemeral;
 pub mod grant;
@@ -95,7 +94,6 @@ pub fn statements() -> Vec<&'static str> {
         client::ALL,
         confirmation::ALL,
         consent::ALL,
-        destination::ALL,
         document::ALL,
         grant::ALL,
         key::ALL,

@@ -8,7 +8,6 @@
     reason = "tests"
 )]
 
-mod abuse;
 mod accounts;
 mod asking;
 mod audit_trail;
@@ -17,8 +16,8 @@ mod command_line;
 mod complete;
 mod consent;
 mod flows;
-mod input;
 mod mended;
+mod new_passwords;
 mod processes;
 mod program;
 mod recovery;
@@ -26,7 +25,5 @@ mod registration;
 mod sessions;
 mod sign_in;
 mod single_use;
-mod tabs;
 mod texts;
 mod tls;
-mod work;

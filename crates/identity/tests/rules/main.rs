@@ -5,9 +5,8 @@
 
 mod accounts;
 mod codes;
-mod gates;
+mod new_passwords;
 mod passwords;
 mod registrations;
 mod sessions;
-mod work;
 mod world;

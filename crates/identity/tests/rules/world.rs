@@ -240,7 +240,6 @@ pub fn browser(cookie: &str, network: &str) -> Visit {
         client: None,
         devices: Vec::new(),
         language: kabinet_core::language::Language::Ru,
-        work: None,
     }
 }
 
