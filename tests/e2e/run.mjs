@@ -33,6 +33,8 @@ const SUITES = {
   complete: './journeys/complete.mjs',
   'sign-out': './journeys/sign-out.mjs',
   account: './journeys/account.mjs',
+  work: './journeys/work.mjs',
+  tabs: './journeys/tabs.mjs',
   demo: './journeys/demo.mjs',
 };
 

@@ -37,6 +37,8 @@ pub struct Browser {
     pub page: Page,
     /// The address that it comes from.
     pub ip: IpAddr,
+    /// Whether it does the work that a page asks for, as its script would.
+    pub works: bool,
     /// Further headers of every request.
     pub headers: Vec<(String, String)>,
     router: Router,
@@ -102,6 +104,7 @@ impl Browser {
             jar: BTreeMap::new(),
             page: Page::default(),
             ip,
+            works: false,
             headers: Vec::new(),
             router,
             issuer,
@@ -172,8 +175,23 @@ impl Browser {
                 body.push((field.name.clone(), value));
             }
         }
+        if self.works {
+            self.do_work(&mut body);
+        }
         assert!(is_pressed, "no button {button} in {form_id}; {}", known());
         body
+    }
+
+    /// Fills in the answer that the page's script would find.
+    fn do_work(&self, body: &mut [(String, String)]) {
+        let of = |name| self.page.html.attribute("work-answer", name);
+        let (Some(nonce), Some(bits)) = (of("data-nonce"), of("data-bits")) else {
+            return;
+        };
+        let answer = kabinet_core::work::solve(&nonce, bits.parse().expect("a number of bits"));
+        body.iter_mut()
+            .filter(|(name, _)| name == "work-answer")
+            .for_each(|(_, value)| value.clone_from(&answer));
     }
 
     /// Follows the link with this id.

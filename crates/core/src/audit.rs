@@ -32,6 +32,8 @@ events! {
     UserDisabled = "user.disabled"
     /// An administrator enabled an account.
     UserEnabled = "user.enabled"
+    /// An administrator let somebody try again who had to wait after failures.
+    UserUnlocked = "user.unlocked"
     /// An account was deleted.
     UserDeleted = "user.deleted"
     /// A contact was proven by a code.

@@ -58,6 +58,21 @@ pub enum Country {
     Other,
 }
 
+impl Country {
+    /// The name in settings and counters.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Russia => "RU",
+            Self::Kazakhstan => "KZ",
+            Self::Belarus => "BY",
+            Self::Armenia => "AM",
+            Self::Kyrgyzstan => "KG",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// A phone number or an e-mail address in normal form. Personal data: never in a log.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Contact {
@@ -106,6 +121,13 @@ impl Contact {
             [b'9', b'9', b'6', ..] => Country::Kyrgyzstan,
             _ => Country::Other,
         })
+    }
+
+    /// The range of a phone, without its last four digits; `None` for an address.
+    #[must_use]
+    pub fn range(&self) -> Option<&str> {
+        let phone = (self.kind == ContactKind::Phone).then_some(self.value.as_str())?;
+        phone.get(..phone.len().saturating_sub(4))
     }
 
     /// Whether messages reach it: a Russian phone must be a mobile one (DEF codes begin with 9).

@@ -1,4 +1,4 @@
-//! Accounts as administrators see them: made, disabled, enabled, deleted.
+//! Accounts as administrators see them: made, disabled, enabled, unlocked, deleted.
 //!
 //! Each is one transaction with its audit record. Disabling and deleting end every session and every grant, also those
 //! that outlive a session, and tell every node.
@@ -90,7 +90,7 @@ impl Identity {
         let phc = match &new.password {
             Some(password) => {
                 let contacts: Vec<&str> = new.contacts.iter().map(Contact::value).collect();
-                self.check_new_password(password, &contacts).await??;
+                self.check_new_password(password.expose(), &contacts)?;
                 Some(self.hash_password(password.expose()).await?)
             }
             None => None,
@@ -138,6 +138,24 @@ impl Identity {
         self.write(&mut tx, &Record::of(event).user(id), origin).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
+        Ok(true)
+    }
+
+    /// Lets somebody try again at once who must wait after failures, whoever has failed, and get codes again; `false` when the
+    /// account is unknown.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing has changed.
+    pub async fn unlock(&self, id: &UserId, origin: &Origin) -> Result<bool, Error> {
+        let mut tx = self.0.store.begin().await?;
+        if user::by_id_in(&mut tx, id).await?.is_none() {
+            return Ok(false);
+        }
+        let held = user::contacts_in(&mut tx, id).await?;
+        let contacts: Vec<Contact> = held.into_iter().map(|held| held.contact).collect();
+        self.0.throttle.forget(&mut tx, id.as_str(), &contacts).await?;
+        self.write(&mut tx, &Record::of(Event::UserUnlocked).user(id), origin).await?;
+        tx.commit().await?;
         Ok(true)
     }
 

@@ -27,6 +27,8 @@ pub struct Config {
     pub confirmation: ConfirmationConfig,
     /// How an account is got back.
     pub recovery: RecoveryConfig,
+    /// What is asked of a browser while the risk is high.
+    pub work: WorkConfig,
 }
 
 /// What the provider calls itself: in the accusative in Russian, as in «регистрации в …».
@@ -56,6 +58,22 @@ impl Product {
             Language::Ru => &self.ru,
             Language::En => &self.en,
         }
+    }
+}
+
+/// What is asked of a browser while the risk is high.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkConfig {
+    /// Zero bits that the hash of an answer begins with; 0: nothing is ever asked.
+    pub bits: u32,
+    /// How long whoever has no script waits instead, seconds.
+    pub delay: i64,
+}
+
+impl Default for WorkConfig {
+    fn default() -> Self {
+        Self { bits: 18, delay: 10 }
     }
 }
 
@@ -116,13 +134,11 @@ pub struct PasswordConfig {
     pub min_length: usize,
     /// Characters at most.
     pub max_length: usize,
-    /// The power of ten of the guesses that it must withstand.
-    pub strength: u32,
 }
 
 impl Default for PasswordConfig {
     fn default() -> Self {
-        Self { min_length: 10, max_length: 256, strength: 8 }
+        Self { min_length: 10, max_length: 256 }
     }
 }
 
@@ -177,6 +193,16 @@ pub struct ConfirmationConfig {
     pub per_day: i64,
     /// Countries whose phones get codes.
     pub countries: Vec<Country>,
+    /// Wrong codes for one contact in a day at most, whichever code they were meant for.
+    pub wrong_per_day: i64,
+    /// Codes in an hour to the numbers that differ in their last four digits only, at most.
+    pub per_range: i64,
+    /// How many codes must have gone to such a range, and to a country, before it is judged by how many were entered.
+    pub samples: (i64, i64),
+    /// How many of a hundred must have been entered.
+    pub entered_percent: i64,
+    /// For how long a range or a country is closed otherwise, seconds.
+    pub closed: i64,
 }
 
 impl Default for ConfirmationConfig {
@@ -190,6 +216,11 @@ impl Default for ConfirmationConfig {
             per_hour: 5,
             per_day: 10,
             countries: vec![Country::Russia],
+            wrong_per_day: 20,
+            per_range: 40,
+            samples: (20, 1000),
+            entered_percent: 20,
+            closed: 30 * MINUTE,
         }
     }
 }

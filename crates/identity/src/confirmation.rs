@@ -5,30 +5,29 @@
 //! 2. Its page belongs to the browser that asked. Another browser sees nothing and cannot try.
 //! 3. A code lives for minutes and allows five tries; a try is spent and compared in one statement, and a right code is
 //!    accepted once, in the transaction that does what it was for.
-//! 4. The next code may be sent after a wait that grows, and replaces the one before. A contact gets so many an hour and a
-//!    day, whoever asks; a network may ask for so many.
-
-use std::time::Duration;
+//! 4. The next code may be sent after a wait that grows, and replaces the one before. Each passes the gates of `gates.rs`.
+//! 5. A contact has so many wrong tries in a day, whichever code they were meant for.
 
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::secret::{Secret, decimal_code};
 use kabinet_core::time::Timestamp;
-use kabinet_store::confirmation::{self, Confirmation, NewCode};
+use kabinet_core::work::Action;
+use kabinet_store::confirmation::{self, Confirmation, Guess, NewCode};
+use kabinet_store::destination::{self, Names};
 use kabinet_store::{Error as StoreError, Tx, throttle, user};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::delivery::{Letter, Posted, Purpose, Word};
-use crate::{Error, Identity, Proof, Visit};
+use crate::gates::{Asking, DAY, action_of, refused};
+use crate::throttle::Trust;
+use crate::{Error, Identity, NeedsWork, Proof, Visit};
 
 /// How long a confirmation is kept after its code has expired, so that its page can say so and send another, seconds.
 const KEPT: i64 = 3600;
-
-/// Codes that one network may ask for: (name, how many, in how many seconds).
-const NETWORK: [(&str, u32, u64); 2] = [("1h", 200, 3600), ("1d", 1000, 24 * 3600)];
 
 /// What a code's page shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +49,17 @@ pub(crate) struct Attempt {
     pub id: ConfirmationId,
     pub contact: Contact,
     pub digest: String,
+    trust: Trust,
     payload: Vec<u8>,
+}
+
+/// What is sealed with an intent: whose device asked.
+#[derive(Serialize, Deserialize)]
+struct Sealed<T> {
+    #[serde(flatten)]
+    intent: T,
+    #[serde(default)]
+    trust: Trust,
 }
 
 impl Attempt {
@@ -100,12 +109,15 @@ pub enum CodeError {
         /// How long to wait.
         seconds: i64,
     },
-    /// Too many codes went to the contact or were asked for from the network.
+    /// A gate is closed, see `gates.rs`.
     #[error("too many codes")]
     Limited {
         /// When the next one may be asked for.
         seconds: i64,
     },
+    /// Some work is to be done first.
+    #[error(transparent)]
+    Work(#[from] NeedsWork),
     /// Codes are not sent to numbers like this one: not a mobile one, or of a country that is switched off.
     #[error("codes are not sent to such numbers")]
     Unreachable,
@@ -163,10 +175,8 @@ impl Identity {
         if seconds > 0 {
             return Err(CodeError::Wait { seconds });
         }
-        if let Err(seconds) = self.count_network(visit).await {
-            return Err(CodeError::Limited { seconds });
-        }
-        let word = self.word(purpose, &row.contact).await?;
+        self.pass_network(Action::Resend, &row.contact, visit).await?;
+        let (word, trust) = self.word(purpose, &row.contact, visit).await?;
         let code = self.code_for(word);
         let expires_at = now.plus(self.life(row.contact.kind()));
         let new = NewCode {
@@ -183,7 +193,8 @@ impl Identity {
             let seconds = self.resend_in(&Confirmation { sends: row.sends + 1, sent_at: now, ..row }, now);
             return Err(CodeError::Wait { seconds });
         }
-        self.count_sending(&mut tx, &row.contact, now).await?;
+        let asking = Asking { action: Action::Resend, contact: &row.contact, trust, visit };
+        let mut tx = self.pass_gates(tx, &asking).await?;
         let posted = self.post_code(&mut tx, &row.contact, (word, code), visit).await?;
         tx.commit().await?;
         self.hand_over_code(purpose, posted).await
@@ -214,6 +225,7 @@ impl Identity {
             digest: self.digest(id, &typed),
             contact: row.contact,
             id: row.id,
+            trust: serde_json::from_slice::<Sealed<IgnoredAny>>(&payload).map_err(inconsistent)?.trust,
             payload,
         };
         match purpose {
@@ -227,11 +239,25 @@ impl Identity {
     /// The open transaction in which the right code was spent. A wrong one is committed as a spent try.
     pub(crate) async fn spend(&self, attempt: &Attempt, visit: &Visit) -> Result<Tx, CodeError> {
         let mut tx = self.0.store.begin().await?;
-        let spent = confirmation::spend(&mut tx, &attempt.id, &attempt.digest, &visit.binding, self.now()).await?;
-        let Some(row) = spent else { return Err(CodeError::Spent) };
+        let (now, counter) = (self.now(), self.0.throttle.wrong_code(&attempt.contact, attempt.trust));
+        let guess = Guess {
+            id: &attempt.id,
+            code: &attempt.digest,
+            binding: &visit.binding,
+            counter: &counter,
+            most: self.0.config.confirmation.wrong_per_day,
+        };
+        let Some(row) = confirmation::spend(&mut tx, &guess, now).await? else {
+            let wait = self.wrong_codes_wait(&mut tx, &attempt.contact, attempt.trust).await?;
+            return Err(wait.map_or(CodeError::Spent, |seconds| CodeError::Limited { seconds }));
+        };
         if row.used_at.is_none() {
+            throttle::count(&mut tx, &counter, now, DAY).await?;
             tx.commit().await?;
             return Err(CodeError::Wrong { left: row.attempts_left });
+        }
+        if let (Some(range), Some(country)) = (attempt.contact.range(), attempt.contact.country()) {
+            destination::entered(&mut tx, Names { range, country: country.as_str() }, now).await?;
         }
         Ok(tx)
     }
@@ -244,9 +270,7 @@ impl Identity {
         intent: &impl Serialize,
         visit: &Visit,
     ) -> Result<ConfirmationId, CodeError> {
-        if let Err(seconds) = self.count_network(visit).await {
-            return Err(CodeError::Limited { seconds });
-        }
+        self.pass_network(action_of(purpose), contact, visit).await?;
         self.start_confirmation(purpose, contact, intent, visit).await
     }
 
@@ -259,12 +283,13 @@ impl Identity {
         visit: &Visit,
     ) -> Result<ConfirmationId, CodeError> {
         if !self.reaches(contact) {
+            refused("number");
             return Err(CodeError::Unreachable);
         }
         let (now, entropy, config) = (self.now(), &*self.0.entropy, &self.0.config.confirmation);
         let id = ConfirmationId::generate(now, entropy);
-        let payload = Zeroizing::new(serde_json::to_vec(intent).map_err(inconsistent)?);
-        let word = self.word(purpose, contact).await?;
+        let (word, trust) = self.word(purpose, contact, visit).await?;
+        let payload = Zeroizing::new(serde_json::to_vec(&Sealed { intent, trust }).map_err(inconsistent)?);
         let code = self.code_for(word);
         let expires_at = now.plus(self.life(contact.kind()));
         let row = Confirmation {
@@ -279,8 +304,8 @@ impl Identity {
             expires_at,
             used_at: None,
         };
-        let mut tx = self.0.store.begin().await?;
-        self.count_sending(&mut tx, contact, now).await?;
+        let asking = Asking { action: action_of(purpose), contact, trust, visit };
+        let mut tx = self.pass_gates(self.0.store.begin().await?, &asking).await?;
         confirmation::insert(&mut tx, &row, &self.digest(&id, code.expose()), expires_at.plus(KEPT)).await?;
         let posted = self.post_code(&mut tx, contact, (word, code), visit).await?;
         tx.commit().await?;
@@ -315,16 +340,23 @@ impl Identity {
     }
 
     /// What the message says: its owner alone learns that the contact has an account. `None`: nothing is sent, and
-    /// nobody but its owner could tell.
-    async fn word(&self, purpose: Purpose, contact: &Contact) -> Result<Option<Word>, CodeError> {
+    /// nobody but its owner could tell. And whether a device of its owner's asks.
+    async fn word(
+        &self,
+        purpose: Purpose,
+        contact: &Contact,
+        visit: &Visit,
+    ) -> Result<(Option<Word>, Trust), CodeError> {
         let holder = user::by_contact(self.0.store.db(), contact).await?;
-        Ok(match (purpose, holder) {
+        let is_known = holder.as_ref().is_some_and(|holder| self.0.throttle.knows(holder.id.as_str(), visit));
+        let word = match (purpose, holder) {
             (Purpose::Register, Some(_)) => Some(Word::HasAccount),
             (Purpose::Register, None) => Some(Word::Register),
             (Purpose::Recover, Some(holder)) if !holder.disabled => Some(Word::Recover),
             (Purpose::Contact, _) => Some(Word::AddContact),
             _ => None,
-        })
+        };
+        Ok((word, if is_known { Trust::Known } else { Trust::Unknown }))
     }
 
     /// A code to send; where none is sent, one that nobody can guess.
@@ -361,28 +393,5 @@ impl Identity {
         let place = usize::try_from(row.sends - 1).unwrap_or(0).min(waits.len().saturating_sub(1));
         let wait = waits.get(place).copied().unwrap_or(0);
         row.sent_at.plus(wait).since(now).clamp(0, wait)
-    }
-
-    /// Counts a code for a contact; a transaction that is then dropped has not counted.
-    async fn count_sending(&self, tx: &mut Tx, contact: &Contact, now: Timestamp) -> Result<(), CodeError> {
-        let config = &self.0.config.confirmation;
-        for (window, seconds, most) in [("1h", 3600, config.per_hour), ("1d", 24 * 3600, config.per_day)] {
-            let (count, ends) = throttle::count(tx, &self.0.throttle.sending(contact, window), now, seconds).await?;
-            if count > most {
-                return Err(CodeError::Limited { seconds: ends.since(now).max(1) });
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts a request for a code by a network; the error is how many seconds to wait.
-    pub(crate) async fn count_network(&self, visit: &Visit) -> Result<(), i64> {
-        for (window, most, seconds) in NETWORK {
-            let key = format!("kabinet:code:{window}:{}", visit.network);
-            if self.0.store.ephemeral().hit(&key, Duration::from_secs(seconds)).await > most {
-                return Err(i64::try_from(seconds).unwrap_or(i64::MAX));
-            }
-        }
-        Ok(())
     }
 }

@@ -18,18 +18,17 @@ pub mod config;
 pub mod confirmation;
 pub mod contact;
 pub mod delivery;
+mod gates;
 mod hashing;
-pub mod leaked;
 pub mod method;
 pub mod recovery;
 pub mod registration;
 pub mod session;
-mod strength;
 mod throttle;
+mod work;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Origin, Record};
 use kabinet_core::authn::Factor;
@@ -41,17 +40,19 @@ use kabinet_core::time::Timestamp;
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
-pub use config::{Config, ConfirmationConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig};
+pub use config::{
+    Config, ConfirmationConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig, WorkConfig,
+};
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Deliver, Message, NoDelivery, Purpose, Undelivered};
 pub use method::password::LoginError;
 pub use recovery::{RecoveryError, Way};
 pub use registration::{RegisterError, Registration};
 pub use session::SignedIn;
+pub use work::{NeedsWork, Solution, Work};
 
 use delivery::Sender;
 use hashing::{HashError, Hasher};
-use leaked::Filter;
 use throttle::Throttle;
 
 /// Why something could not be done through nobody's fault but ours.
@@ -96,9 +97,9 @@ pub(crate) struct Inner {
     pub sender: Sender,
     pub hasher: Hasher,
     pub throttle: Throttle,
-    pub leaked: ArcSwapOption<Filter>,
     pub codes: Stamper,
     pub payloads: Sealer,
+    pub works: Sealer,
 }
 
 impl Identity {
@@ -109,9 +110,9 @@ impl Identity {
         Self(Arc::new(Inner {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
-            leaked: ArcSwapOption::empty(),
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
+            works: master.sealer("work"),
             sender: Sender::new(delivery, &config),
             store,
             config,
@@ -130,11 +131,6 @@ impl Identity {
     #[must_use]
     pub fn hashes(&self) -> u64 {
         self.0.hasher.made()
-    }
-
-    /// From now on nobody may set a password that this filter finds.
-    pub fn refuse_leaked(&self, filter: Option<Filter>) {
-        self.0.leaked.store(filter.map(Arc::new));
     }
 
     fn now(&self) -> Timestamp {
@@ -171,6 +167,9 @@ pub struct Visit {
     pub devices: Vec<String>,
     /// The language of the pages, and of the codes that are sent.
     pub language: Language,
+    /// What the form brought back of the work that its page may ask for; `None`: it asks for none, because a proof stands
+    /// before it.
+    pub work: Option<Solution>,
 }
 
 /// That somebody has just proven to be this person. Only this crate makes one.

@@ -272,7 +272,9 @@ impl Identity {
         Ok(due_at)
     }
 
-    /// Sets the new password and ends everything that the old one had opened.
+    /// Sets the new password and ends everything that the old one had opened. The answer is the contact that was proven, and
+    /// the mark by which this browser is known to the account from now on: strangers who go on guessing do not make the
+    /// owner wait who has just got it back.
     ///
     /// # Errors
     /// See [`RecoveryError`]; a refused password leaves the recovery as it is.
@@ -281,14 +283,14 @@ impl Identity {
         id: &RecoveryId,
         password: &Secret,
         visit: &Visit,
-    ) -> Result<Contact, RecoveryError> {
+    ) -> Result<(Contact, String), RecoveryError> {
         let (now, db) = (self.now(), self.0.store.db());
         // Before the hash, which costs.
         let row = recovery::live(db, id, &visit.binding, now).await?;
         let row = row.filter(|row| row.stage == Stage::Ready).ok_or(RecoveryError::Over)?;
         let held = user::contacts(db, &row.user_id).await?;
         let names: Vec<&str> = held.iter().map(|(held, _)| held.contact.value()).collect();
-        self.check_new_password(password, &names).await??;
+        self.check_new_password(password.expose(), &names)?;
         let phc = self.hash_password(password.expose()).await?;
         let now = self.now();
         let mut tx = self.0.store.begin().await?;
@@ -312,7 +314,7 @@ impl Identity {
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.tell(posted).await;
-        Ok(row.contact)
+        Ok((row.contact, self.device_mark(&person.id, &visit.binding)))
     }
 
     /// Ends what waits to happen to an account.

@@ -16,6 +16,7 @@ use kabinet_core::password::{self, BadPassword, normal};
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::ConfirmedContact;
+use kabinet_core::work::Action;
 use kabinet_store::document::Document;
 use kabinet_store::recovery::Stage;
 use kabinet_store::user::NewUser;
@@ -28,10 +29,10 @@ use kabinet_core::id::ConfirmationId;
 use crate::agreement::Given;
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::Purpose;
-use crate::hashing::{self, HashError};
-use crate::leaked::Key;
+use crate::gates::refused;
+use crate::hashing::HashError;
 use crate::method::password::METHOD;
-use crate::{Error, Identity, Proof, Trouble, Visit, strength};
+use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit};
 
 /// Who wants to register.
 #[derive(Clone, Debug)]
@@ -64,6 +65,9 @@ pub enum RegisterError {
         /// When to come again.
         seconds: i64,
     },
+    /// Some work is to be done first.
+    #[error(transparent)]
+    Work(NeedsWork),
     /// Codes are not sent to numbers like this one.
     #[error("codes are not sent to such numbers")]
     Unreachable,
@@ -80,6 +84,18 @@ impl From<HashError> for RegisterError {
         match Trouble::from(error) {
             Trouble::Busy(seconds) => Self::Busy { seconds },
             Trouble::Error(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<CodeError> for RegisterError {
+    fn from(error: CodeError) -> Self {
+        match error {
+            CodeError::Limited { seconds } => Self::Limited { seconds },
+            CodeError::Work(work) => Self::Work(work),
+            CodeError::Unreachable => Self::Unreachable,
+            CodeError::Store(error) => Self::Store(error),
+            _ => Self::NotSent,
         }
     }
 }
@@ -102,13 +118,12 @@ impl Identity {
     /// # Errors
     /// See [`RegisterError`].
     pub async fn begin_registration(&self, new: Registration, visit: &Visit) -> Result<ConfirmationId, RegisterError> {
-        self.check_new_password(&new.password, &[new.contact.value()]).await??;
+        self.check_new_password(new.password.expose(), &[new.contact.value()])?;
         if !self.reaches(&new.contact) {
+            refused("number");
             return Err(RegisterError::Unreachable);
         }
-        if let Err(seconds) = self.count_network(visit).await {
-            return Err(RegisterError::Limited { seconds });
-        }
+        self.pass_network(Action::Register, &new.contact, visit).await?;
         let intent = Intent {
             phc: self.hash_password(new.password.expose()).await?,
             documents: new.documents,
@@ -117,47 +132,14 @@ impl Identity {
             ip: visit.origin.ip.clone(),
             agent: visit.origin.agent.clone(),
         };
-        self.start_confirmation(Purpose::Register, &new.contact, &intent, visit)
-            .await
-            .map_err(|error| match error {
-                CodeError::Limited { seconds } => RegisterError::Limited { seconds },
-                CodeError::Unreachable => RegisterError::Unreachable,
-                CodeError::Store(error) => RegisterError::Store(error),
-                _ => RegisterError::NotSent,
-            })
+        Ok(self.start_confirmation(Purpose::Register, &new.contact, &intent, visit).await?)
     }
 
-    /// Whether a password may be set: first what costs next to nothing, then the estimate, which takes milliseconds and
-    /// therefore a permit, as a hash does. The outer error is no word on the password.
-    pub(crate) async fn check_new_password(
-        &self,
-        typed: &Secret,
-        contacts: &[&str],
-    ) -> Result<Result<(), BadPassword>, HashError> {
+    pub(crate) fn check_new_password(&self, typed: &str, contacts: &[&str]) -> Result<(), BadPassword> {
         let config = &self.0.config;
         let context =
             [contacts, &[config.product.ru.as_str(), config.product.en.as_str(), config.host.as_str()]].concat();
-        let length = config.password.min_length..=config.password.max_length;
-        if let Err(bad) = password::check(typed.expose(), length, &context) {
-            return Ok(Err(bad));
-        }
-        if self
-            .0
-            .leaked
-            .load()
-            .as_ref()
-            .is_some_and(|filter| filter.contains(Key::of(typed.expose())))
-        {
-            return Ok(Err(BadPassword::Leaked));
-        }
-        let (typed, names, least) = (typed.clone(), password::names(&context), config.password.strength);
-        let permit = self.0.hasher.permit().await?;
-        let (magnitude, _) = hashing::aside(permit, move || strength::magnitude(typed.expose(), &names)).await?;
-        Ok(if magnitude < f64::from(least) {
-            Err(BadPassword::Guessable)
-        } else {
-            Ok(())
-        })
+        password::check(typed, config.password.min_length..=config.password.max_length, &context)
     }
 
     pub(crate) async fn hash_password(&self, typed: &str) -> Result<String, HashError> {

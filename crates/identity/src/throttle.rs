@@ -9,6 +9,9 @@
 //! never a lock. Beside it, unknown browsers of one network have a number of failures per minute and per hour, which is
 //! kept where it may be lost.
 //!
+//! Half-way to the waits, after five failures or a third of what a network may have, an unknown browser does some work
+//! before each try (see `work.rs`).
+//!
 //! Counters are read again with the hash permit in hand, and written before it is given back: guesses that come at the
 //! same instant are at most the limit and the permits.
 
@@ -19,13 +22,19 @@ use kabinet_core::seal::Stamper;
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
-use kabinet_store::throttle::{Failures, clear, fail, read};
+use kabinet_store::throttle::{Failures, clear, clear_prefix, fail, read};
 use kabinet_store::{Result, Store, Tx};
+
+use serde::{Deserialize, Serialize};
 
 use crate::Visit;
 
 /// Failures in a row that cost nothing.
 const FREE: i64 = 10;
+/// Failures in a row from which on an unknown browser does some work first.
+const TENSE: i64 = 5;
+/// A network that has had this part of its failures does some work first.
+pub(crate) const SOFT: u32 = 3;
 /// Failures in a row from which on there is one try a day.
 const MANY: i64 = 100;
 /// The first wait, seconds.
@@ -63,8 +72,7 @@ impl Throttle {
 
     /// The counters of an account, by its subject.
     pub fn of_user(&self, user: &str, visit: &Visit) -> Counters {
-        let mark = self.device(user, &visit.binding);
-        self.of(("user", user), visit, visit.devices.contains(&mark))
+        self.of(("user", user), visit, self.knows(user, visit))
     }
 
     /// What a browser that has signed in to an account holds: no other browser and no other account has the same.
@@ -73,7 +81,8 @@ impl Throttle {
     }
 
     fn of(&self, (kind, subject): (&str, &str), visit: &Visit, known: bool) -> Counters {
-        let key = |device, network: &str| self.stamper.stamp(&["sign-in", kind, subject, device, network]);
+        let account = self.account(kind, subject);
+        let key = |device, network: &str| format!("{account}{}", self.stamper.stamp(&[subject, device, network]));
         if known {
             return Counters { keys: vec![key("known", &visit.network)], network: None };
         }
@@ -81,31 +90,88 @@ impl Throttle {
         Counters { keys, network: Some(visit.network.clone()) }
     }
 
-    /// The key under which sendings to a contact are counted.
-    pub fn sending(&self, contact: &Contact, window: &str) -> String {
-        self.stamper.stamp(&["code", contact.kind().as_str(), contact.value(), window])
+    /// What the keys of an account's failures begin with.
+    fn account(&self, kind: &str, subject: &str) -> String {
+        self.stamper.stamp(&["sign-in", kind, subject])
+    }
+
+    /// Forgets the failures of an account from everywhere, and what was counted for its contacts.
+    pub async fn forget(&self, tx: &mut Tx, user: &str, contacts: &[Contact]) -> Result<()> {
+        clear_prefix(tx, &self.account("user", user)).await?;
+        for contact in contacts {
+            for trust in [Trust::Known, Trust::Unknown] {
+                for window in ["1h", "1d"] {
+                    clear(tx, &self.sending(contact, window, trust)).await?;
+                }
+                clear(tx, &self.wrong_code(contact, trust)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a browser has signed in to an account before.
+    pub fn knows(&self, user: &str, visit: &Visit) -> bool {
+        visit.devices.contains(&self.device(user, &visit.binding))
+    }
+
+    /// The key under which codes to a contact are counted; those that its owner asks for on a known device, apart.
+    pub fn sending(&self, contact: &Contact, window: &str, trust: Trust) -> String {
+        self.contact("code", contact, &[window, trust.as_str()])
+    }
+
+    /// The key under which wrong codes for a contact are counted.
+    pub fn wrong_code(&self, contact: &Contact, trust: Trust) -> String {
+        self.contact("wrong-code", contact, &[trust.as_str()])
+    }
+
+    fn contact(&self, what: &str, contact: &Contact, more: &[&str]) -> String {
+        self.stamper.stamp(&[&[what, contact.kind().as_str(), contact.value()], more].concat())
     }
 }
 
-impl Counters {
-    /// How many seconds this attempt must wait; 0: none.
-    pub async fn wait(&self, store: &Store, now: Timestamp) -> Result<i64> {
-        let mut longest = 0;
-        for key in &self.keys {
-            longest = longest.max(wait(read(store.db(), key, now).await?, now));
-        }
-        Ok(longest)
-    }
+/// Whether a browser has signed in before to the account that it asks about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Trust {
+    /// It has.
+    #[serde(rename = "known")]
+    Known,
+    /// It has not, or there is no such account.
+    #[default]
+    #[serde(rename = "unknown")]
+    Unknown,
+}
 
-    /// How many seconds unknown browsers of the network must wait; 0: none.
-    pub async fn network_wait(&self, store: &Store) -> i64 {
-        let Some(network) = &self.network else { return 0 };
-        for (name, most, seconds) in NETWORK {
-            if store.ephemeral().hits(&network_key(name, network)).await >= most {
-                return i64::try_from(seconds).unwrap_or(i64::MAX);
-            }
+impl Trust {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Unknown => "unknown",
         }
-        0
+    }
+}
+
+/// What the counters of an attempt say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// How many seconds it must wait; 0: none.
+    pub wait: i64,
+    /// Whether some work is to be done first.
+    pub is_tense: bool,
+}
+
+impl Counters {
+    /// Whether this attempt must wait, or some work be done for it.
+    pub async fn standing(&self, store: &Store, now: Timestamp) -> Result<Standing> {
+        let mut standing = match &self.network {
+            Some(network) => network_standing(store, network).await,
+            None => Standing { wait: 0, is_tense: false },
+        };
+        for key in &self.keys {
+            let failures = read(store.db(), key, now).await?;
+            standing.wait = standing.wait.max(wait(failures, now));
+            standing.is_tense |= self.network.is_some() && failures.count >= TENSE;
+        }
+        Ok(standing)
     }
 
     /// Counts a failure.
@@ -132,6 +198,19 @@ impl Counters {
         }
         Ok(())
     }
+}
+
+/// What the failures of unknown browsers of a network say.
+pub(crate) async fn network_standing(store: &Store, network: &str) -> Standing {
+    let mut standing = Standing { wait: 0, is_tense: false };
+    for (name, most, seconds) in NETWORK {
+        let hits = store.ephemeral().hits(&network_key(name, network)).await;
+        standing.is_tense |= hits >= most / SOFT;
+        if hits >= most {
+            standing.wait = standing.wait.max(i64::try_from(seconds).unwrap_or(i64::MAX));
+        }
+    }
+    standing
 }
 
 fn network_key(window: &str, network: &str) -> String {

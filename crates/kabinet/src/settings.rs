@@ -1,6 +1,6 @@
 //! The configuration in the words of each crate.
 
-use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig};
+use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig};
 
 use crate::config::{Config, Seconds};
 
@@ -42,7 +42,6 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
         password: PasswordConfig {
             min_length: config.password.shortest() as usize,
             max_length: config.password.max_length as usize,
-            strength: config.password.strength,
         },
         hashing: HashingConfig {
             memory: hashing.memory,
@@ -61,6 +60,15 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             per_hour: confirmation.per_hour.into(),
             per_day: confirmation.per_day.into(),
             countries: confirmation.countries.clone(),
+            wrong_per_day: confirmation.wrong_per_day.into(),
+            per_range: confirmation.per_range.into(),
+            samples: (confirmation.range_sample.into(), confirmation.country_sample.into()),
+            entered_percent: confirmation.entered_percent.into(),
+            closed: confirmation.closed.get(),
+        },
+        work: WorkConfig {
+            bits: config.work.bits.into(),
+            delay: config.work.delay.get(),
         },
         recovery: RecoveryConfig {
             phone_fresh: config.recovery.phone_fresh.get(),
@@ -76,7 +84,7 @@ pub(crate) fn web(config: &Config) -> kabinet_web::Config {
     kabinet_web::Config {
         issuer: config.issuer.clone(),
         trusted_proxies: config.trusted_proxies.iter().map(|network| network.0).collect(),
-        password_length: (config.password.shortest(), config.password.max_length),
+        password_min: config.password.shortest(),
         remembered: config.session.remembered_max.get(),
         code_life: (config.confirmation.sms.get(), config.confirmation.email.get()),
     }

@@ -22,7 +22,8 @@ crate::sql! {
         sends, sent_at, expires_at, keep_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11)";
     BY_ID = concat!("SELECT ", columns!(), " FROM confirmations WHERE id = $1 AND keep_until > $2");
     SPEND = concat!("UPDATE confirmations SET attempts_left = attempts_left - 1, used_at = CASE WHEN code_hash = $2 THEN CAST($3 AS BIGINT) END \
-        WHERE id = $1 AND binding_hash = $4 AND used_at IS NULL AND attempts_left > 0 AND expires_at > $3 RETURNING ", columns!());
+        WHERE id = $1 AND binding_hash = $4 AND used_at IS NULL AND attempts_left > 0 AND expires_at > $3 \
+        AND NOT EXISTS (SELECT 1 FROM throttles WHERE key = $5 AND failures >= $6 AND throttles.expires_at > $3) RETURNING ", columns!());
     RESEND = "UPDATE confirmations SET code_hash = $2, attempts_left = $3, sends = sends + 1, sent_at = $4, expires_at = $5, keep_until = $6 \
         WHERE id = $1 AND used_at IS NULL AND sends = $7";
 }
@@ -111,21 +112,32 @@ pub async fn by_id(db: &Db, id: &ConfirmationId, now: Timestamp) -> Result<Optio
     Ok(row.map(Confirmation::from))
 }
 
+/// One try of a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Guess<'a> {
+    /// The confirmation.
+    pub id: &'a ConfirmationId,
+    /// Keyed digest of what was typed.
+    pub code: &'a str,
+    /// The browser that tries.
+    pub binding: &'a TokenHash,
+    /// The counter of wrong tries that this one is held against.
+    pub counter: &'a str,
+    /// How many wrong tries it allows.
+    pub most: i64,
+}
+
 /// Spends one try of this browser and compares the code in the same statement, so that any number of parallel guesses
 /// gets no more tries than there are. `used_at` of the answer is set: the code was right, and is accepted this once; not
-/// set: it was wrong. `None`: no try was left, or the code had expired, was used before or is another browser's.
+/// set: it was wrong. `None`: no try was left, or the code had expired, was used before or is another browser's, or its
+/// contact has had its wrong tries.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn spend(
-    tx: &mut Tx,
-    id: &ConfirmationId,
-    code: &str,
-    binding: &TokenHash,
-    now: Timestamp,
-) -> Result<Option<Confirmation>> {
+pub async fn spend(tx: &mut Tx, guess: &Guess<'_>, now: Timestamp) -> Result<Option<Confirmation>> {
     let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(SPEND)
-        .bind(id.as_str()).bind(code).bind(now.0).bind(binding.as_str()).fetch_optional(conn).await)?;
+        .bind(guess.id.as_str()).bind(guess.code).bind(now.0).bind(guess.binding.as_str()).bind(guess.counter).bind(guess.most)
+        .fetch_optional(conn).await)?;
     Ok(row.map(Confirmation::from))
 }
 

@@ -22,6 +22,7 @@ pub mod change;
 pub mod client;
 pub mod confirmation;
 pub mod consent;
+pub mod destination;
 pub mod document;
 pub mod ephemeral;
 pub mod grant;
@@ -94,6 +95,7 @@ pub fn statements() -> Vec<&'static str> {
         client::ALL,
         confirmation::ALL,
         consent::ALL,
+        destination::ALL,
         document::ALL,
         grant::ALL,
         key::ALL,

@@ -12,6 +12,7 @@ crate::sql! {
     GRANTS = "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE keep_until < $1 LIMIT $2)";
     CONFIRMATIONS = "DELETE FROM confirmations WHERE id IN (SELECT id FROM confirmations WHERE keep_until < $1 LIMIT $2)";
     THROTTLES = "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at < $1 LIMIT $2)";
+    DESTINATIONS = "DELETE FROM destinations WHERE name IN (SELECT name FROM destinations WHERE ends_at < $1 LIMIT $2)";
     PUSHED = "DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE expires_at < $1 LIMIT $2)";
     RECOVERIES = "DELETE FROM recoveries WHERE id IN (SELECT id FROM recoveries WHERE expires_at < $1 LIMIT $2)";
     HANDOVERS = "DELETE FROM handovers WHERE id IN (SELECT id FROM handovers WHERE expires_at < $1 LIMIT $2)";
@@ -24,7 +25,8 @@ crate::sql! {
 /// When the database fails; what was taken away before stays away.
 pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
     let mut total = 0;
-    for statement in [SESSIONS, GRANTS, CONFIRMATIONS, THROTTLES, PUSHED, RECOVERIES, HANDOVERS, CHANGES] {
+    for statement in [SESSIONS, GRANTS, CONFIRMATIONS, THROTTLES, DESTINATIONS, PUSHED, RECOVERIES, HANDOVERS, CHANGES]
+    {
         loop {
             let mut tx = store.begin().await?;
             let rows = on_tx!(&mut tx, conn => sqlx::query(statement)

@@ -14,8 +14,10 @@ crate::sql! {
         failed_at = excluded.failed_at, \
         expires_at = CASE WHEN throttles.expires_at > excluded.failed_at THEN throttles.expires_at ELSE excluded.expires_at END \
         RETURNING failures, expires_at";
+    WINDOW = "SELECT failures, expires_at FROM throttles WHERE key = $1 AND expires_at > $2";
     PREFIXED = "SELECT key, failures, expires_at FROM throttles WHERE key LIKE $1 AND expires_at > $2 ORDER BY failures DESC LIMIT 50000";
     CLEAR = "DELETE FROM throttles WHERE key = $1";
+    CLEAR_PREFIXED = "DELETE FROM throttles WHERE key LIKE $1";
 }
 
 /// How often something failed in a row.
@@ -56,6 +58,16 @@ pub async fn count(tx: &mut Tx, key: &str, now: Timestamp, seconds: i64) -> Resu
     Ok((count, Timestamp(ends)))
 }
 
+/// How many events were counted in the open window of a key, and when it ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn window(tx: &mut Tx, key: &str, now: Timestamp) -> Result<Option<(i64, Timestamp)>> {
+    let row: Option<(i64, i64)> =
+        on_tx!(tx, conn => sqlx::query_as(WINDOW).bind(key).bind(now.0).fetch_optional(conn).await)?;
+    Ok(row.map(|(count, ends)| (count, Timestamp(ends))))
+}
+
 /// The open windows whose keys begin with `prefix`, each with its count and its end; the 50 000 fullest of them.
 ///
 /// # Errors
@@ -73,4 +85,15 @@ pub async fn with_prefix(db: &Db, prefix: &str, now: Timestamp) -> Result<Vec<(S
 pub async fn clear(tx: &mut Tx, key: &str) -> Result<()> {
     on_tx!(tx, conn => sqlx::query(CLEAR).bind(key).execute(conn).await.map(drop))?;
     Ok(())
+}
+
+/// Forgets everything under keys that begin with `prefix`, a digest. How many keys.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear_prefix(tx: &mut Tx, prefix: &str) -> Result<u64> {
+    Ok(
+        on_tx!(tx, conn => sqlx::query(CLEAR_PREFIXED).bind(format!("{prefix}%")).execute(conn).await
+        .map(|done| done.rows_affected()))?,
+    )
 }

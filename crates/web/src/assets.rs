@@ -55,6 +55,7 @@ fn short_hash(bytes: &[u8]) -> String {
 struct Fixed {
     style: Asset,
     script: Asset,
+    work: Asset,
     icon: Asset,
 }
 
@@ -65,6 +66,7 @@ fn fixed() -> &'static Fixed {
     FIXED.get_or_init(|| Fixed {
         style: embed("kabinet", "css", include_bytes!("../assets/kabinet.css"), "text/css; charset=utf-8"),
         script: embed("kabinet", "js", include_bytes!("../assets/kabinet.js"), "text/javascript; charset=utf-8"),
+        work: embed("work", "js", include_bytes!("../assets/work.js"), "text/javascript; charset=utf-8"),
         icon: embed("favicon", "svg", include_bytes!("../assets/favicon.svg"), "image/svg+xml"),
     })
 }
@@ -79,6 +81,12 @@ pub fn style_path() -> &'static str {
 #[must_use]
 pub fn script_path() -> &'static str {
     &fixed().script.path
+}
+
+/// The path of the script that does the work of a form.
+#[must_use]
+pub fn work_path() -> &'static str {
+    &fixed().work.path
 }
 
 /// The icon; also the answer to `/favicon.ico`.
@@ -108,8 +116,8 @@ impl Assets {
     /// The fixed files and one style sheet for each brand.
     #[must_use]
     pub fn of(brands: &Brands) -> Self {
-        let Fixed { style, script, icon } = fixed();
-        let mut list = vec![style.clone(), script.clone(), icon.clone()];
+        let Fixed { style, script, work, icon } = fixed();
+        let mut list = vec![style.clone(), script.clone(), work.clone(), icon.clone()];
         list.extend(brands.iter().map(brand_asset));
         Self { list }
     }
@@ -129,7 +137,8 @@ mod tests {
     fn every_path_that_a_page_names_is_served_and_names_its_content() {
         let brands = Brands::built_in();
         let assets = Assets::of(&brands);
-        let mut paths = vec![style_path().to_owned(), script_path().to_owned(), icon().path.clone()];
+        let mut paths =
+            vec![style_path().to_owned(), script_path().to_owned(), work_path().to_owned(), icon().path.clone()];
         paths.extend(brands.iter().map(brand_path));
         for path in paths {
             let asset = assets.find(&path).unwrap();

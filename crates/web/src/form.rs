@@ -9,8 +9,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use kabinet_core::contact::ContactKind;
+use kabinet_core::password::MAX_BYTES;
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
+use kabinet_identity::Solution;
 use kabinet_oidc::request::Params;
 
 use crate::error;
@@ -101,6 +103,16 @@ impl Form {
     /// The name of the first field that starts with `prefix`, without it.
     pub(crate) fn suffix(&self, prefix: &str) -> Option<&str> {
         self.0.iter().find_map(|(name, _)| name.strip_prefix(prefix))
+    }
+
+    /// What was done for it, where its page asked for work.
+    pub(crate) fn solution(&self) -> Solution {
+        Solution::new(self.get("work"), self.get("work-answer"))
+    }
+
+    /// Whether a secret is too long to be a password in any form.
+    pub(crate) fn is_oversized(&self, name: &str) -> bool {
+        self.get(name).len() > 4 * MAX_BYTES
     }
 
     /// A secret that was typed.

@@ -196,6 +196,7 @@ pub(crate) fn chrome<'a>(visit: &'a Visit, opened: Option<&Opened>, client: Opti
         here: visit.here.clone(),
         client_name: client.map(|client| client.metadata.client_name.clone()),
         year: crate::i18n::year(visit.site.clock.now()),
+        work: None,
     }
 }
 

@@ -17,6 +17,7 @@ use kabinet_identity::Visit as Person;
 use kabinet_oidc::Caller;
 use kabinet_oidc::sealed::Flow;
 
+use crate::form::Form;
 use crate::i18n::{Language, Locale};
 use crate::layers::RequestId;
 use crate::site::Site;
@@ -155,7 +156,13 @@ impl Visit {
             client: flow.and_then(Flow::request).map(|request| request.client_id.as_str().into()),
             devices: self.devices.clone(),
             language: self.locale(ui_locales).language(),
+            work: None,
         }
+    }
+
+    /// The same for a form whose page may ask for work.
+    pub(crate) fn worker(&self, flow: &Flow, form: &Form) -> Person {
+        Person { work: Some(form.solution()), ..self.person(Some(flow)) }
     }
 
     /// The live sessions of this browser.

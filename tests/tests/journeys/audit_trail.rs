@@ -4,11 +4,12 @@ use kabinet_core::client::Profile;
 use kabinet_store::audit;
 use kabinet_tests::{PASSWORD, TestApp, Tokens};
 
-const EVENTS: [&str; 24] = [
+const EVENTS: [&str; 25] = [
     "user.registered",
     "user.created",
     "user.disabled",
     "user.enabled",
+    "user.unlocked",
     "user.deleted",
     "contact.confirmed",
     "password.changed",

@@ -7,14 +7,15 @@ use kabinet_store::Store;
 use kabinet_tests::{Browser, Node, Rp, TestApp, Tokens};
 
 /// A node without background jobs.
-struct Counted {
+pub struct Counted {
+    pub identity: kabinet_identity::Identity,
+    pub node: Node,
     store: Store,
     provider: kabinet_oidc::Provider,
-    node: Node,
 }
 
 impl Counted {
-    async fn of(app: &TestApp) -> Self {
+    pub async fn of(app: &TestApp) -> Self {
         let (config, ambient) = (&app.config, &app.ambient);
         let store = kabinet::open_store(config).await.unwrap();
         let master = kabinet::config::master_key(config, &*ambient.entropy).unwrap();
@@ -35,14 +36,14 @@ impl Counted {
         let site = kabinet_web::Config {
             issuer: config.issuer.clone(),
             trusted_proxies: Vec::new(),
-            password_length: (10, 256),
+            password_min: 10,
             remembered: 86_400,
             code_life: (300, 600),
         };
         let parts = kabinet_web::Parts {
             config: site,
             provider: provider.clone(),
-            identity,
+            identity: identity.clone(),
             master,
             clock,
             entropy: Arc::clone(&entropy),
@@ -53,11 +54,11 @@ impl Counted {
             admin: axum::Router::new(),
             jobs: kabinet::Jobs::default(),
         };
-        Self { store, provider, node }
+        Self { identity, node, store, provider }
     }
 
     /// How many statements the work runs, the node having just heard from the database.
-    async fn count<T>(&self, work: impl Future<Output = T>) -> (u64, T) {
+    pub async fn count<T>(&self, work: impl Future<Output = T>) -> (u64, T) {
         self.provider.hear().await.unwrap();
         let before = self.store.statements_run();
         let done = work.await;

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod abuse;
 mod accounts;
 mod asking;
 mod audit_trail;
@@ -16,8 +17,8 @@ mod command_line;
 mod complete;
 mod consent;
 mod flows;
+mod input;
 mod mended;
-mod new_passwords;
 mod processes;
 mod program;
 mod recovery;
@@ -25,5 +26,7 @@ mod registration;
 mod sessions;
 mod sign_in;
 mod single_use;
+mod tabs;
 mod texts;
 mod tls;
+mod work;

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use kabinet_core::secret::TokenHash;
+use kabinet_store::confirmation::{self, Confirmation, Guess};
 use kabinet_store::grant::{self, Rotation};
-use kabinet_store::{Store, confirmation};
+use kabinet_store::{Store, throttle};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -14,6 +15,16 @@ use crate::world::{NOW, World, confirmation as confirmation_of};
 
 const THINGS: usize = 40;
 const CALLERS: usize = 20;
+
+fn guess<'a>(one: &'a Confirmation, code: &'a str) -> Guess<'a> {
+    Guess {
+        id: &one.id,
+        code,
+        binding: &one.binding,
+        counter: "tries",
+        most: 20,
+    }
+}
 
 /// Calls `attempt` for every thing by every caller at the same instant; how many attempts of each thing succeeded.
 async fn race<T, F, R>(things: Vec<T>, attempt: F) -> Vec<usize>
@@ -114,10 +125,8 @@ async fn each_confirmation_is_accepted_once_however_many_bring_the_right_code_at
     let won = race(ids, move |one| {
         let store = shared.clone();
         async move {
-            let spent = transaction(&store, async |tx| {
-                confirmation::spend(tx, &one.id, "CANARY-right", &one.binding, NOW).await
-            })
-            .await;
+            let spent =
+                transaction(&store, async |tx| confirmation::spend(tx, &guess(&one, "CANARY-right"), NOW).await).await;
             spent.is_some_and(|spent| spent.used_at.is_some())
         }
     })
@@ -136,11 +145,9 @@ async fn parallel_wrong_codes_get_no_more_tries_than_there_are() {
     let tried = race(ids.clone(), move |one| {
         let store = shared.clone();
         async move {
-            transaction(&store, async |tx| {
-                confirmation::spend(tx, &one.id, "CANARY-wrong", &one.binding, NOW).await
-            })
-            .await
-            .is_some()
+            transaction(&store, async |tx| confirmation::spend(tx, &guess(&one, "CANARY-wrong"), NOW).await)
+                .await
+                .is_some()
         }
     })
     .await;
@@ -151,10 +158,24 @@ async fn parallel_wrong_codes_get_no_more_tries_than_there_are() {
             .await,
         40
     );
-    let late = transaction(&store, async |tx| {
-        confirmation::spend(tx, &ids[0].id, "CANARY-right", &ids[0].binding, NOW).await
-    });
+    let late = transaction(&store, async |tx| confirmation::spend(tx, &guess(&ids[0], "CANARY-right"), NOW).await);
     assert!(late.await.is_none(), "the right code is too late when no try is left");
+}
+
+#[tokio::test]
+async fn a_contact_that_has_had_its_wrong_tries_gets_no_more_until_they_are_forgotten() {
+    let (_place, store) = Place::ready().await;
+    let one = confirmation_of(&store, 5).await.0;
+    let mut tx = store.begin().await.unwrap();
+    for _ in 0..20 {
+        throttle::count(&mut tx, "tries", NOW, 100).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    for (after, spent) in [(99, false), (100, true)] {
+        let mut tx = store.begin().await.unwrap();
+        let found = confirmation::spend(&mut tx, &guess(&one, "CANARY-right"), NOW.plus(after)).await.unwrap();
+        assert_eq!(found.is_some(), spent, "after {after} s");
+    }
 }
 
 #[tokio::test]

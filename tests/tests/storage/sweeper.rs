@@ -2,32 +2,36 @@
 
 use kabinet_core::id::ClientId;
 use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, change, pushed, sweep, throttle};
+use kabinet_store::{Store, change, destination, pushed, sweep, throttle};
 
 use crate::place::Place;
 use crate::world::{NOW, World, confirmation};
 
 /// (table, seconds after [`NOW`] until which its one row must stay).
-const LIVES: [(&str, i64); 6] = [
+const LIVES: [(&str, i64); 7] = [
     ("pushed_requests", 50),
     ("sessions", 100),
     ("grants", 120),
     ("throttles", 200),
+    ("destinations", 300),
     ("confirmations", 3900),
     ("changes", change::KEPT),
 ];
 
-async fn one_row_in_each(store: &Store) {
+async fn one_row_in_each(place: &Place, store: &Store) {
     let world = World::of(store).await;
     world.issued(store).await;
     confirmation(store, 5).await;
     let mut tx = store.begin().await.unwrap();
     throttle::fail(&mut tx, "somebody", NOW, NOW.plus(200)).await.unwrap();
+    let names = destination::Names { range: "+7916123", country: "RU" };
+    destination::sent(&mut tx, names, NOW, 300).await.unwrap();
     pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50))
         .await
         .unwrap();
     change::tell(&mut tx, change::Kind::Token, &["jti".to_owned()], NOW).await.unwrap();
     tx.commit().await.unwrap();
+    place.run("DELETE FROM destinations WHERE name = 'RU'").await;
 }
 
 async fn rows(place: &Place, table: &str) -> i64 {
@@ -37,7 +41,7 @@ async fn rows(place: &Place, table: &str) -> i64 {
 #[tokio::test]
 async fn each_row_stays_until_its_end_and_goes_after_it() {
     let (place, store) = Place::ready().await;
-    one_row_in_each(&store).await;
+    one_row_in_each(&place, &store).await;
     for (i, (table, life)) in LIVES.into_iter().enumerate() {
         assert_eq!(sweep::sweep(&store, NOW.plus(life)).await.unwrap(), 0, "{table} goes too early");
         assert_eq!(sweep::sweep(&store, NOW.plus(life + 1)).await.unwrap(), 1, "{table} does not go");
@@ -56,7 +60,7 @@ async fn each_row_stays_until_its_end_and_goes_after_it() {
 #[tokio::test]
 async fn a_session_past_its_longest_life_goes_even_when_it_was_used_a_moment_ago() {
     let (place, store) = Place::ready().await;
-    one_row_in_each(&store).await;
+    one_row_in_each(&place, &store).await;
     place
         .run(&format!(
             "UPDATE sessions SET idle_expires_at = {}, expires_at = {}",

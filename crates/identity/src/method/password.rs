@@ -2,10 +2,11 @@
 //!
 //! 1. What cannot be a password (over 1 KiB) is wrong at once, whoever it is for.
 //! 2. Whoever must wait is told so, before anything is compared: the right password gets the same answer.
-//! 3. One hash is computed in every other case; without an account or a password it is compared with nothing.
-//! 4. A failure is counted and recorded before the next guess can begin. Whose account it was is never told: unknown,
+//! 3. While the risk is high, an unknown browser does some work before each try.
+//! 4. One hash is computed in every other case; without an account or a password it is compared with nothing.
+//! 5. A failure is counted and recorded before the next guess can begin. Whose account it was is never told: unknown,
 //!    wrong and no password are one answer. That an account is disabled is told only to who knows its password.
-//! 5. A hash that was made at another cost is made again.
+//! 6. A hash that was made at another cost is made again.
 
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Factor;
@@ -13,12 +14,13 @@ use kabinet_core::contact::Contact;
 use kabinet_core::id::UserId;
 use kabinet_core::password::{MAX_BYTES, normal};
 use kabinet_core::user::User;
+use kabinet_core::work::Action;
 use kabinet_store::user;
 
 use crate::hashing::{HashError, Permit};
 use crate::method::{Method, Place};
-use crate::throttle::Counters;
-use crate::{Error, Identity, Proof, Trouble, Visit};
+use crate::throttle::{Counters, Standing};
+use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit};
 
 /// The entry in the list of methods.
 pub const METHOD: Method = Method { id: "password", place: Place::Form };
@@ -41,6 +43,9 @@ pub enum LoginError {
         /// When to come again.
         seconds: i64,
     },
+    /// Some work is to be done first.
+    #[error(transparent)]
+    Work(#[from] NeedsWork),
     /// The password is right and the account disabled.
     #[error("the account is disabled")]
     Blocked,
@@ -81,7 +86,9 @@ impl Identity {
         let store = &self.0.store;
         let user = user::by_contact(store.db(), contact).await?;
         let counters = self.0.throttle.sign_in(user.as_ref(), contact, visit);
-        self.refuse_waiting(&counters).await?;
+        if self.refuse_waiting(&counters).await?.is_tense {
+            self.demand_work(Action::SignIn, visit).await?;
+        }
         let permit = self.0.hasher.permit().await?;
         // Again, now that nobody else hashes in this place: guesses that queued up together are counted one by one.
         self.refuse_waiting(&counters).await?;
@@ -103,13 +110,11 @@ impl Identity {
         Ok(Proof::new(user.id.clone(), vec![Factor::Pwd]))
     }
 
-    async fn refuse_waiting(&self, counters: &Counters) -> Result<(), LoginError> {
-        let store = &self.0.store;
-        let seconds = counters.wait(store, self.now()).await?.max(counters.network_wait(store).await);
-        if seconds > 0 {
-            Err(LoginError::Throttled { seconds })
-        } else {
-            Ok(())
+    async fn refuse_waiting(&self, counters: &Counters) -> Result<Standing, LoginError> {
+        let standing = counters.standing(&self.0.store, self.now()).await?;
+        match standing.wait {
+            0 => Ok(standing),
+            seconds => Err(LoginError::Throttled { seconds }),
         }
     }
 

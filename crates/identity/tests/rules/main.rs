@@ -5,8 +5,9 @@
 
 mod accounts;
 mod codes;
-mod new_passwords;
+mod gates;
 mod passwords;
 mod registrations;
 mod sessions;
+mod work;
 mod world;

@@ -240,6 +240,7 @@ pub fn browser(cookie: &str, network: &str) -> Visit {
         client: None,
         devices: Vec::new(),
         language: kabinet_core::language::Language::Ru,
+        work: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use kabinet_core::seal::MasterKey;
 use url::{Host, Url};
 
-use super::{Config, Seconds};
+use super::{Config, Confirmation, Seconds};
 
 /// Every contradiction: the key that is to be changed and what is wrong with it.
 pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
@@ -155,6 +155,8 @@ fn lifetimes(config: &Config, found: &mut Found) {
         ("token.device_interval", token.device_interval),
         ("confirmation.sms", config.confirmation.sms),
         ("confirmation.email", config.confirmation.email),
+        ("confirmation.closed", config.confirmation.closed),
+        ("work.delay", config.work.delay),
         ("recovery.phone_fresh", config.recovery.phone_fresh),
         ("recovery.delay", config.recovery.delay),
         ("recovery.ticket", config.recovery.ticket),
@@ -194,6 +196,23 @@ fn at_most(found: &mut Found, key: &'static str, time: Seconds, most: Seconds) {
     }
 }
 
+/// The limits of what is sent and tried beyond one code.
+fn codes(confirmation: &Confirmation, found: &mut Found) {
+    // NIST SP 800-63B-4 §3.2.2: at most 100 consecutive failures.
+    within(
+        found,
+        "confirmation.wrong_per_day",
+        confirmation.wrong_per_day.into(),
+        confirmation.tries.into(),
+        100,
+    );
+    within(found, "confirmation.per_range", confirmation.per_range, 1, 10_000);
+    within(found, "confirmation.range_sample", confirmation.range_sample, 5, 10_000);
+    within(found, "confirmation.country_sample", confirmation.country_sample, 100, 1_000_000);
+    within(found, "confirmation.entered_percent", confirmation.entered_percent.into(), 0, 90);
+    at_most(found, "confirmation.closed", confirmation.closed, Seconds::hours(24));
+}
+
 fn people(config: &Config, found: &mut Found) {
     let (confirmation, password, hashing) = (&config.confirmation, &config.password, &config.hashing);
     within(found, "confirmation.digits", confirmation.digits.into(), 6, 10);
@@ -209,10 +228,13 @@ fn people(config: &Config, found: &mut Found) {
         confirmation.per_hour.into(),
         250,
     );
+    codes(confirmation, found);
+    // Beyond 24 bits a telephone works for minutes; longer than a minute nobody waits.
+    within(found, "work.bits", config.work.bits.into(), 0, 24);
+    at_most(found, "work.delay", config.work.delay, Seconds::minutes(1));
     within(found, "password.min_length", password.min_length, 8, 64);
     // NIST SP 800-63B-4 §3.1.1.2: at least 64 characters are to be allowed.
     within(found, "password.max_length", password.max_length, 64, 4096);
-    within(found, "password.strength", password.strength, 6, 14);
     within(found, "hashing.parallelism", hashing.parallelism, 1, 16);
     // RFC 9106 §3.1: at least 8 KiB for each lane.
     within(

@@ -46,6 +46,8 @@ pub struct Config {
     pub token: Token,
     /// Confirmation codes.
     pub confirmation: Confirmation,
+    /// What an unknown browser does while the risk is high.
+    pub work: Work,
     /// How an account is got back.
     pub recovery: Recovery,
     /// Which passwords may be set.
@@ -74,6 +76,7 @@ impl Default for Config {
             session: Session::default(),
             token: Token::default(),
             confirmation: Confirmation::default(),
+            work: Work::default(),
             recovery: Recovery::default(),
             password: Password::default(),
             hashing: Hashing::default(),
@@ -305,6 +308,19 @@ pub struct Confirmation {
     /// fraudsters with a share in the fee ask for.
     #[serde(deserialize_with = "list")]
     pub countries: Vec<Country>,
+    /// Wrong codes for one contact in a day. Reason: ten codes with five tries each would make 50 guesses.
+    pub wrong_per_day: u8,
+    /// Codes in an hour to the numbers that differ in their last four digits only. Reason: people are spread over ranges,
+    /// those who sell calls and messages sit in one.
+    pub per_range: u32,
+    /// How many codes must have gone to such a range before it is judged by how many were entered.
+    pub range_sample: u32,
+    /// The same for a country.
+    pub country_sample: u32,
+    /// How many of a hundred must have been entered. Reason: people enter the codes that they ask for.
+    pub entered_percent: u8,
+    /// For how long a range or a country gets no codes otherwise.
+    pub closed: Seconds,
 }
 
 impl Default for Confirmation {
@@ -318,7 +334,29 @@ impl Default for Confirmation {
             per_hour: 5,
             per_day: 10,
             countries: vec![Country::Russia],
+            wrong_per_day: 20,
+            per_range: 40,
+            range_sample: 20,
+            country_sample: 1000,
+            entered_percent: 20,
+            closed: Seconds::minutes(30),
         }
+    }
+}
+
+/// What an unknown browser does while the risk is high: a proof of work, found by a script while the person types.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Work {
+    /// Zero bits that a hash must begin with; 0: nothing is ever asked. Reason: a second on a telephone.
+    pub bits: u8,
+    /// How long a browser without scripts waits instead.
+    pub delay: Seconds,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self { bits: 18, delay: Seconds(10) }
     }
 }
 
@@ -343,12 +381,6 @@ pub struct Password {
     pub min_length: u32,
     /// Characters at most. Reason: enough for any phrase, too little to be a load.
     pub max_length: u32,
-    /// The power of ten of the guesses that a password must withstand, as zxcvbn reckons them. Reason: a hundred million
-    /// is beyond any throttle, and a stolen hash costs months.
-    pub strength: u32,
-    /// A filter file of leaked passwords, from `kabinet password filter build`. Reason: none, the list is the operator's
-    /// choice; the commonest passwords are refused without it.
-    pub filter: Option<PathBuf>,
 }
 
 impl Password {
@@ -368,8 +400,6 @@ impl Default for Password {
             preset: PasswordPreset::Standard,
             min_length: 10,
             max_length: 256,
-            strength: 8,
-            filter: None,
         }
     }
 }

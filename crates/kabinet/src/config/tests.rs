@@ -259,7 +259,6 @@ fn the_reference_file_gives_every_key_with_its_default_and_no_other() {
         "redis.url",
         "outbound.ca",
         "delivery.outbox",
-        "password.filter",
         "hashing.permits",
         "store.migrate",
     ];

@@ -4,8 +4,10 @@ use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::id::ConfirmationId;
-use kabinet_identity::{CodeError, Confirmed, Purpose};
+use kabinet_core::work::Action;
+use kabinet_identity::{CodeError, Confirmed, Purpose, Work};
 
+use super::login::work_wait;
 use super::{Opened, chrome, client_of, error_page, failed, flow_or_page, html, to};
 use crate::form::{Asked, Form};
 use crate::view::{self, Chrome, CodeEntry, CodePurpose, Errors, Message};
@@ -29,6 +31,17 @@ pub(crate) struct Tried {
     pub(crate) outcome: Result<Confirmed, CodeError>,
 }
 
+/// What the page says.
+#[derive(Default)]
+struct Said {
+    errors: Errors,
+    notice: Option<Message>,
+    /// Where it is neither 200 nor, with errors, 422.
+    status: Option<StatusCode>,
+    /// What the next code costs.
+    work: Option<Work>,
+}
+
 impl Place {
     /// The address of the page.
     pub(crate) fn at(&self, opened: &Opened, id: &ConfirmationId) -> String {
@@ -41,8 +54,11 @@ impl Place {
             Ok(opened) => opened,
             Err(response) => return response,
         };
-        let notice = asked.sent.then(|| Message::of("code-resent"));
-        self.show(visit, &opened, &ConfirmationId::from(asked.id), (Errors::none(), notice)).await
+        let said = Said {
+            notice: asked.sent.then(|| Message::of("code-resent")),
+            ..Said::default()
+        };
+        self.show(visit, &opened, &ConfirmationId::from(asked.id), said).await
     }
 
     /// Tries a posted code, after the form token, the button «Отправить повторно» and an empty field. `Err` is the answer
@@ -51,19 +67,28 @@ impl Place {
         let opened = flow_or_page(visit, form.get("flow")).await?;
         let id = ConfirmationId::from(form.get("id"));
         if !visit.accepts(form) {
-            let stale = (Errors::none(), Some(Message::of("form-stale")));
+            let stale = Said { notice: Some(Message::of("form-stale")), ..Said::default() };
             return Err(self.show(visit, &opened, &id, stale).await);
         }
-        let (identity, person) = (&visit.site.identity, visit.person(Some(&opened.flow)));
+        let (identity, person) = (&visit.site.identity, visit.worker(&opened.flow, form));
         if form.has("resend") {
             return Err(match identity.resend(self.serves, &id, &person).await {
                 Ok(()) => to(visit, &format!("{}&sent=1", self.at(&opened, &id))),
+                Err(CodeError::Work(_)) => {
+                    let work = identity.work_after(Action::Resend, &person);
+                    let errors = Errors::whole(work_wait(work.as_ref()).0);
+                    let status = Some(StatusCode::TOO_MANY_REQUESTS);
+                    self.show(visit, &opened, &id, Said { errors, status, work, ..Said::default() }).await
+                }
                 Err(error) => self.refuse(visit, &opened, &id, error).await,
             });
         }
         let code: String = form.get("code").chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
         if code.is_empty() {
-            let missing = (Errors::field("code", Message::of("code-missing")), None);
+            let missing = Said {
+                errors: Errors::field("code", Message::of("code-missing")),
+                ..Said::default()
+            };
             return Err(self.show(visit, &opened, &id, missing).await);
         }
         let outcome = identity.confirm(self.serves, &id, &code, &person).await;
@@ -78,35 +103,34 @@ impl Place {
         id: &ConfirmationId,
         error: CodeError,
     ) -> Response {
+        let status = matches!(error, CodeError::Limited { .. }).then_some(StatusCode::TOO_MANY_REQUESTS);
         match complaint(error) {
-            Ok(errors) => self.show(visit, opened, id, (errors, None)).await,
+            Ok(errors) => self.show(visit, opened, id, Said { errors, status, ..Said::default() }).await,
             Err(Trouble::Unknown) => error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await,
             Err(Trouble::Failed(error)) => failed(visit, &error).await,
         }
     }
 
-    async fn show(
-        &self,
-        visit: &Visit,
-        opened: &Opened,
-        id: &ConfirmationId,
-        (errors, notice): (Errors, Option<Message>),
-    ) -> Response {
-        let pending = match visit.site.identity.confirmation(self.serves, id, &visit.person(Some(&opened.flow))).await {
+    async fn show(&self, visit: &Visit, opened: &Opened, id: &ConfirmationId, said: Said) -> Response {
+        let (identity, person) = (&visit.site.identity, visit.person(Some(&opened.flow)));
+        let pending = match identity.confirmation(self.serves, id, &person).await {
             Ok(Some(pending)) => pending,
             // Another browser's or page's, confirmed already, or long gone: the beginning is the only way.
             Ok(None) => return to(visit, &format!("{}?flow={}", self.start, opened.sealed)),
             Err(error) => return failed(visit, &error.to_string()).await,
         };
-        let status = if errors.is_empty() {
+        let Said { mut errors, notice, status, work } = said;
+        let plain = if errors.is_empty() {
             StatusCode::OK
         } else {
             StatusCode::UNPROCESSABLE_ENTITY
         };
-        let errors = if errors.is_empty() && pending.expired {
-            Errors::field("code", Message::of("code-expired"))
-        } else {
-            errors
+        if errors.is_empty() && pending.expired {
+            errors = Errors::field("code", Message::of("code-expired"));
+        }
+        let work = match work {
+            None => identity.offer_work(Action::Resend, &person).await,
+            work => work,
         };
         let client = client_of(visit, opened).await;
         let (sms, email) = visit.site.config.code_life;
@@ -114,6 +138,7 @@ impl Place {
         let page = CodeEntry {
             chrome: Chrome {
                 here: self.at(opened, id),
+                work,
                 ..chrome(visit, Some(opened), client.as_deref())
             },
             purpose: self.purpose,
@@ -126,7 +151,7 @@ impl Place {
             notice,
             hidden: vec![("id", id.to_string())],
         };
-        html(visit, status, &view::render(&page))
+        html(visit, status.unwrap_or(plain), &view::render(&page))
     }
 }
 
@@ -147,6 +172,7 @@ pub(crate) fn complaint(error: CodeError) -> Result<Errors, Trouble> {
         }
         CodeError::Wait { seconds } => Errors::whole(Message::of("code-wait").with("seconds", seconds)),
         CodeError::Limited { seconds } => Errors::whole(Message::of("code-limit").with("minutes", (seconds + 59) / 60)),
+        CodeError::Work(_) => Errors::whole(work_wait(None).0),
         CodeError::Unreachable => Errors::field("phone", Message::of("phone-unreachable")),
         CodeError::NotSent => Errors::whole(Message::of("code-not-sent")),
         CodeError::Unknown => return Err(Trouble::Unknown),

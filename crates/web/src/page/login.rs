@@ -11,14 +11,15 @@ use http::{HeaderValue, StatusCode};
 use kabinet_core::authn::Session;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::secret::Secret;
+use kabinet_core::work::Action;
 use kabinet_identity::method::{METHODS, Place};
-use kabinet_identity::{LoginError, Proof, SignedIn};
+use kabinet_identity::{LoginError, Proof, SignedIn, Work};
 use kabinet_oidc::sealed::Target;
 
 use super::{Opened, add_device, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, Errors, Message, Method, Offers, SignIn};
+use crate::view::{self, Chrome, Errors, Message, Method, Offers, SignIn};
 use crate::visit::Visit;
 
 /// What the form shows.
@@ -31,6 +32,8 @@ pub(crate) struct Shown {
     pub(crate) status: StatusCode,
     /// Where whoever holds this number says that the account is not theirs.
     pub(crate) disown: Option<String>,
+    /// What the next try costs.
+    pub(crate) work: Option<Work>,
 }
 
 impl Shown {
@@ -43,6 +46,7 @@ impl Shown {
             notice: None,
             status: StatusCode::OK,
             disown: None,
+            work: None,
         }
     }
 }
@@ -101,14 +105,23 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     if form.get("password").is_empty() {
         shown.errors = shown.errors.and("password", Message::of("password-missing"));
     }
+    shown.status = StatusCode::UNPROCESSABLE_ENTITY;
+    if form.is_oversized("password") {
+        shown.errors = Errors::field("password", Message::of("password-long").with("max", 256));
+        shown.status = StatusCode::BAD_REQUEST;
+    }
     let Some(contact) = contact.filter(|_| shown.errors.is_empty()) else {
-        shown.status = StatusCode::UNPROCESSABLE_ENTITY;
         return show(&visit, &opened, shown).await;
     };
-    let person = visit.person(Some(&opened.flow));
+    let person = visit.worker(&opened.flow, &form);
     match site.identity.check_password(&contact, form.get("password"), &person).await {
         Ok(proof) => signed_in(&visit, &opened, proof, shown.remember, &onward(&opened)).await,
-        Err(error) => refuse(&visit, &opened, shown, error).await,
+        Err(error) => {
+            // The risk may have risen with this failure: the next page has its work already.
+            let is_due = person.devices.is_empty() || matches!(error, LoginError::Work(_));
+            shown.work = site.identity.work_after(Action::SignIn, &person).filter(|_| is_due);
+            refuse(&visit, &opened, shown, error).await
+        }
     }
 }
 
@@ -131,6 +144,10 @@ async fn refuse(visit: &Visit, opened: &Opened, mut shown: Shown, error: LoginEr
                 Some(seconds),
             )
         }
+        LoginError::Work(_) => {
+            let (message, seconds) = work_wait(shown.work.as_ref());
+            (StatusCode::TOO_MANY_REQUESTS, message, Some(seconds))
+        }
         LoginError::Busy { seconds } => (StatusCode::SERVICE_UNAVAILABLE, Message::of("login-busy"), Some(seconds)),
         LoginError::Blocked => (
             StatusCode::FORBIDDEN,
@@ -146,6 +163,12 @@ async fn refuse(visit: &Visit, opened: &Opened, mut shown: Shown, error: LoginEr
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.unsigned_abs()));
     }
     response
+}
+
+/// What is said while work is due, and for how many seconds without a script.
+pub(crate) fn work_wait(work: Option<&Work>) -> (Message, i64) {
+    let seconds = work.map_or(0, |work| work.wait).max(1);
+    (Message::of("work-wait").with("seconds", seconds), seconds)
 }
 
 /// Begins or renews the session of a proven person and goes on to `location`.
@@ -203,8 +226,12 @@ fn beside() -> Vec<Method> {
 /// The sign-in page.
 pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Response {
     let client = client_of(visit, opened).await;
+    let work = match shown.work {
+        None => visit.site.identity.offer_work(Action::SignIn, &visit.person(Some(&opened.flow))).await,
+        work => work,
+    };
     let page = SignIn {
-        chrome: chrome(visit, Some(opened), client.as_deref()),
+        chrome: Chrome { work, ..chrome(visit, Some(opened), client.as_deref()) },
         identifier: shown.identifier,
         value: shown.value,
         remember: shown.remember,

@@ -11,17 +11,19 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::RecoveryId;
+use kabinet_core::password::BadPassword;
 use kabinet_core::time::Timestamp;
-use kabinet_identity::{CodeError, Confirmed, Purpose, RecoveryError, Way};
+use kabinet_core::work::Action;
+use kabinet_identity::{CodeError, Confirmed, Purpose, RecoveryError, Way, Work};
 use kabinet_store::recovery::Stage;
 
 use super::code::{Place, Tried, Trouble, complaint};
-use super::login::{self, Shown, invalid};
-use super::register::{password_message, password_status};
-use super::{Opened, chrome, client_of, error_page, failed, flow_or_page, html, to};
+use super::login::{self, Shown, invalid, work_wait};
+use super::register::password_message;
+use super::{Opened, add_device, chrome, client_of, error_page, failed, flow_or_page, html, to};
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, CodePurpose, Errors, Message, NewPassword, Recover, SecondProof, Told};
+use crate::view::{self, Chrome, CodePurpose, Errors, Message, NewPassword, Recover, SecondProof, Told};
 use crate::visit::Visit;
 
 const CODE: Place = Place {
@@ -46,7 +48,7 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
         &visit,
         &opened,
         asked.by.unwrap_or(ContactKind::Phone),
-        (String::new(), errors, StatusCode::OK),
+        (String::new(), errors, StatusCode::OK, None),
     )
     .await
 }
@@ -55,10 +57,14 @@ async fn show(
     visit: &Visit,
     opened: &Opened,
     identifier: ContactKind,
-    (value, errors, status): (String, Errors, StatusCode),
+    (value, errors, status, work): (String, Errors, StatusCode, Option<Work>),
 ) -> Response {
     let client = client_of(visit, opened).await;
-    let chrome = chrome(visit, Some(opened), client.as_deref());
+    let work = match work {
+        None => visit.site.identity.offer_work(Action::Recover, &visit.person(Some(&opened.flow))).await,
+        work => work,
+    };
+    let chrome = Chrome { work, ..chrome(visit, Some(opened), client.as_deref()) };
     html(visit, status, &view::render(&Recover { chrome, identifier, value, errors }))
 }
 
@@ -71,23 +77,29 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     let (identifier, typed) = form.identifier();
     if !visit.accepts(&form) {
         let stale = Errors::whole(Message::of("form-stale"));
-        return show(&visit, &opened, identifier, (typed, stale, StatusCode::OK)).await;
+        return show(&visit, &opened, identifier, (typed, stale, StatusCode::OK, None)).await;
     }
     let Some(contact) = Contact::parse(identifier, &typed) else {
         let errors = Errors::field(identifier.as_str(), invalid(identifier));
-        return show(&visit, &opened, identifier, (typed, errors, StatusCode::UNPROCESSABLE_ENTITY)).await;
+        return show(&visit, &opened, identifier, (typed, errors, StatusCode::UNPROCESSABLE_ENTITY, None)).await;
     };
-    let error = match site.identity.begin_recovery(&contact, &visit.person(Some(&opened.flow))).await {
+    let person = visit.worker(&opened.flow, &form);
+    let error = match site.identity.begin_recovery(&contact, &person).await {
         Ok(id) => return to(&visit, &CODE.at(&opened, &id)),
         Err(error) => error,
     };
+    if let CodeError::Work(_) = error {
+        let work = site.identity.work_after(Action::Recover, &person);
+        let errors = Errors::whole(work_wait(work.as_ref()).0);
+        return show(&visit, &opened, identifier, (typed, errors, StatusCode::TOO_MANY_REQUESTS, work)).await;
+    }
     let status = match error {
         CodeError::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
         CodeError::Unreachable => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     match complaint(error) {
-        Ok(errors) => show(&visit, &opened, identifier, (typed, errors, status)).await,
+        Ok(errors) => show(&visit, &opened, identifier, (typed, errors, status, None)).await,
         Err(trouble) => stuck(&visit, trouble).await,
     }
 }
@@ -145,7 +157,7 @@ async fn offer(
     let Way { contact, stage, others, due_at } = way;
     let hidden = vec![("id", id.to_string())];
     let page = if stage == Stage::Ready {
-        let password_min = visit.site.config.password_length.0;
+        let password_min = visit.site.config.password_min;
         view::render(&NewPassword { chrome, contact, password_min, errors, notice, hidden })
     } else {
         let hours = visit.site.identity.config().recovery.delay / 3600;
@@ -204,13 +216,19 @@ pub(crate) async fn password_post(State(site): State<Site>, visit: Visit, form: 
         let missing = Errors::field("new-password", Message::of("password-missing"));
         return offer(&visit, &opened, &id, (missing, None, StatusCode::UNPROCESSABLE_ENTITY)).await;
     }
+    if form.is_oversized("new-password") {
+        let long = Errors::field("new-password", password_message(&BadPassword::TooLong, &visit));
+        return offer(&visit, &opened, &id, (long, None, StatusCode::BAD_REQUEST)).await;
+    }
     match site.identity.set_password(&id, &form.secret("new-password"), &person).await {
-        Ok(contact) => {
+        Ok((contact, mark)) => {
             metrics::counter!("kabinet_recoveries_total").increment(1);
             site.provider.changed().await;
             let mut shown = Shown::of(contact.kind(), contact.display());
             shown.notice = Some(Message::of("password-set"));
-            login::show(&visit, &opened, shown).await
+            let mut response = login::show(&visit, &opened, shown).await;
+            add_device(&visit, &mut response, mark);
+            response
         }
         Err(error) => refuse(&visit, &opened, &id, error).await,
     }
@@ -220,7 +238,7 @@ async fn refuse(visit: &Visit, opened: &Opened, id: &RecoveryId, error: Recovery
     match error {
         RecoveryError::Password(bad) => {
             let errors = Errors::field("new-password", password_message(&bad, visit));
-            offer(visit, opened, id, (errors, None, password_status(&bad))).await
+            offer(visit, opened, id, (errors, None, StatusCode::UNPROCESSABLE_ENTITY)).await
         }
         RecoveryError::Busy { seconds } => {
             let busy = (Errors::whole(Message::of("login-busy")), None, StatusCode::SERVICE_UNAVAILABLE);

@@ -8,21 +8,21 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
-use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New};
+use kabinet_core::work::Action;
+use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New, Work};
 use kabinet_store::document::Document;
 
 use super::code::{Place, Tried};
-use super::login::{self, Shown, invalid, signed_in};
+use super::login::{self, Shown, invalid, signed_in, work_wait};
 use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
 use crate::brand::documents::Kind;
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, CodePurpose, Confirmed, Errors, Message, Registration};
+use crate::view::{self, Chrome, CodePurpose, Confirmed, Errors, Message, Registration};
 use crate::visit::Visit;
 
 /// `GET /register`
@@ -40,16 +40,21 @@ struct Typed {
     consent: bool,
     errors: Errors,
     status: Option<StatusCode>,
+    work: Option<Work>,
 }
 
 async fn show(visit: &Visit, opened: &Opened, identifier: ContactKind, typed: Typed) -> Response {
     let client = client_of(visit, opened).await;
+    let work = match typed.work {
+        None => visit.site.identity.offer_work(Action::Register, &visit.person(Some(&opened.flow))).await,
+        work => work,
+    };
     let page = Registration {
-        chrome: chrome(visit, Some(opened), client.as_deref()),
+        chrome: Chrome { work, ..chrome(visit, Some(opened), client.as_deref()) },
         identifier,
         value: typed.value,
         pd_consent: typed.consent,
-        password_min: visit.site.config.password_length.0,
+        password_min: visit.site.config.password_min,
         errors: typed.errors,
         methods: Vec::new(),
     };
@@ -79,10 +84,14 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         typed.errors = typed.errors.and("pd-consent", Message::of("consent-missing"));
     }
     typed.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
+    if form.is_oversized("password") {
+        typed.errors = Errors::field("password", password_message(&BadPassword::TooLong, &visit));
+        typed.status = Some(StatusCode::BAD_REQUEST);
+    }
     let Some(contact) = contact.filter(|_| typed.errors.is_empty()) else {
         return show(&visit, &opened, identifier, typed).await;
     };
-    let person = visit.person(Some(&opened.flow));
+    let person = visit.worker(&opened.flow, &form);
     let new = New {
         contact,
         password: form.secret("password"),
@@ -91,7 +100,12 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     };
     match site.identity.begin_registration(new, &person).await {
         Ok(id) => to(&visit, &format!("/register/confirm?flow={}&id={id}", opened.sealed)),
-        Err(error) => refuse(&visit, &opened, identifier, typed, error).await,
+        Err(error) => {
+            if matches!(error, RegisterError::Work(_)) {
+                typed.work = site.identity.work_after(Action::Register, &person);
+            }
+            refuse(&visit, &opened, identifier, typed, error).await
+        }
     }
 }
 
@@ -116,15 +130,11 @@ async fn refuse(
     error: RegisterError,
 ) -> Response {
     let limited = |seconds: i64| Message::of("code-limit").with("minutes", (seconds + 59) / 60);
-    // RFC 9110 §10.2.3
-    let wait = match &error {
-        RegisterError::Limited { seconds } | RegisterError::Busy { seconds } => Some(seconds.unsigned_abs()),
-        _ => None,
-    };
     let (errors, status) = match error {
         RegisterError::Password(bad) => {
-            (Errors::field("password", password_message(&bad, visit)), password_status(&bad))
+            (Errors::field("password", password_message(&bad, visit)), StatusCode::UNPROCESSABLE_ENTITY)
         }
+        RegisterError::Work(_) => (Errors::whole(work_wait(typed.work.as_ref()).0), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Limited { seconds } => (Errors::whole(limited(seconds)), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Busy { .. } => (Errors::whole(Message::of("login-busy")), StatusCode::SERVICE_UNAVAILABLE),
         RegisterError::Unreachable => {
@@ -135,29 +145,14 @@ async fn refuse(
     };
     typed.errors = errors;
     typed.status = Some(status);
-    let mut response = show(visit, opened, identifier, typed).await;
-    if let Some(seconds) = wait {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
+    show(visit, opened, identifier, typed).await
 }
 
 pub(crate) fn password_message(bad: &BadPassword, visit: &Visit) -> Message {
-    metrics::counter!("kabinet_passwords_refused_total", "rule" => bad.as_str()).increment(1);
-    let (min, max) = visit.site.config.password_length;
     match bad {
-        BadPassword::TooShort { .. } => Message::of("password-short").with("min", min),
-        BadPassword::TooLong => Message::of("password-long").with("max", max),
-        BadPassword::Common | BadPassword::Context | BadPassword::Guessable => Message::of("password-weak"),
-        BadPassword::Leaked => Message::of("password-leaked"),
-    }
-}
-
-/// A password that is too long is no password that somebody typed.
-pub(crate) fn password_status(bad: &BadPassword) -> StatusCode {
-    match bad {
-        BadPassword::TooLong => StatusCode::BAD_REQUEST,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
+        BadPassword::TooShort { .. } => Message::of("password-short").with("min", visit.site.config.password_min),
+        BadPassword::TooLong => Message::of("password-long").with("max", 256),
+        BadPassword::Common | BadPassword::Context => Message::of("password-weak"),
     }
 }
 

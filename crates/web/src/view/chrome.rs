@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use fluent_bundle::FluentValue;
 use kabinet_core::time::Timestamp;
+use kabinet_identity::Work;
 
 use super::form::{Errors, Message};
 use crate::assets;
@@ -35,6 +36,8 @@ pub struct Chrome<'a> {
     pub client_name: Option<String>,
     /// The year in the footer.
     pub year: i64,
+    /// The work that the form of this page may need.
+    pub work: Option<Work>,
 }
 
 /// A link with its text.
@@ -222,6 +225,12 @@ impl Chrome<'_> {
     #[must_use]
     pub fn script_path(&self) -> &'static str {
         assets::script_path()
+    }
+
+    /// The path of the script that does the work of a form.
+    #[must_use]
+    pub fn work_path(&self) -> &'static str {
+        assets::work_path()
     }
 
     /// The path of the icon.

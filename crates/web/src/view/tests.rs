@@ -3,6 +3,7 @@
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
+use kabinet_identity::Work;
 
 mod recovery;
 
@@ -47,6 +48,7 @@ impl<'a> Scene<'a> {
             here: here.to_owned(),
             client_name: self.client.map(str::to_owned),
             year: 2026,
+            work: None,
         }
     }
 }
@@ -94,6 +96,22 @@ fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
         methods: vec![upstream, Method::Password],
         ..login(ContactKind::Email, "ivanova@example.test", Errors::whole(Message::of("login-wrong")))
     };
+    let working = SignIn {
+        chrome: Chrome {
+            work: Some(Work {
+                sealed: HOSTILE.to_owned(),
+                nonce: "bm9uY2U".to_owned(),
+                bits: 18,
+                wait: 10,
+            }),
+            ..scene.chrome("/login?flow=abc")
+        },
+        ..login(
+            ContactKind::Email,
+            "ivanova@example.test",
+            Errors::whole(Message::of("work-wait").with("seconds", 10)),
+        )
+    };
     let missing = Errors::field("phone", Message::of("phone-invalid"))
         .and("password", Message::of("password-short").with("min", 10))
         .and("pd-consent", Message::of("consent-missing"));
@@ -102,6 +120,7 @@ fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
         ..register(ContactKind::Email, "", Errors::none())
     };
     vec![
+        sample("login-work", &working, &["login-form", "work-answer", "work-status", "error"]),
         sample(
             "login",
             &login(ContactKind::Phone, "", Errors::none()),
