@@ -1,4 +1,4 @@
-//! Every outgoing call of the product: one guarded HTTP client.
+//! Every outgoing call of the product: one guarded HTTP client, and [`mail`] beside it.
 //!
 //! A URL that came from outside (a client's metadata, a call-back, an upstream's discovery document) must not reach
 //! inside (OWASP ASVS 5.0 §1.3.6; CVE-2020-10770 and its many successors). So a call goes through these steps:
@@ -21,6 +21,7 @@ pub mod address;
 #[cfg(any(test, feature = "double"))]
 mod double;
 mod live;
+pub mod mail;
 mod message;
 pub mod sms;
 
@@ -35,7 +36,7 @@ use url::Url;
 
 #[cfg(any(test, feature = "double"))]
 pub use double::Calls;
-pub use message::{Error, Request, Response};
+pub use message::{Error, Failure, Request, Response};
 
 /// What may be called and what a call may cost.
 #[derive(Clone, Debug)]

@@ -215,13 +215,16 @@ async fn read(mut response: reqwest::Response, limit: usize) -> Result<Response,
     Ok(Response { status, headers, body: Bytes::from(body) })
 }
 
+/// Tells apart what was never asked from what may have been: a time-out of the connection is no time-out of the answer.
 fn coarse(why: &reqwest::Error) -> Error {
-    if why.is_timeout() {
-        Error::TimedOut
-    } else if why.is_dns() || why.is_builder() {
+    if why.is_dns() || why.is_builder() {
         Error::Refused
-    } else {
+    } else if why.is_connect() {
         Error::Unreachable
+    } else if why.is_timeout() {
+        Error::TimedOut
+    } else {
+        Error::Broken
     }
 }
 

@@ -5,11 +5,17 @@
 //!    and `{apikey}` the key without one.
 //! 2. The call goes out through the guarded client, in the body and never in the URL: URLs end up in logs.
 //! 3. The answer is read by JSON pointers (RFC 6901). A message is sent when every condition of the template holds and
-//!    the gateway gave the message an id; a status alone proves nothing, SMS.ru refuses with 200.
+//!    the gateway gave the message an id. A status alone proves nothing, SMS.ru refuses with 200; nor does an id alone,
+//!    SMSC.ru and SMS.ru give one to a message that they refuse.
+//! 4. Later the gateway tells what became of it: [`Preset::reports`].
 //!
-//! What failed is told apart by what it allows: after [`Failure::Refused`] the message was surely not sent and another
-//! gateway may be asked at once; after [`Failure::Unclear`] it may arrive yet, and a second one would be sent twice.
-//! Of an answer's words only a short code is kept: an answer may repeat the text and with it the code.
+//! What failed is told apart by what it allows: [`Failure::is_certain`] says that the message was surely not sent and
+//! another gateway may be asked at once; after [`Failure::Unclear`] it may arrive yet, and a second one would be sent
+//! twice. Of an answer's words only a short code is kept: an answer may repeat the text and with it the code.
+
+mod preset;
+mod report;
+mod settings;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +23,12 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::{Error, Fetch, Request, Response};
+use crate::message::is_code;
+use crate::{Error, Failure, Fetch, Request, Response};
+
+pub use preset::Preset;
+pub use report::{Malformed, Report, State};
+pub use settings::{BadSetting, Settings};
 
 /// How the fields travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,125 +61,26 @@ pub struct Template {
     pub body: Body,
     /// Names and values; values hold placeholders. A field whose value is left empty is not sent.
     pub fields: Vec<(String, String)>,
-    /// JSON pointers into the answer and the values that must stand there; pointers may hold `{to}`.
-    pub accepted: Vec<(String, String)>,
+    /// What an answer to a message that was taken looks like; every one must hold.
+    pub accepted: Vec<Condition>,
     /// Where the gateway's id of the message stands.
     pub id: String,
     /// Where the price in roubles stands.
     pub cost: Option<String>,
     /// Where the code of a refusal stands; the first that is there counts.
     pub error: Vec<String>,
+    /// Codes by which the gateway only asks for patience.
+    pub busy: Vec<String>,
 }
 
-/// A gateway whose form is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// SMS.ru, `sms/send`.
-    SmsRu,
-    /// SMSC.ru, `sys/send.php`.
-    Smsc,
-    /// SMS Aero, version 2.
-    SmsAero,
-    /// МТС Exolve, `SendSMS`.
-    Exolve,
+/// What must stand in an answer. A pointer may hold `{to}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// This value stands at this JSON pointer.
+    Is(String, String),
+    /// Nothing, or null, stands at this JSON pointer.
+    Absent(String),
 }
-
-impl Preset {
-    /// Every preset.
-    pub const ALL: [Self; 4] = [Self::SmsRu, Self::Smsc, Self::SmsAero, Self::Exolve];
-
-    /// Its name in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SmsRu => "smsru",
-            Self::Smsc => "smsc",
-            Self::SmsAero => "smsaero",
-            Self::Exolve => "exolve",
-        }
-    }
-
-    /// Where the gateway itself listens.
-    #[must_use]
-    pub const fn address(self) -> &'static str {
-        match self {
-            Self::SmsRu => "https://sms.ru/sms/send",
-            Self::Smsc => "https://smsc.ru/sys/send.php",
-            Self::SmsAero => "https://gate.smsaero.ru/v2/sms/send",
-            Self::Exolve => "https://api.exolve.ru/messaging/v1/SendSMS",
-        }
-    }
-
-    /// Its form, sent to `url`: [`Preset::address`] or a reserve host of the same gateway.
-    #[must_use]
-    pub fn template(self, url: Url) -> Template {
-        let (auth, body, fields) = self.asks();
-        let (accepted, error) = self.judges();
-        let (id, cost) = self.tells();
-        let owned = |all: Pairs| all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        Template {
-            url,
-            auth,
-            body,
-            fields: owned(fields),
-            accepted: owned(accepted),
-            id: id.to_owned(),
-            cost: cost.map(str::to_owned),
-            error: error.iter().map(|one| (*one).to_owned()).collect(),
-        }
-    }
-
-    const fn asks(self) -> (Auth, Body, Pairs) {
-        match self {
-            Self::SmsRu => (Auth::Fields, Body::Form, &SMS_RU),
-            Self::Smsc => (Auth::Fields, Body::Form, &SMSC),
-            Self::SmsAero => (Auth::Basic, Body::Json, &SMS_AERO),
-            Self::Exolve => (Auth::Bearer, Body::Json, &EXOLVE),
-        }
-    }
-
-    /// What must stand in an answer, and where the code of a refusal stands.
-    const fn judges(self) -> (Pairs, &'static [&'static str]) {
-        match self {
-            Self::SmsRu => (
-                &[("/status_code", "100"), ("/sms/{to}/status_code", "100")],
-                &["/sms/{to}/status_code", "/status_code"],
-            ),
-            Self::Smsc => (&[], &["/error_code"]),
-            Self::SmsAero => (&[("/success", "true")], &[]),
-            Self::Exolve => (&[], &["/error/code"]),
-        }
-    }
-
-    /// Where the id and the price stand.
-    const fn tells(self) -> (&'static str, Option<&'static str>) {
-        match self {
-            Self::SmsRu => ("/sms/{to}/sms_id", Some("/sms/{to}/cost")),
-            Self::Smsc => ("/id", Some("/cost")),
-            Self::SmsAero => ("/data/id", Some("/data/cost")),
-            Self::Exolve => ("/message_id", None),
-        }
-    }
-}
-
-type Pairs = &'static [(&'static str, &'static str)];
-
-const SMS_RU: [(&str, &str); 5] =
-    [("api_id", "{key}"), ("to", "{to}"), ("msg", "{text}"), ("from", "{sender}"), ("json", "1")];
-const SMS_AERO: [(&str, &str); 3] = [("number", "{to}"), ("text", "{text}"), ("sign", "{sender}")];
-const EXOLVE: [(&str, &str); 3] = [("number", "{sender}"), ("destination", "{to}"), ("text", "{text}")];
-/// `cost=2` sends and tells the price; `cost=1` would only tell it. A customer without a login sends the key alone.
-const SMSC: [(&str, &str); 9] = [
-    ("login", "{login}"),
-    ("psw", "{password}"),
-    ("apikey", "{apikey}"),
-    ("phones", "{to}"),
-    ("mes", "{text}"),
-    ("sender", "{sender}"),
-    ("charset", "utf-8"),
-    ("fmt", "3"),
-    ("cost", "2"),
-];
 
 /// What the gateway knows its customer by. Shows nothing in `Debug`: it has none.
 #[derive(Clone, Default)]
@@ -201,33 +113,6 @@ pub struct Sent {
     pub cost: Option<u64>,
 }
 
-/// The message was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// Surely not sent; with the gateway's code where it gave one.
-    #[error("the gateway refused the message (status {status}, code {code:?})")]
-    Refused {
-        /// The status of the answer; 0 when nothing was asked.
-        status: u16,
-        /// The gateway's own code, letters, digits and signs of a name alone.
-        code: Option<String>,
-    },
-    /// The gateway wants to be asked later; not sent.
-    #[error("the gateway asks for patience")]
-    Busy,
-    /// Nobody knows whether it was sent.
-    #[error("the gateway gave no usable answer: {0}")]
-    Unclear(Error),
-}
-
-impl Failure {
-    /// Whether another gateway may be asked without sending the message twice.
-    #[must_use]
-    pub const fn is_certain(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Busy)
-    }
-}
-
 /// A gateway that can be asked.
 #[derive(Clone)]
 pub struct Gateway {
@@ -248,12 +133,11 @@ impl Gateway {
     /// # Errors
     /// [`Failure`] says whether it may have been sent all the same.
     pub async fn send(&self, sms: Sms<'_>) -> Result<Sent, Failure> {
-        let digits = digits(sms.to).ok_or(Failure::Refused { status: 0, code: None })?;
-        let request = self.request(sms, digits).ok_or(Failure::Refused { status: 0, code: None })?;
+        let digits = digits(sms.to).ok_or(Failure::UNFIT)?;
+        let request = self.request(sms, digits).ok_or(Failure::UNFIT)?;
         match self.fetch.request(request).await {
             Ok(answer) => self.read(&answer, digits),
-            // Nothing was called: the guard of outgoing calls refused the address.
-            Err(Error::Refused) => Err(Failure::Refused { status: 0, code: None }),
+            Err(Error::Refused | Error::Unreachable) => Err(Failure::Unreached),
             Err(why) => Err(Failure::Unclear(why)),
         }
     }
@@ -326,32 +210,52 @@ impl Gateway {
             return Err(Failure::Unclear(Error::Status(status.as_u16())));
         }
         let said: Option<Value> = serde_json::from_slice(&answer.body).ok();
-        let at = |pointer: &str| said.as_ref().and_then(|said| said.pointer(&pointer.replace("{to}", digits)));
-        let word = |pointer: &str| at(pointer).and_then(word);
-        let code = self.template.error.iter().find_map(|pointer| word(pointer)).filter(|code| is_code(code));
+        let said = said.as_ref().map(|said| Said { said, digits });
+        let code = said.and_then(|said| self.template.error.iter().find_map(|at| said.code(at)));
+        if code.as_ref().is_some_and(|code| self.template.busy.contains(code)) {
+            return Err(Failure::Busy);
+        }
         if !status.is_success() {
             return Err(Failure::Refused { status: status.as_u16(), code });
         }
-        if said.is_none() {
-            return Err(Failure::Unclear(Error::Malformed));
-        }
-        let holds = |(pointer, wanted): &(String, String)| word(pointer).as_ref() == Some(wanted);
-        match word(&self.template.id).filter(|id| is_code(id)) {
-            Some(id) if self.template.accepted.iter().all(holds) => {
-                let cost = self.template.cost.as_deref().and_then(word).and_then(|roubles| kopecks(&roubles));
-                Ok(Sent { id, cost })
+        let said = said.ok_or(Failure::Unclear(Error::Malformed))?;
+        match said.code(&self.template.id) {
+            Some(id) if self.template.accepted.iter().all(|condition| said.holds(condition)) => {
+                let cost = self.template.cost.as_deref().and_then(|at| said.word(at));
+                Ok(Sent { id, cost: cost.and_then(|roubles| kopecks(&roubles)) })
             }
             _ => Err(Failure::Refused { status: status.as_u16(), code }),
         }
     }
 }
 
-/// The digits of an E.164 number.
-fn digits(to: &str) -> Option<&str> {
-    let digits = to.strip_prefix('+')?;
-    // ITU-T E.164 §6: at most 15 digits.
-    let fits = (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then_some(digits)
+/// An answer, and the number that its pointers may name.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    said: &'a Value,
+    digits: &'a str,
+}
+
+impl Said<'_> {
+    fn at(&self, pointer: &str) -> Option<&Value> {
+        self.said.pointer(&pointer.replace("{to}", self.digits))
+    }
+
+    /// A string, number or truth value as a word.
+    fn word(&self, pointer: &str) -> Option<String> {
+        self.at(pointer).and_then(word)
+    }
+
+    fn code(&self, pointer: &str) -> Option<String> {
+        self.word(pointer).filter(|word| is_code(word))
+    }
+
+    fn holds(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::Is(pointer, wanted) => self.word(pointer).as_ref() == Some(wanted),
+            Condition::Absent(pointer) => self.at(pointer).is_none_or(Value::is_null),
+        }
+    }
 }
 
 /// A string, number or truth value as a word.
@@ -364,10 +268,12 @@ fn word(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether a word of an answer is a code or an id and no sentence.
-fn is_code(word: &str) -> bool {
-    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (1..=64).contains(&word.len()) && word.bytes().all(is_sign)
+/// The digits of an E.164 number.
+fn digits(to: &str) -> Option<&str> {
+    let digits = to.strip_prefix('+')?;
+    // ITU-T E.164 §6: at most 15 digits.
+    let fits = (8..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then_some(digits)
 }
 
 /// Roubles as `1`, `1.5` or `1.234` in kopecks, begun ones counted whole.

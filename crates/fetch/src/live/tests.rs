@@ -228,12 +228,25 @@ async fn a_slow_body_ends_with_the_deadline_of_the_whole_call() {
 }
 
 #[tokio::test]
+async fn what_was_asked_and_what_was_not_are_told_apart() {
+    let silent = Listener::start(Behaviour::Say(String::new())).await;
+    assert_eq!(get(&fetch(loopback()), silent.url("/").as_str()).await, Error::Broken);
+    assert_eq!(silent.heads().len(), 1);
+    let cut = Listener::start(Behaviour::Say("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\na".to_owned())).await;
+    assert_eq!(get(&fetch(loopback()), cut.url("/").as_str()).await, Error::Broken);
+    let no_tls = Listener::start(ok("plain")).await;
+    let refused = get(&fetch(loopback()), &format!("https://127.0.0.1:{}/", no_tls.port)).await;
+    assert_eq!(refused, Error::Unreachable, "TLS was not made");
+}
+
+#[tokio::test]
 async fn a_closed_port_reads_like_a_forbidden_address_and_like_silence() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let closed = get(&fetch(loopback()), &format!("http://127.0.0.1:{port}/")).await;
     assert_eq!(closed, Error::Unreachable);
     assert_eq!(closed.to_string(), Error::Refused.to_string());
     assert_eq!(closed.to_string(), Error::TimedOut.to_string());
+    assert_eq!(closed.to_string(), Error::Broken.to_string());
 }
 
 #[tokio::test]

@@ -128,10 +128,12 @@ async fn only_a_sure_refusal_lets_another_gateway_be_asked() {
         (of(StatusCode::UNAUTHORIZED), true),
         (of(StatusCode::OK), true),
         (Err(Error::Refused), true),
+        (Err(Error::Unreachable), true),
         (of(StatusCode::BAD_GATEWAY), false),
         (Ok(no_json), false),
         (Err(Error::TimedOut), false),
-        (Err(Error::Unreachable), false),
+        (Err(Error::Broken), false),
+        (Err(Error::TooLarge), false),
     ];
     for (answer, certain) in cases {
         for preset in Preset::ALL {
@@ -139,6 +141,54 @@ async fn only_a_sure_refusal_lets_another_gateway_be_asked() {
             let why = gateway.send(SMS).await.unwrap_err();
             assert_eq!(why.is_certain(), certain, "{}: {answer:?}: {why}", preset.as_str());
         }
+    }
+}
+
+#[tokio::test]
+async fn an_id_beside_an_error_is_no_message() {
+    for (preset, answer, code) in [
+        (Preset::Smsc, json!({"error": "can't deliver", "error_code": 8, "id": 5}), Some("8")),
+        (Preset::Smsc, json!({"error": "unknown", "id": 5}), None),
+        (Preset::Exolve, json!({"error": {"message": "no"}, "message_id": "5"}), None),
+        (Preset::SmsAero, json!({"success": false, "data": {"id": 5}, "message": "no"}), None),
+    ] {
+        let (gateway, _) = gateway(preset, "login", ok(&answer));
+        let refused = Failure::Refused { status: 200, code: code.map(str::to_owned) };
+        assert_eq!(gateway.send(SMS).await, Err(refused), "{answer}");
+    }
+    let (null, _) = gateway(Preset::Exolve, "", ok(&json!({"error": null, "message_id": "5"})));
+    assert!(null.send(SMS).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_code_that_asks_for_patience_is_no_refusal() {
+    for (preset, answer) in [
+        (Preset::SmsRu, sms_ru(220)),
+        (Preset::SmsRu, json!({"status": "ERROR", "status_code": 500})),
+        (Preset::Smsc, json!({"error": "too many", "error_code": 9})),
+    ] {
+        let (gateway, _) = gateway(preset, "", ok(&answer));
+        assert_eq!(gateway.send(SMS).await, Err(Failure::Busy), "{answer}");
+    }
+}
+
+#[test]
+fn a_preset_names_what_its_account_lacks() {
+    let account = |login: &str, key: &str, sender: &str| Account {
+        login: login.to_owned(),
+        key: key.to_owned(),
+        sender: sender.to_owned(),
+    };
+    for (preset, account, missing) in [
+        (Preset::SmsRu, account("", "k", ""), None),
+        (Preset::SmsRu, account("l", "", "s"), Some("key")),
+        (Preset::Smsc, account("", "k", ""), None),
+        (Preset::SmsAero, account("", "k", "s"), Some("login")),
+        (Preset::SmsAero, account("l", "k", ""), Some("sender")),
+        (Preset::Exolve, account("", "k", ""), Some("sender")),
+        (Preset::Exolve, account("", "k", "s"), None),
+    ] {
+        assert_eq!(preset.misses(&account), missing, "{}", preset.as_str());
     }
 }
 

@@ -24,6 +24,11 @@ const INSIDE: &[(&str, &[&str])] = &[
     ("kabinet-tests", EVERYTHING),
     ("xtask", &[]),
 ];
+/// What the tests of a crate may depend on beside that.
+const FOR_TESTS: &[(&str, &[&str])] = &[
+    // The stand-ins for gateways and mail servers are tried with the drivers that speak to the real ones.
+    ("kabinet-standins", &["kabinet-fetch"]),
+];
 const LIBRARIES: &[&str] = &[
     "kabinet-core",
     "kabinet-gost",
@@ -50,6 +55,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("sqlx", &["kabinet-store", "kabinet-tests"]),
     ("redis", &["kabinet-store", "kabinet-tests"]),
     ("reqwest", &["kabinet-fetch", "kabinet-tests"]),
+    ("lettre", &["kabinet-fetch"]),
     ("axum", &["kabinet-web", "kabinet", "kabinet-demo", "kabinet-standins", "kabinet-tests"]),
     ("oxide-auth", &["kabinet-oidc"]),
     ("josekit", &["kabinet-oidc", "kabinet-tests"]),
@@ -71,11 +77,18 @@ pub fn check(metadata: &Value, manifest: &str) -> Vec<String> {
             .as_array()
             .into_iter()
             .flatten()
+            .filter(|one| !is_for_tests(name, one))
             .map(|one| text(one, "name"))
             .collect();
         findings.extend(check_package(name, &dependencies));
     }
     findings
+}
+
+fn is_for_tests(name: &str, dependency: &Value) -> bool {
+    let listed = FOR_TESTS.iter().find(|(crate_name, _)| *crate_name == name);
+    let is_listed = listed.is_some_and(|(_, for_tests)| for_tests.contains(&text(dependency, "name")));
+    text(dependency, "kind") == "dev" && is_listed
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -119,6 +132,16 @@ mod tests {
     fn only_the_store_names_the_database_drivers() {
         assert!(check_package("kabinet-store", &["sqlx", "redis"]).is_empty());
         assert_eq!(check_package("kabinet-web", &["sqlx", "redis", "reqwest"]).len(), 3);
+    }
+
+    #[test]
+    fn what_is_for_tests_may_not_be_built_in() {
+        let with = |kind: &str| {
+            let fetch = serde_json::json!({"name": "kabinet-fetch", "kind": kind});
+            let package = serde_json::json!({"name": "kabinet-standins", "version": "1", "dependencies": [fetch]});
+            check(&serde_json::json!({"packages": [package]}), "[workspace.package]\nversion = \"1\"\n").len()
+        };
+        assert_eq!((with("dev"), with("build")), (0, 1));
     }
 
     #[test]
