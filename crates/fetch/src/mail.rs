@@ -215,6 +215,8 @@ pub struct Relay(Arc<Inner>);
 
 struct Inner {
     options: Options,
+    /// The relay's name or address, ASCII and without brackets.
+    host: String,
     from: Mailbox,
     signer: Option<dkim::Signer>,
     tls: wire::Tls,
@@ -229,10 +231,8 @@ impl Relay {
     /// # Errors
     /// [`BadRelay`] names the option that cannot be used.
     pub fn new(options: Options) -> Result<Self, BadRelay> {
-        if url::Host::parse(&options.host).is_err() {
-            return Err(BadRelay::Host);
-        }
-        if let Ok(address) = options.host.parse() {
+        let host = host(&options.host).ok_or(BadRelay::Host)?;
+        if let Ok(address) = host.parse() {
             options.permit(address)?;
         }
         let from: Mailbox = options.from.parse().map_err(|_| BadRelay::From)?;
@@ -241,7 +241,7 @@ impl Relay {
         }
         let signer = options.dkim.as_ref().map(dkim::Signer::new).transpose()?;
         let tls = wire::Tls::new(options.ca.as_deref())?;
-        Ok(Self(Arc::new(Inner { options, from, signer, tls })))
+        Ok(Self(Arc::new(Inner { options, host, from, signer, tls })))
     }
 
     /// Hands a letter over, once, and gives the server's id of it where it tells one.
@@ -250,7 +250,7 @@ impl Relay {
     /// [`Failure`] says whether it may have been sent all the same.
     pub async fn send(&self, letter: Letter<'_>) -> Result<String, Failure> {
         let (to, message) = self.0.compose(&letter).ok_or(Failure::UNFIT)?;
-        let host = &self.0.options.host;
+        let host = &self.0.host;
         match self.hand_over(&to, &message).await {
             Ok(id) => {
                 tracing::debug!(host, "letter handed to the relay");
@@ -356,6 +356,15 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// A name in ASCII, or an address, whose brackets may be left out.
+fn host(text: &str) -> Option<String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Some(address.to_string());
+    }
+    url::Host::parse(text).ok().map(|host| host.to_string())
 }
 
 fn late(step: Step) -> Fault {

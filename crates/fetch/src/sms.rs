@@ -24,8 +24,9 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::message::is_code;
-use crate::{Error, Failure, Fetch, Request, Response};
+use crate::{Error, Fetch, Request, Response};
 
+pub use crate::Failure;
 pub use preset::Preset;
 pub use report::{Malformed, Report, State};
 pub use settings::{BadSetting, Settings};

@@ -54,6 +54,23 @@ fn options_that_cannot_be_used_are_named() {
 }
 
 #[test]
+fn a_host_is_a_name_in_ascii_or_an_address() {
+    for (text, expected) in [
+        ("mail.example.ru", Some("mail.example.ru")),
+        ("Почта.рф", Some("xn--80a1acny.xn--p1ai")),
+        ("::1", Some("::1")),
+        ("[::1]", Some("::1")),
+        ("0x7f.1", Some("127.0.0.1")),
+        ("127.0.0.1:25", None),
+        ("mail example", None),
+        ("smtp://mail.example.ru", None),
+        ("", None),
+    ] {
+        assert_eq!(host(text).as_deref(), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_plain_relay_stands_beside_us_and_gets_a_login_on_loopback_only() {
     let login = || Some(Login { name: "n".to_owned(), password: "p".to_owned() });
     for (host, login, expected) in [

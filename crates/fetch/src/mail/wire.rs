@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncTokioStream;
 use lettre::transport::smtp::extension::ClientId;
@@ -17,10 +18,14 @@ use openssl::x509::X509;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use tokio_native_tls::TlsStream;
 
 use super::{BadRelay, Fault, Inner, Security, Step};
 use crate::Failure;
+
+/// How long one address is given, so that the next one has its turn.
+const CONNECT: Duration = Duration::from_secs(3);
 
 /// How TLS is made. Its connector is made at its first use: that reads the system's certificate authorities.
 pub(super) struct Tls {
@@ -77,17 +82,17 @@ impl Inner {
 
     async fn dial(&self, step: &mut Step) -> Result<(TcpStream, SocketAddr), Fault> {
         let options = &self.options;
-        let host = options.host.trim_matches(['[', ']']);
-        let found = tokio::net::lookup_host((host, options.port)).await;
+        let found = tokio::net::lookup_host((self.host.as_str(), options.port)).await;
         let found = found.map_err(|_| Fault::new(*step, Failure::Unreached, "the name has no address"))?;
         *step = Step::Connect;
         let mut fault = Fault::new(*step, Failure::Unreached, "the name has no address");
         for address in found {
             match options.permit(address.ip()) {
                 Err(why) => fault.why = why.to_string(),
-                Ok(()) => match TcpStream::connect(address).await {
-                    Ok(tcp) => return Ok((tcp, address)),
-                    Err(why) => fault.why = why.kind().to_string(),
+                Ok(()) => match timeout(CONNECT, TcpStream::connect(address)).await {
+                    Ok(Ok(tcp)) => return Ok((tcp, address)),
+                    Ok(Err(why)) => fault.why = why.kind().to_string(),
+                    Err(_) => fault.why = "the time is up".to_owned(),
                 },
             }
         }
@@ -97,8 +102,7 @@ impl Inner {
     async fn secure(&self, tcp: TcpStream, step: &mut Step) -> Result<TlsStream<TcpStream>, Fault> {
         *step = Step::Tls;
         let connector = tokio_native_tls::TlsConnector::from(self.tls.connector().await?.clone());
-        let host = self.options.host.trim_matches(['[', ']']);
-        let secured = connector.connect(host, tcp).await;
+        let secured = connector.connect(&self.host, tcp).await;
         secured.map_err(|why| Fault::new(*step, Failure::Unreached, why.to_string()))
     }
 }

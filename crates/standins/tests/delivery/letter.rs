@@ -110,7 +110,8 @@ fn decode(value: &str) -> String {
     let mut was_word = false;
     for word in value.split_whitespace() {
         let decoded = encoded_word(word);
-        if !out.is_empty() && !(was_word && decoded.is_some()) {
+        let is_joined = was_word && decoded.is_some();
+        if !out.is_empty() && !is_joined {
             out.push(' ');
         }
         was_word = decoded.is_some();

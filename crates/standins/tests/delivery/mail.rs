@@ -11,9 +11,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::sha::sha256;
 use openssl::sign::Verifier;
 
-mod letter;
-
-use letter::Parsed;
+use crate::letter::Parsed;
 
 const LETTER: Letter<'static> = Letter {
     to: "anna@example.ru",
