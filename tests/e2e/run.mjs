@@ -14,13 +14,16 @@ import { parseArgs } from 'node:util';
 import { Browser } from './lib/browser.mjs';
 import { Provider } from './lib/provider.mjs';
 import { Report } from './lib/report.mjs';
+import { Stage } from './lib/stage.mjs';
 
-const LANES = 2;
+const LANES = 3;
 
-// The longest come first, so that both lanes end at about the same time.
+// The longest come first, so that the lanes end at about the same time.
 const SUITES = {
   pages: './journeys/pages.mjs',
   flow: './journeys/flow.mjs',
+  'field-rules': './journeys/field-rules.mjs',
+  'phone-field': './journeys/phone-field.mjs',
   registration: './journeys/registration.mjs',
   'openid-client': './parties/openid-client/party.mjs',
   authlib: './parties/authlib/party.mjs',
@@ -50,30 +53,29 @@ const report = new Report(values.only, Object.keys(SUITES));
 const path = (name) => values[name] && resolve(values[name]);
 const world = { binary: path('binary'), demo: path('demo') };
 
-/** Takes suites from the list until none is left; every test has its own product, person and browser profile. */
-async function runLane(suites) {
-  for (let next = suites.shift(); next; next = suites.shift()) {
-    const [name, tests] = next;
-    for (const test of tests) await report.runTest(name, test, world);
-  }
+/** Takes tests from the list until none is left; every test has its own person and browser profile. */
+async function runLane(tests) {
+  for (let next = tests.shift(); next; next = tests.shift()) await report.runTest(next.suite, next, world);
 }
 
 try {
   const chosen = [];
   for (const [name, file] of Object.entries(SUITES)) {
     const tests = report.wanted(name, (await import(file)).default);
-    if (tests.length) chosen.push([name, tests]);
+    chosen.push(...tests.map((test) => ({ suite: name, ...test })));
   }
   world.browser = await Browser.start(path('shots'));
-  if (chosen.some(([name]) => name !== 'demo')) {
+  if (chosen.some(({ suite }) => suite !== 'demo')) {
     if (!world.binary) throw new Error('--binary PATH is missing');
     world.provider = await Provider.start(world.binary);
+    world.stage = new Stage(world);
   }
   await Promise.all(Array.from({ length: LANES }, () => runLane(chosen)));
   if (world.provider) await report.runTest('log', NO_ERRORS, world);
 } catch (error) {
   report.failure('the run itself', error);
 }
+await world.stage?.stop().catch(() => {});
 await world.browser?.stop().catch(() => {});
 await world.provider?.stop().catch(() => {});
 process.exit(report.close() ? 0 : 1);

@@ -4,34 +4,53 @@
   const all = (selector) => document.querySelectorAll(selector);
   document.documentElement.classList.add("js");
 
-  // Phone: groups digits while a Russian number is typed at the end of the field. Pasted text, other countries and
-  // corrections in the middle stay as they are; the server reads every way of writing.
-  const grouped = (digits) => {
-    const d = digits.slice(0, 10);
-    let text = "+7 (" + d.slice(0, 3);
+  // Phone: «+7 (» stands ready, and a Russian number is grouped while it is typed, corrected or pasted anywhere in the
+  // field. Nothing is cut or kept out: other countries and odd texts stay as they are, the server reads all of them.
+  const PREFIX = "+7 (";
+  const grouped = (d) => {
+    let text = PREFIX + d.slice(0, 3);
     if (d.length > 3) text += ") " + d.slice(3, 6);
     if (d.length > 6) text += "-" + d.slice(6, 8);
     if (d.length > 8) text += "-" + d.slice(8);
     return text;
   };
-  const russian = (text) => {
-    const digits = text.replace(/\D/g, "");
-    if (/[^\d\s()+.\-]/.test(text) || digits.length > 11) return null;
-    if (text.trim().startsWith("+")) return digits.startsWith("7") ? digits.slice(1) : null;
-    if (digits.startsWith("9") && digits.length <= 10) return digits;
-    return /^[78](?![012])/.test(digits) ? digits.slice(1) : null;
+  const written = (text) => {
+    // What stands before a later "+", or before "00", was the prefix that stood ready.
+    const kept = text.slice(Math.max(text.lastIndexOf("+"), 0));
+    const bare = kept.replace(/[\s().\-\u2010-\u2015\u2212]/g, "");
+    const whole = bare.replace(/^\+7(?=00|[78]\d{10}$)/, "").replace(/^00(?=.)/, "+");
+    const found = /^\+7(\d{0,10})$/.exec(whole) ?? /^[78]([3-9]\d{0,9})$/.exec(whole) ?? /^(9\d{0,9})$/.exec(whole);
+    if (found) return grouped(found[1]);
+    return whole.startsWith("+") && !bare.startsWith(whole) ? whole : kept;
   };
-  for (const field of all("input[type=tel]")) {
-    field.addEventListener("input", (event) => {
-      const typed = event.inputType === "insertText";
-      if (!typed || field.selectionStart !== field.value.length) return;
-      const digits = russian(field.value);
-      if (digits !== null && digits.length > 0) field.value = grouped(digits);
-    });
-    field.addEventListener("blur", () => {
-      const digits = russian(field.value);
-      if (digits !== null && digits.length === 10) field.value = grouped(digits);
-    });
+  const regroup = (field, how) => {
+    const text = field.value;
+    const erased = how.startsWith("delete");
+    if (erased && !/^\+7\D*\d/.test(text)) return;
+    const next = written(text);
+    if (next === text) return;
+    // The caret keeps as many digits behind it as it had.
+    let behind = text.slice(field.selectionEnd).replace(/\D/g, "").length;
+    let at = next.length;
+    while (behind > 0 && at > 0) if (/\d/.test(next[--at])) behind -= 1;
+    while (erased && how !== "deleteContentForward" && at > PREFIX.length && /\D/.test(next[at - 1])) at -= 1;
+    field.value = next;
+    field.setSelectionRange(at, at);
+  };
+  for (const field of all("input[inputmode=tel]")) {
+    const atEnd = () => { if (field.value === PREFIX) field.setSelectionRange(PREFIX.length, PREFIX.length); };
+    const ready = () => {
+      if (field.value || document.activeElement !== field) return;
+      field.value = PREFIX;
+      atEnd();
+    };
+    field.addEventListener("input", (event) => { if (!event.isComposing) regroup(field, event.inputType ?? ""); });
+    field.addEventListener("focus", ready);
+    field.addEventListener("click", atEnd);
+    field.addEventListener("blur", () => { if (/^\+7?\s?\(?$/.test(field.value)) field.value = ""; });
+    // A field that has the focus from the start stays empty until the person does something: password managers fill
+    // only what is empty.
+    for (const sign of ["keydown", "pointerdown", "pointermove"]) addEventListener(sign, ready, { once: true });
   }
 
   // Codes: a pasted sentence leaves its digits.
@@ -43,6 +62,17 @@
       event.preventDefault();
       field.value = found[0].replace(/\D/g, "");
     });
+  }
+
+  // A code by SMS that names this site is offered by the browser (WebOTP); the person still presses the button.
+  if ("OTPCredential" in window) for (const field of all("input[data-otp]")) {
+    const stop = new AbortController();
+    field.form.addEventListener("submit", () => stop.abort());
+    navigator.credentials.get({ otp: { transport: ["sms"] }, signal: stop.signal }).then((found) => {
+      if (!found || field.value) return;
+      field.value = found.code;
+      field.form.elements.submit.focus();
+    }, () => {});
   }
 
   // Passwords: a button that shows them, and a word about Caps Lock.
@@ -63,13 +93,23 @@
     });
   }
 
+  // Where an account is made, password managers learn whose password it is: a phone field cannot be called a user name.
+  for (const field of all("input[autocomplete=new-password]")) {
+    const contact = field.form.querySelector("input[autocomplete=tel], input[autocomplete=email]");
+    if (!contact) continue;
+    const name = Object.assign(document.createElement("input"), { autocomplete: "username", hidden: true });
+    name.setAttribute("aria-label", contact.labels[0].textContent);
+    field.before(name);
+    field.addEventListener("input", () => { name.value = contact.value; });
+  }
+
   // Resend: the server's seconds, counted down against the clock so that a sleeping tab stays right.
   for (const button of all("button[data-wait]")) {
     const until = performance.now() + Number(button.dataset.wait) * 1000;
     const tick = () => {
       const left = Math.ceil((until - performance.now()) / 1000);
       button.disabled = left > 0;
-      button.textContent = left > 0 ? button.dataset.waiting.replace("{n}", left) : button.dataset.ready;
+      button.textContent = left > 0 ? button.dataset.waiting.replace("{n}", String(left).padStart(2, "\u2007")) : button.dataset.ready;
       if (left > 0) setTimeout(tick, 500);
       else document.getElementById("resend-status").textContent = button.dataset.ready;
     };
@@ -85,6 +125,9 @@
     for (const sign of ["keydown", "pointerdown", "wheel"]) addEventListener(sign, stop, { once: true, passive: true });
   }
 
+  // The cabinet's sections on a phone: the one that is open is in sight.
+  for (const here of all(".side [aria-current]")) here.parentElement.scrollLeft = here.offsetLeft - 24;
+
   // Times: in the person's zone, the exact value on hover.
   for (const time of all("time[datetime]")) {
     const at = new Date(time.dateTime);
@@ -94,20 +137,25 @@
     const lang = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
     time.title = time.dateTime;
     const date = at.toLocaleDateString(lang, day).replace(/\s*г\.$/, "");
-    time.textContent = time.dataset.only === "day" ? date : date + ", " + at.toLocaleTimeString(lang, clock);
+    const [dated, clocked] = time.children;
+    (dated ?? time).textContent = date;
+    if (clocked) clocked.textContent = at.toLocaleTimeString(lang, clock);
   }
 
   // Forms: sent once. The button stays enabled for assistive technology and says that it is busy.
+  const busy = document.getElementById("busy");
   for (const form of all("form")) {
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) return event.preventDefault();
       form.dataset.sent = "1";
       if (event.submitter) event.submitter.setAttribute("aria-busy", "true");
+      if (busy) busy.textContent = busy.dataset.text;
       setTimeout(() => { delete form.dataset.sent; }, 10000);
     });
   }
   addEventListener("pageshow", () => {
     for (const form of all("form[data-sent]")) delete form.dataset.sent;
     for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");
+    if (busy) busy.textContent = "";
   });
 })();

@@ -54,6 +54,7 @@ fn short_hash(bytes: &[u8]) -> String {
 /// The files that do not depend on a brand.
 struct Fixed {
     style: Asset,
+    cabinet: Asset,
     script: Asset,
     work: Asset,
     icon: Asset,
@@ -65,6 +66,7 @@ fn fixed() -> &'static Fixed {
         |name, extension, bytes: &'static [u8], content_type| Asset::new(name, extension, bytes.into(), content_type);
     FIXED.get_or_init(|| Fixed {
         style: embed("kabinet", "css", include_bytes!("../assets/kabinet.css"), "text/css; charset=utf-8"),
+        cabinet: embed("cabinet", "css", include_bytes!("../assets/cabinet.css"), "text/css; charset=utf-8"),
         script: embed("kabinet", "js", include_bytes!("../assets/kabinet.js"), "text/javascript; charset=utf-8"),
         work: embed("work", "js", include_bytes!("../assets/work.js"), "text/javascript; charset=utf-8"),
         icon: embed("favicon", "svg", include_bytes!("../assets/favicon.svg"), "image/svg+xml"),
@@ -75,6 +77,12 @@ fn fixed() -> &'static Fixed {
 #[must_use]
 pub fn style_path() -> &'static str {
     &fixed().style.path
+}
+
+/// The path of the style sheet that the person's own pages have beside it.
+#[must_use]
+pub fn cabinet_path() -> &'static str {
+    &fixed().cabinet.path
 }
 
 /// The path of the script.
@@ -116,8 +124,8 @@ impl Assets {
     /// The fixed files and one style sheet for each brand.
     #[must_use]
     pub fn of(brands: &Brands) -> Self {
-        let Fixed { style, script, work, icon } = fixed();
-        let mut list = vec![style.clone(), script.clone(), work.clone(), icon.clone()];
+        let Fixed { style, cabinet, script, work, icon } = fixed();
+        let mut list = vec![style.clone(), cabinet.clone(), script.clone(), work.clone(), icon.clone()];
         list.extend(brands.iter().map(brand_asset));
         Self { list }
     }
@@ -137,8 +145,8 @@ mod tests {
     fn every_path_that_a_page_names_is_served_and_names_its_content() {
         let brands = Brands::built_in();
         let assets = Assets::of(&brands);
-        let mut paths =
-            vec![style_path().to_owned(), script_path().to_owned(), work_path().to_owned(), icon().path.clone()];
+        let mut paths: Vec<String> =
+            [style_path(), cabinet_path(), script_path(), work_path(), &icon().path].map(str::to_owned).into();
         paths.extend(brands.iter().map(brand_path));
         for path in paths {
             let asset = assets.find(&path).unwrap();

@@ -117,7 +117,7 @@ impl Locale {
             ("day", civil.day.into()),
             ("month", civil.month.into()),
             ("year", civil.year.to_string().into()),
-            ("time", format!("{:02}:{:02}", civil.hour, civil.minute).into()),
+            ("time", clock(at).into()),
         ];
         self.text_with("date-time", &args).into_owned()
     }
@@ -137,6 +137,13 @@ impl Locale {
 pub fn iso(at: Timestamp) -> String {
     let Civil { year, month, day, hour, minute, second } = Civil::of(at);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The time of day of a moment, in UTC: `20:47`.
+#[must_use]
+pub fn clock(at: Timestamp) -> String {
+    let Civil { hour, minute, .. } = Civil::of(at);
+    format!("{hour:02}:{minute:02}")
 }
 
 /// The year of a moment, in UTC.

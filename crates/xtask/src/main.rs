@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test | ci | tidy | bench | help`.
+//! The project's own commands: `cargo xtask test | ci | tidy | bench | pictures | help`.
 //!
 //! `test` is the one test command: on a bare Debian 12 it installs what is missing, starts its own PostgreSQL and
 //! Redis, runs every part and closes with a table and the line `N passed, N failed`.
@@ -11,6 +11,7 @@ mod guardian;
 mod install;
 mod needs;
 mod parts;
+mod pictures;
 mod servers;
 mod shell;
 mod table;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   tidy                            the rules that no compiler checks: the cut, names, sizes
   bench [--only ROW,…] [--no-peer] [--binary PATH]
                                   measure the release binary against its budgets, beside node oidc-provider where node is
+  pictures                        take the pages' pictures anew, in docs/pictures
   help                            this text
 ";
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "test" | "ci" => test::run(rest),
         "tidy" => tidy::run(),
         "bench" => bench::run(rest),
+        "pictures" => pictures::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(true)

@@ -1,9 +1,8 @@
 import { strict as assert } from 'node:assert';
 import { newProduct } from '../parties/openid-client/app.mjs';
-import { accessibilityFaults } from '../lib/browser.mjs';
 import { claims, refusal, signIn } from '../lib/person.mjs';
 import { newEmail } from '../lib/provider.mjs';
-import { bothWays, test } from '../lib/report.mjs';
+import { bothWays } from '../lib/report.mjs';
 
 /** Somebody without an address has signed in to a product that cannot do without one. */
 async function onComplete(world, options, body) {
@@ -22,14 +21,6 @@ async function onComplete(world, options, body) {
 }
 
 export default [
-  test('the page that asks for it is accessible in both schemes', (world) =>
-    onComplete(world, {}, async (page) => {
-      for (const colorScheme of ['light', 'dark']) {
-        await page.emulateMedia({ colorScheme });
-        assert.deepEqual(await accessibilityFaults(page), [], `axe, ${colorScheme}`);
-      }
-    })),
-
   bothWays('a missing address is confirmed once on the way to the product', (world, options) =>
     onComplete(world, options, async (page, product, person) => {
       const email = newEmail();

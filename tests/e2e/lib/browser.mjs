@@ -1,12 +1,13 @@
-// Chromium and the people in it. Every visit is its own browser profile, and every visit fails when
-// a page logged an error (a refused inline script or style among them) or when a request left for
-// another host than this machine's.
+// Chromium and the people in it. Every visit is its own browser profile and leaves a HAR; every visit fails
+// when a page logged an error (a refused inline script or style among them), loaded a part from another
+// origin than its own, or when `traffic.mjs` finds a stranger or a secret in that HAR.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import axe from 'axe-core';
 import { chromium } from 'playwright-core';
+import { trafficFaults } from './traffic.mjs';
 
 const FLAGS = [
   '--no-sandbox',
@@ -17,14 +18,14 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-const OWN_HOSTS = new Set(['localhost', '127.0.0.1']);
 const VIEWS = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
-const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 export class Browser {
   static async start(shots) {
     const browser = new Browser();
     browser.shots = shots;
+    browser.hars = mkdtempSync(join(tmpdir(), 'kabinet-e2e-har-'));
+    browser.visits = 0;
     if (shots) mkdirSync(shots, { recursive: true });
     browser.chromium = await chromium.launch({
       executablePath: process.env.E2E_CHROMIUM ?? '/usr/bin/chromium',
@@ -33,13 +34,16 @@ export class Browser {
     return browser;
   }
 
-  stop() {
-    return this.chromium.close();
+  async stop() {
+    await this.chromium.close();
+    rmSync(this.hars, { recursive: true, force: true });
   }
 
   /** Runs `body` with a page of a new profile, and checks afterwards what the pages did. */
   async visit(body, { scripts = true, ...options } = {}) {
+    const har = join(this.hars, `${++this.visits}.har`);
     const context = await this.chromium.newContext({
+      recordHar: { path: har, content: 'omit' },
       javaScriptEnabled: scripts,
       locale: 'ru-RU',
       timezoneId: 'Europe/Moscow',
@@ -56,6 +60,8 @@ export class Browser {
     } finally {
       await context.close();
     }
+    faults.push(...trafficFaults(har));
+    rmSync(har);
     if (faults.length) throw new Error(faults.join('\n'));
   }
 
@@ -91,9 +97,8 @@ function watch(context) {
   const faults = [];
   const documents = new Set();
   context.on('request', (request) => {
-    const url = new URL(request.url());
     if (request.isNavigationRequest()) documents.add(request.url());
-    if (/^(https?|wss?):$/.test(url.protocol) && !OWN_HOSTS.has(url.hostname)) faults.push(`a request left for ${url.href}`);
+    else if (!isOwn(request)) faults.push(`${request.frame().url()} loaded ${request.url()}`);
   });
   context.on('console', (message) => {
     const refusedPage = /status of 4\d\d/.test(message.text()) && documents.has(message.location().url);
@@ -103,14 +108,10 @@ function watch(context) {
   return faults;
 }
 
-/** What axe finds against WCAG 2.2 AA, as lines; empty is good. */
-export async function accessibilityFaults(page) {
-  await page.evaluate(axe.source);
-  const violations = await page.evaluate(async (tags) => {
-    const found = await window.axe.run(document, { runOnly: { type: 'tag', values: tags } });
-    return found.violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.html} ${node.failureSummary}`) }));
-  }, AXE_TAGS);
-  return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).join(' | ')}`);
+/** Whether a page asks its own origin for a part of itself. */
+function isOwn(request) {
+  const url = new URL(request.url());
+  return url.protocol === 'data:' || url.origin === new URL(request.frame().url()).origin;
 }
 
 /** How bright one pixel of the page is, from 0 (black) to 255 (white). */

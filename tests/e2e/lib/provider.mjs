@@ -27,8 +27,11 @@ export function newEmail() {
 }
 
 export class Provider {
-  /** `more`: further settings. Work is asked for where a suite wants it: all of them come from one network. */
-  static async start(binary, name = 'kabinet', more = {}) {
+  /**
+   * `settings` are further environment variables; one that is undefined is taken away. Work is asked for where a suite
+   * wants it: all of them come from one network.
+   */
+  static async start(binary, name = 'kabinet', settings = {}) {
     const provider = new Provider();
     provider.binary = binary;
     provider.name = name;
@@ -44,7 +47,7 @@ export class Provider {
       KABINET__STORE__URL: `sqlite:${join(provider.dir, 'kabinet.db')}`,
       KABINET__DELIVERY__OUTBOX: provider.outbox.path,
       KABINET__WORK__BITS: '0',
-      ...more,
+      ...settings,
     };
     await provider.cli(['migrate']);
     await provider.serve();

@@ -75,7 +75,7 @@ async fn a_person_sees_and_changes_only_what_is_theirs() {
     let token = other
         .page
         .html
-        .form("sessions-form")
+        .form("sign-out-form")
         .unwrap()
         .fields
         .into_iter()

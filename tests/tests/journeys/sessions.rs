@@ -5,9 +5,9 @@ use kabinet_tests::{Browser, TestApp, Tokens};
 
 /// The names of the buttons that end one session.
 fn buttons(browser: &Browser) -> Vec<String> {
-    let form = browser.page.html.form("sessions-form").unwrap();
-    form.fields
-        .into_iter()
+    let form = browser.page.html.form("sessions-form");
+    form.into_iter()
+        .flat_map(|form| form.fields)
         .map(|field| field.name)
         .filter(|name| name.starts_with("end-session-"))
         .collect()
@@ -90,7 +90,7 @@ async fn a_session_of_another_person_cannot_be_ended() {
     let token = attacker
         .page
         .html
-        .form("sessions-form")
+        .form("sign-out-form")
         .unwrap()
         .fields
         .into_iter()

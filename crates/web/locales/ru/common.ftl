@@ -5,7 +5,10 @@ help = Помощь
 required = обязательное поле
 error-prefix = Ошибка: { $title }
 page-title = { $title } · { $product }
-summary-fields = Проверьте поля:
+summary-fields = Проверьте { $count ->
+    [one] поле
+   *[other] поля
+}:
 show-password = Показать пароль
 hide-password = Скрыть пароль
 caps-lock = Включён Caps Lock.

@@ -4,7 +4,7 @@ choose-another = Войти в другой аккаунт
 choose-signed-out = Нужно войти снова
 
 # Consent of a third-party client
-consent-title = Доступ к вашему аккаунту
+consent-title = Доступ к вашему аккаунту
 consent-lead = { $client } просит доступ к вашим данным
 consent-account = Вы вошли как
 another-account = другой аккаунт

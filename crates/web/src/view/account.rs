@@ -109,7 +109,7 @@ impl Person {
         }
     }
 
-    fn initial(&self) -> String {
+    fn initial(&self) -> Option<String> {
         initial(&self.name)
     }
 }

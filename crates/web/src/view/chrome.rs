@@ -183,6 +183,12 @@ impl Chrome<'_> {
         }
     }
 
+    /// The time of day of a moment.
+    #[must_use]
+    pub fn clock(&self, at: &Timestamp) -> String {
+        format!("{} UTC", crate::i18n::clock(*at))
+    }
+
     /// A day.
     #[must_use]
     pub fn day(&self, at: &Timestamp) -> Moment {
@@ -213,6 +219,12 @@ impl Chrome<'_> {
     #[must_use]
     pub fn style_path(&self) -> &'static str {
         assets::style_path()
+    }
+
+    /// The path of the style sheet of the person's own pages.
+    #[must_use]
+    pub fn cabinet_path(&self) -> &'static str {
+        assets::cabinet_path()
     }
 
     /// The path of the brand's style sheet.

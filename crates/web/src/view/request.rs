@@ -18,15 +18,15 @@ pub struct AccountChoice {
 }
 
 impl AccountChoice {
-    fn initial(&self) -> String {
+    fn initial(&self) -> Option<String> {
         initial(&self.name)
     }
 }
 
-/// The letter in the round badge of a person.
-pub(super) fn initial(name: &str) -> String {
-    let letter = name.chars().find(|c| c.is_alphabetic());
-    letter.map_or_else(|| "•".to_owned(), |c| c.to_uppercase().collect())
+/// The letter in the round badge of a person; none of somebody who is known by a number.
+pub(super) fn initial(name: &str) -> Option<String> {
+    let letter = name.chars().find(|c| c.is_alphabetic())?;
+    Some(letter.to_uppercase().collect())
 }
 
 /// `/choose`: form `choose-form`, one button `account` for each, link `choose-another`.
