@@ -14,7 +14,9 @@
     if (d.length > 8) text += "-" + d.slice(8);
     return text;
   };
-  const written = (text) => {
+  const written = (typed) => {
+    // Letters behind the prefix that stood ready: it goes.
+    const text = typed.replace(/^\+7 \((?=[^\d\s()+.\-])/, "");
     // What stands before a later "+", or before "00", was the prefix that stood ready.
     const kept = text.slice(Math.max(text.lastIndexOf("+"), 0));
     const bare = kept.replace(/[\s().\-\u2010-\u2015\u2212]/g, "");
@@ -50,7 +52,7 @@
     field.addEventListener("blur", () => { if (/^\+7?\s?\(?$/.test(field.value)) field.value = ""; });
     // A field that has the focus from the start stays empty until the person does something: password managers fill
     // only what is empty.
-    for (const sign of ["keydown", "pointerdown", "pointermove"]) addEventListener(sign, ready, { once: true });
+    for (const sign of ["keydown", "pointerdown"]) addEventListener(sign, ready, { once: true });
   }
 
   // Codes: a pasted sentence leaves its digits.
@@ -97,7 +99,7 @@
   for (const field of all("input[autocomplete=new-password]")) {
     const contact = field.form.querySelector("input[autocomplete=tel], input[autocomplete=email]");
     if (!contact) continue;
-    const name = Object.assign(document.createElement("input"), { autocomplete: "username", hidden: true });
+    const name = Object.assign(document.createElement("input"), { type: "text", autocomplete: "username", hidden: true });
     name.setAttribute("aria-label", contact.labels[0].textContent);
     field.before(name);
     field.addEventListener("input", () => { name.value = contact.value; });

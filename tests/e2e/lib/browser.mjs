@@ -101,7 +101,7 @@ function watch(context) {
     else if (!isOwn(request)) faults.push(`${request.frame().url()} loaded ${request.url()}`);
   });
   context.on('console', (message) => {
-    const refusedPage = /status of 4\d\d/.test(message.text()) && documents.has(message.location().url);
+    const refusedPage = /status of [45]\d\d/.test(message.text()) && documents.has(message.location().url);
     if (message.type() === 'error' && !refusedPage) faults.push(`console error on ${message.location().url}: ${message.text()}`);
   });
   context.on('weberror', (error) => faults.push(`script error: ${error.error()}`));

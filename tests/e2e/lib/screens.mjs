@@ -20,6 +20,7 @@ import {
   foreigner,
   newcomer,
   postTo,
+  pressAnyway,
   registerBadly,
   send,
   sentCode,
@@ -221,8 +222,7 @@ const CONFIRMATION = {
   'confirm-wait': {
     open: async (at) => {
       await toConfirm(at);
-      await at.page.locator('#resend').evaluate((button) => (button.disabled = false));
-      await follow(at.page, '#resend');
+      await pressAnyway(at.page, '#resend');
       await at.page.locator('#error[data-error=code-wait]').waitFor();
     },
     button: 'submit',
