@@ -145,8 +145,9 @@ mod tests {
     fn every_path_that_a_page_names_is_served_and_names_its_content() {
         let brands = Brands::built_in();
         let assets = Assets::of(&brands);
-        let mut paths: Vec<String> =
-            [style_path(), cabinet_path(), script_path(), work_path(), &icon().path].map(str::to_owned).into();
+        let mut paths: Vec<String> = [style_path(), cabinet_path(), script_path(), work_path(), &icon().path]
+            .map(str::to_owned)
+            .into();
         paths.extend(brands.iter().map(brand_path));
         for path in paths {
             let asset = assets.find(&path).unwrap();

@@ -2,7 +2,7 @@
 // without them a wait that the page names.
 
 import { strict as assert } from 'node:assert';
-import { accessibilityFaults } from '../lib/browser.mjs';
+import { axeFaults } from '../lib/checks.mjs';
 import { Provider, WRONG_PASSWORD, newEmail } from '../lib/provider.mjs';
 import { identify } from '../lib/person.mjs';
 import { bothWays, test } from '../lib/report.mjs';
@@ -56,7 +56,7 @@ export default [
         await page.evaluate(() => { Math.clz32 = () => 0; });
         await page.click('#login-form #submit');
         await page.locator('#work-status.hint', { hasText: 'проверяем браузер' }).waitFor();
-        assert.deepEqual(await accessibilityFaults(page), []);
+        assert.deepEqual(await axeFaults(page), []);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
         await world.browser.picture(page, 'work');
       }))),
