@@ -148,7 +148,11 @@ impl TestApp {
     /// A new browser.
     #[must_use]
     pub fn browser(&self) -> Browser {
-        Browser::new(self.node.router.clone(), self.config.issuer.clone(), self.clock.clone())
+        Browser::new(
+            self.node.router.clone(),
+            self.config.issuer.clone(),
+            (self.clock.clone(), self.identity.clone()),
+        )
     }
 
     /// Sends a request to the first node.
@@ -158,7 +162,12 @@ impl TestApp {
                 .extensions_mut()
                 .insert(ConnectInfo(SocketAddr::from((IpAddr::from([203, 0, 113, 9]), 40_000))));
         }
-        Answer::of(self.node.router.clone().oneshot(request).await.expect("infallible")).await
+        let is_post = request.method() == Method::POST;
+        let answer = Answer::of(self.node.router.clone().oneshot(request).await.expect("infallible")).await;
+        if is_post {
+            settle(&self.identity).await;
+        }
+        answer
     }
 
     /// GET without cookies and without following anything.
@@ -355,7 +364,7 @@ impl TestApp {
         browser.submit("login-form", &fields, "submit").await;
     }
 
-    /// Every message that was sent, oldest first.
+    /// Every message that was sent, oldest first: the browser waits after each form until what it caused has gone out.
     #[must_use]
     pub fn messages(&self) -> Vec<Value> {
         let text =
@@ -377,6 +386,15 @@ impl TestApp {
         let database = Database::empty(&mut config, self._dir.path()).await;
         (config, database)
     }
+}
+
+/// Waits until no message is due or in the hands of a node's own job.
+pub(crate) async fn settle(identity: &Identity) {
+    crate::eventually("every message that is due has gone out", || async {
+        identity.deliver_due().await.expect("the store answers");
+        identity.post_is_idle().await.expect("the store answers")
+    })
+    .await;
 }
 
 /// Who changes things in tests, for the audit trail.

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use http::{Method, Request};
 use kabinet_core::ambient::Clock;
+use kabinet_identity::Identity;
 use tower::ServiceExt;
 
 use crate::answer::{Answer, form_body};
@@ -44,6 +45,7 @@ pub struct Browser {
     router: Router,
     issuer: String,
     clock: Arc<TestClock>,
+    identity: Identity,
 }
 
 /// What a request led to.
@@ -98,7 +100,7 @@ impl Page {
 }
 
 impl Browser {
-    pub(crate) fn new(router: Router, issuer: String, clock: Arc<TestClock>) -> Self {
+    pub(crate) fn new(router: Router, issuer: String, (clock, identity): (Arc<TestClock>, Identity)) -> Self {
         let ip = IpAddr::from([198, 51, 100, 7]);
         Self {
             jar: BTreeMap::new(),
@@ -109,6 +111,7 @@ impl Browser {
             router,
             issuer,
             clock,
+            identity,
         }
     }
 
@@ -331,6 +334,9 @@ impl Browser {
         let answer = Answer::of(self.router.clone().oneshot(request).await.expect("infallible")).await;
         for cookie in answer.every("set-cookie") {
             self.keep(&cookie);
+        }
+        if outgoing.method == Method::POST {
+            crate::app::settle(&self.identity).await;
         }
         answer
     }

@@ -59,6 +59,8 @@ id! {
     RecoveryId
     /// A change that waits until the holders of an account had time to stop it.
     HandoverId
+    /// A message to a person; also the key by which a gateway knows a second attempt.
+    MessageId
     /// A signing key; the `kid` in the JWKS.
     KeyId
 }
@@ -76,7 +78,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

@@ -10,6 +10,7 @@ pub mod claims;
 pub mod client;
 pub mod contact;
 pub mod decision;
+pub mod delivery;
 pub mod destination;
 pub mod error;
 pub mod id;

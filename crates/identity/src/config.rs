@@ -29,6 +29,22 @@ pub struct Config {
     pub recovery: RecoveryConfig,
     /// What is asked of a browser while the risk is high.
     pub work: WorkConfig,
+    /// Messages.
+    pub delivery: DeliveryConfig,
+}
+
+/// Messages to people, seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeliveryConfig {
+    /// How long the log keeps a message, without its text, after it was worth anything.
+    pub keep: i64,
+}
+
+impl Default for DeliveryConfig {
+    fn default() -> Self {
+        Self { keep: 30 * DAY }
+    }
 }
 
 /// What the provider calls itself: in the accusative in Russian, as in «регистрации в …».

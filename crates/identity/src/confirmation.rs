@@ -15,13 +15,13 @@ use kabinet_core::time::Timestamp;
 use kabinet_core::work::Action;
 use kabinet_store::confirmation::{self, Confirmation, Guess, NewCode};
 use kabinet_store::destination::{self, Names};
-use kabinet_store::{Error as StoreError, Tx, throttle, user};
+use kabinet_store::{Error as StoreError, Tx, message, throttle, user};
 
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::delivery::{Letter, Posted, Purpose, Word};
+use crate::delivery::{Letter, Purpose, Word};
 use crate::gates::{Asking, DAY, action_of, refused};
 use crate::throttle::Trust;
 use crate::{Error, Identity, NeedsWork, Proof, Visit};
@@ -42,6 +42,8 @@ pub struct Pending {
     pub attempts_left: i64,
     /// Whether it is too late for this code.
     pub expired: bool,
+    /// Whether no gateway took it. Never told of a recovery: without an account there is nothing that could be taken.
+    pub undelivered: bool,
 }
 
 /// A code that was typed, and what it is for.
@@ -124,8 +126,8 @@ pub enum CodeError {
     /// There is no such confirmation in this browser.
     #[error("unknown confirmation")]
     Unknown,
-    /// The code could not be sent.
-    #[error("the code was not sent")]
+    /// This installation sends nothing to such contacts, whoever holds them.
+    #[error("no delivery is configured for such contacts")]
     NotSent,
     /// Not the person's fault.
     #[error(transparent)]
@@ -156,7 +158,10 @@ impl Identity {
             Err(CodeError::Store(error)) => return Err(error),
             Err(_) => return Ok(None),
         };
+        let undelivered = purpose != Purpose::Recover
+            && message::state_of(self.0.store.db(), id).await? == Some(message::State::Failed);
         Ok(Some(Pending {
+            undelivered,
             resend_in: self.resend_in(&row, now),
             purpose,
             attempts_left: row.attempts_left,
@@ -195,9 +200,18 @@ impl Identity {
         }
         let asking = Asking { action: Action::Resend, contact: &row.contact, trust, visit };
         let mut tx = self.pass_gates(tx, &asking).await?;
-        let posted = self.post_code(&mut tx, &row.contact, (word, code), visit).await?;
+        message::supersede(&mut tx, id, now).await?;
+        let letter = Letter {
+            to: &row.contact,
+            word,
+            code: Some(code),
+            language: visit.language,
+            about: Some((id, expires_at)),
+        };
+        self.post(&mut tx, letter).await?;
         tx.commit().await?;
-        self.hand_over_code(purpose, posted).await
+        self.posted();
+        Ok(())
     }
 
     /// Tries a code, and does what it was for when it is right. `purpose` is the page's: a code that was sent for
@@ -286,6 +300,9 @@ impl Identity {
             refused("number");
             return Err(CodeError::Unreachable);
         }
+        if !self.has_route(contact.kind()) {
+            return Err(CodeError::NotSent);
+        }
         let (now, entropy, config) = (self.now(), &*self.0.entropy, &self.0.config.confirmation);
         let id = ConfirmationId::generate(now, entropy);
         let (word, trust) = self.word(purpose, contact, visit).await?;
@@ -307,21 +324,17 @@ impl Identity {
         let asking = Asking { action: action_of(purpose), contact, trust, visit };
         let mut tx = self.pass_gates(self.0.store.begin().await?, &asking).await?;
         confirmation::insert(&mut tx, &row, &self.digest(&id, code.expose()), expires_at.plus(KEPT)).await?;
-        let posted = self.post_code(&mut tx, contact, (word, code), visit).await?;
+        let letter = Letter {
+            to: contact,
+            word,
+            code: Some(code),
+            language: visit.language,
+            about: Some((&id, expires_at)),
+        };
+        self.post(&mut tx, letter).await?;
         tx.commit().await?;
-        self.hand_over_code(purpose, posted).await?;
+        self.posted();
         Ok(id)
-    }
-
-    /// Hands a code over. That a recovery's could not be is told to nobody: without an account there is none to hand over.
-    async fn hand_over_code(&self, purpose: Purpose, posted: Vec<Posted>) -> Result<(), CodeError> {
-        match purpose {
-            Purpose::Recover => {
-                self.tell(posted).await;
-                Ok(())
-            }
-            _ => self.hand_over(posted).await,
-        }
     }
 
     /// Whether codes are sent to such contacts at all: what the answer depends on is in the number itself, so it tells
@@ -363,18 +376,6 @@ impl Identity {
     fn code_for(&self, word: Option<Word>) -> Secret {
         let digits = if word.is_some() { self.0.config.confirmation.digits } else { 64 };
         decimal_code(digits, &*self.0.entropy)
-    }
-
-    async fn post_code(
-        &self,
-        tx: &mut Tx,
-        to: &Contact,
-        (word, code): (Option<Word>, Secret),
-        visit: &Visit,
-    ) -> Result<Vec<Posted>, CodeError> {
-        let Some(word) = word else { return Ok(Vec::new()) };
-        let letter = Letter { to, word, code: Some(code), language: visit.language };
-        Ok(vec![self.post(tx, letter).await?])
     }
 
     fn digest(&self, id: &ConfirmationId, code: &str) -> String {

@@ -82,10 +82,10 @@ impl Identity {
         self.write(&mut tx, &record, &visit.origin).await?;
         change::tell(&mut tx, Kind::User, &[id.to_string()], now).await?;
         // One more way to get the account back: whoever holds the others should know.
-        let notices = self.post_to_all(&mut tx, &person, Some(&contact), Word::ContactAdded(now)).await?;
+        self.post_to_all(&mut tx, &person, Some(&contact), Word::ContactAdded(now)).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
-        self.tell(notices).await;
+        self.posted();
         Ok(Confirmed::Added(contact))
     }
 }

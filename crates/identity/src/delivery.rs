@@ -1,20 +1,44 @@
-//! Messages to people: what is said, and the one door through which it goes out.
+//! Messages to people: what is said, and how it reaches them.
 //!
-//! How a message travels (a gateway, a mail server, a file) is the caller's: it gives a [`Deliver`].
+//! 1. A message is written into the queue inside the transaction that makes it true, sealed, with a life: a code's own, a
+//!    day for a notice. Nothing is sent from a request, so a gateway that is down blocks no page and a restart loses no
+//!    code. Where nobody is to get one, a row that is never sent is written in its place: the same work for everybody.
+//! 2. [`deliver_due`](Identity::deliver_due) takes what is due, under a lease, and asks the channel's routes in order
+//!    (`kabinet_core::delivery` decides what follows from each answer). At least once: after a crash a message may be
+//!    handed over a second time, under the same id.
+//! 3. Once a route has it, or its life is over, the body is erased; what stays is a line of the log without contact and text.
+//! 4. SMS cost money: what a day may cost is set aside before each one, on the primary, and what it did cost noted after.
+//!
+//! How a message travels (a gateway, a mail server, a file) is the caller's: it gives [`Routes`].
 
-use std::sync::Arc;
+mod courier;
+mod words;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::delivery::Breaker;
+use kabinet_core::id::{ConfirmationId, MessageId};
 use kabinet_core::language::Language;
+use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::Secret;
-use kabinet_core::time::{Civil, Timestamp};
+use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
-
+use kabinet_store::message::{self, NewMessage};
 use kabinet_store::{Tx, user};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use zeroize::Zeroizing;
 
-use crate::config::{Config, Product};
-use crate::confirmation::CodeError;
 use crate::{Error, Identity};
+
+pub use courier::Tested;
+pub(crate) use words::Word;
+
+/// How long a notice is worth sending, seconds.
+const NOTICE_LIFE: i64 = 24 * 3600;
 
 /// By what a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +50,9 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Sms, Self::Email];
+
     /// The channel of a contact.
     #[must_use]
     pub const fn of(kind: ContactKind) -> Self {
@@ -87,6 +114,8 @@ impl Purpose {
 
 /// A message on its way. Its `Debug` shows neither the code nor the text nor where it goes.
 pub struct Message {
+    /// The same for each attempt at it.
+    pub id: MessageId,
     /// By what it travels.
     pub channel: Channel,
     /// Where to.
@@ -95,6 +124,8 @@ pub struct Message {
     pub purpose: Purpose,
     /// The code in it.
     pub code: Option<Secret>,
+    /// The subject of an e-mail; other channels have none.
+    pub subject: String,
     /// What it says.
     pub text: String,
     /// When it was written.
@@ -107,174 +138,161 @@ impl std::fmt::Debug for Message {
     }
 }
 
-/// A message could not be handed over. The text is for the log: neither contact nor code.
-#[derive(Debug, thiserror::Error)]
-#[error("not delivered: {0}")]
-pub struct Undelivered(pub String);
-
-/// Takes messages to people. May block: it is called off the async threads.
-pub trait Deliver: Send + Sync {
-    /// Hands a message over.
-    ///
-    /// # Errors
-    /// When it is sure that it will not arrive.
-    fn deliver(&self, message: &Message) -> Result<(), Undelivered>;
+/// A route has the message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// The gateway's id of it; empty where there is none.
+    pub reference: String,
+    /// What it cost, in kopecks, where the gateway tells.
+    pub cost: Option<i64>,
 }
 
-/// Refuses every message: the delivery of an installation that was given none.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoDelivery;
+/// A route does not have the message. The texts are for the log: neither contact nor code nor words of the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It will not take it; surely not sent.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It is not well; surely not sent.
+    #[error("not now: {0}")]
+    Later(String),
+    /// Nobody knows whether it was sent.
+    #[error("no answer: {0}")]
+    Unclear(String),
+}
 
-impl Deliver for NoDelivery {
-    fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
-        let (channel, purpose) = (message.channel.as_str(), message.purpose.as_str());
-        tracing::error!(
-            channel,
-            purpose,
-            "a message was not sent: no delivery is configured (set delivery.outbox)"
-        );
-        Err(Undelivered("no delivery is configured".to_owned()))
+/// What a route answers, in time.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, Failure>> + Send + 'a>>;
+
+/// Takes messages to people: one gateway, mail server or file.
+pub trait Route: Send + Sync {
+    /// Its name in the configuration, the log and the metrics.
+    fn name(&self) -> &'static str;
+
+    /// What one message costs, in kopecks, where the gateway does not tell; 0: nothing.
+    fn price(&self) -> i64 {
+        0
     }
+
+    /// Hands a message over, once, within the route's own time limit.
+    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a>;
 }
 
-/// What a message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
-    /// A code for a new account.
-    Register,
-    /// A code for somebody who registers a contact that has an account.
-    HasAccount,
-    /// A code to set a new password.
-    Recover,
-    /// A code to add a contact to an account.
-    AddContact,
-    /// Somebody signed in from a browser that is new to the account.
-    NewSignIn(Timestamp),
-    /// The account has one more contact.
-    ContactAdded(Timestamp),
-    /// The password is another one now.
-    PasswordChanged(Timestamp),
-    /// A recovery began that must wait until this moment.
-    RecoveryWaits(Timestamp),
-    /// The phone will leave the account at this moment.
-    PhoneLeaves(Timestamp),
+/// How messages leave: the routes of each channel in the order they are asked, and what a day may cost.
+#[derive(Clone, Default)]
+pub struct Routes {
+    /// Of SMS.
+    pub sms: Vec<Arc<dyn Route>>,
+    /// Of e-mail.
+    pub email: Vec<Arc<dyn Route>>,
+    /// What SMS may cost on one day, in kopecks; `None`: no limit.
+    pub day_limit: Option<i64>,
 }
 
-impl Word {
-    const fn purpose(self) -> Purpose {
-        match self {
-            Self::Register | Self::HasAccount => Purpose::Register,
-            Self::Recover => Purpose::Recover,
-            Self::AddContact => Purpose::Contact,
-            Self::NewSignIn(_)
-            | Self::ContactAdded(_)
-            | Self::PasswordChanged(_)
-            | Self::RecoveryWaits(_)
-            | Self::PhoneLeaves(_) => Purpose::Notice,
+impl Routes {
+    /// The routes of a channel.
+    #[must_use]
+    pub fn of(&self, channel: Channel) -> &[Arc<dyn Route>] {
+        match channel {
+            Channel::Sms => &self.sms,
+            Channel::Email => &self.email,
         }
-    }
-
-    fn text(self, language: Language, product: &str, code: &str) -> String {
-        match (language, self) {
-            (Language::Ru, Self::Register) => {
-                format!("Код {code} для регистрации в {product}. Никому его не сообщайте.")
-            }
-            (Language::En, Self::Register) => format!("{code} is your code to register at {product}. Never share it."),
-            (Language::Ru, Self::HasAccount) => {
-                format!("Код {code}. У вас уже есть аккаунт в {product}, войдите с паролем. Никому не сообщайте код.")
-            }
-            (Language::En, Self::HasAccount) => {
-                format!(
-                    "Code {code}. You already have an account at {product}: sign in with your password. Never share the code."
-                )
-            }
-            (Language::Ru, Self::Recover) => {
-                format!("Код {code} для нового пароля в {product}. Никому его не сообщайте.")
-            }
-            (Language::En, Self::Recover) => {
-                format!("{code} is your code to set a new password at {product}. Never share it.")
-            }
-            (Language::Ru, Self::AddContact) => {
-                format!("Код {code}, чтобы подтвердить контакт в {product}. Никому его не сообщайте.")
-            }
-            (Language::En, Self::AddContact) => {
-                format!("{code} is your code to confirm this contact at {product}. Never share it.")
-            }
-            (Language::Ru, Self::NewSignIn(at)) => {
-                format!(
-                    "{product}: вход с нового устройства {}. Если это не вы, смените пароль.",
-                    moment(at, language)
-                )
-            }
-            (Language::En, Self::NewSignIn(at)) => {
-                format!(
-                    "{product}: new device signed in {}. If it was not you, change your password.",
-                    moment(at, language)
-                )
-            }
-            (Language::Ru, Self::ContactAdded(at)) => format!(
-                "{product}: к аккаунту добавлен контакт {}. Если это не вы, смените пароль.",
-                moment(at, language)
-            ),
-            (Language::En, Self::ContactAdded(at)) => format!(
-                "{product}: a contact was added to the account {}. If it was not you, change your password.",
-                moment(at, language)
-            ),
-            (Language::Ru, Self::PasswordChanged(at)) => format!(
-                "{product}: пароль изменён {}, все сеансы завершены. Если это не вы, сразу восстановите доступ.",
-                moment(at, language)
-            ),
-            (Language::En, Self::PasswordChanged(at)) => format!(
-                "{product}: the password was changed {}, all sessions have ended. If it was not you, recover your account at once.",
-                moment(at, language)
-            ),
-            (Language::Ru, Self::RecoveryWaits(due)) => format!(
-                "{product}: запрошено восстановление доступа. Новый пароль можно будет задать {}. Если это не вы, войдите со своим паролем: это отменит запрос.",
-                moment(due, language)
-            ),
-            (Language::En, Self::RecoveryWaits(due)) => format!(
-                "{product}: account recovery was requested. A new password may be set from {}. If it was not you, sign in with your password: that cancels it.",
-                moment(due, language)
-            ),
-            (Language::Ru, Self::PhoneLeaves(due)) => format!(
-                "{product}: у телефона этого аккаунта новый владелец, номер будет отвязан {}. Если номер ваш, войдите в аккаунт: это отменит отвязку.",
-                moment(due, language)
-            ),
-            (Language::En, Self::PhoneLeaves(due)) => format!(
-                "{product}: this account's phone number has a new owner and will be removed {}. If the number is yours, sign in: that cancels it.",
-                moment(due, language)
-            ),
-        }
-    }
-}
-
-/// A moment in a message: Moscow time, which the whole country reckons with.
-fn moment(at: Timestamp, language: Language) -> String {
-    const MOSCOW: i64 = 3 * 3600;
-    let Civil { year, month, day, hour, minute, .. } = Civil::of(at.plus(MOSCOW));
-    match language {
-        Language::Ru => format!("{day:02}.{month:02}.{year} в {hour:02}:{minute:02} МСК"),
-        Language::En => format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} Moscow time"),
     }
 }
 
 /// A message for somebody, before it is put into words.
 pub(crate) struct Letter<'a> {
     pub to: &'a Contact,
-    pub word: Word,
+    /// `None`: it is for nobody, and nobody may be able to tell.
+    pub word: Option<Word>,
     pub code: Option<Secret>,
     pub language: Language,
+    /// The confirmation whose code it holds, and how long that is good.
+    pub about: Option<(&'a ConfirmationId, Timestamp)>,
 }
 
-/// A message that was put into the queue and is handed over once its transaction is committed.
-#[must_use]
-pub(crate) struct Posted(Message);
+/// What is sealed of a message in the queue.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    to: Contact,
+    code: Option<String>,
+    subject: String,
+    text: String,
+}
+
+/// What sends.
+pub(crate) struct Post {
+    routes: Routes,
+    breakers: [Mutex<Vec<Breaker>>; 2],
+    bodies: Sealer,
+    recipients: Stamper,
+    wake: Notify,
+}
+
+impl Post {
+    pub fn new(routes: Routes, master: &MasterKey) -> Self {
+        let breakers = Channel::ALL.map(|channel| Mutex::new(vec![Breaker::default(); routes.of(channel).len()]));
+        Self {
+            routes,
+            breakers,
+            bodies: master.sealer("message"),
+            recipients: master.stamper("message-recipient"),
+            wake: Notify::new(),
+        }
+    }
+}
 
 impl Identity {
-    /// Puts a message into the queue, inside the transaction that makes it true.
-    #[expect(clippy::unused_async, reason = "the queue is a table")]
-    pub(crate) async fn post(&self, _tx: &mut Tx, letter: Letter<'_>) -> Result<Posted, Error> {
-        Ok(Posted(self.0.sender.write(letter, self.now())))
+    /// Whether messages can leave by this channel at all.
+    pub(crate) fn has_route(&self, kind: ContactKind) -> bool {
+        !self.0.post.routes.of(Channel::of(kind)).is_empty()
+    }
+
+    /// Puts a message into the queue, inside the transaction that makes it true. [`Identity::posted`] follows the commit.
+    pub(crate) async fn post(&self, tx: &mut Tx, letter: Letter<'_>) -> Result<(), Error> {
+        let (now, entropy, post) = (self.now(), &*self.0.entropy, &self.0.post);
+        let id = MessageId::generate(now, entropy);
+        let channel = Channel::of(letter.to.kind());
+        let expires_at = letter.about.map_or(now.plus(NOTICE_LIFE), |(_, until)| until);
+        // Sealed for nobody, too: the same work.
+        let body = Zeroizing::new(serde_json::to_vec(&self.write_body(&letter)).map_err(unwritable)?);
+        let sealed = post.bodies.seal(&body, id.as_str().as_bytes(), entropy);
+        let new = NewMessage {
+            channel: channel.as_str(),
+            purpose: letter.word.map_or(Purpose::Recover, Word::purpose).as_str(),
+            recipient: letter.to.masked(),
+            recipient_key: self.recipient_key(letter.to),
+            about: letter.about.map(|(about, _)| about.clone()),
+            body: letter.word.map(|_| sealed),
+            at: now,
+            expires_at,
+            keep_until: expires_at.plus(self.0.config.delivery.keep),
+            id,
+        };
+        Ok(message::insert(tx, &new).await?)
+    }
+
+    fn write_body(&self, letter: &Letter<'_>) -> Body {
+        let (config, language) = (&self.0.config, letter.language);
+        let product = config.product.in_language(language);
+        let code = letter.code.as_ref().map(Secret::expose);
+        let said = letter
+            .word
+            .map(|word| word.text(language, product, code.unwrap_or_default()))
+            .unwrap_or_default();
+        // Origin-bound one-time codes: the last line lets the browser fill in the code on this host and no other.
+        let text = match code {
+            Some(code) if letter.to.kind() == ContactKind::Phone && !config.host.is_empty() => {
+                format!("{said}\n@{} #{code}", config.host)
+            }
+            _ => said,
+        };
+        Body {
+            to: letter.to.clone(),
+            code: code.map(str::to_owned),
+            subject: letter.word.map(|word| word.subject(language, product)).unwrap_or_default(),
+            text,
+        }
     }
 
     /// Tells every confirmed contact of a person, but `except`, what happened to the account.
@@ -284,88 +302,35 @@ impl Identity {
         person: &User,
         except: Option<&Contact>,
         word: Word,
-    ) -> Result<Vec<Posted>, Error> {
+    ) -> Result<(), Error> {
         let language = person.claims.get("locale").and_then(|tag| tag.as_str()).and_then(Language::of_tag);
-        let mut posted = Vec::new();
         for held in user::contacts_in(tx, &person.id).await? {
             if held.verified_at.is_some() && Some(&held.contact) != except {
-                let language = language.unwrap_or_default();
-                posted.push(self.post(tx, Letter { to: &held.contact, word, code: None, language }).await?);
+                let letter = Letter {
+                    to: &held.contact,
+                    word: Some(word),
+                    code: None,
+                    language: language.unwrap_or_default(),
+                    about: None,
+                };
+                self.post(tx, letter).await?;
             }
         }
-        Ok(posted)
+        Ok(())
     }
 
-    /// Hands over what tells of something that has happened: it has, whether or not the message arrives.
-    pub(crate) async fn tell(&self, posted: Vec<Posted>) {
-        // The failure is logged where it happens.
-        drop(self.hand_over(posted).await);
+    /// A transaction with messages was committed: whoever sends them need not wait for their next look.
+    pub(crate) fn posted(&self) {
+        self.0.post.wake.notify_one();
     }
 
-    /// Hands messages over, after the commit.
-    pub(crate) async fn hand_over(&self, posted: Vec<Posted>) -> Result<(), CodeError> {
-        let mut all = true;
-        for Posted(message) in posted {
-            all &= self.0.sender.send(message).await;
-        }
-        if all { Ok(()) } else { Err(CodeError::NotSent) }
+    /// The digest under which the log keeps what went to a contact.
+    #[must_use]
+    pub fn recipient_key(&self, contact: &Contact) -> String {
+        self.0.post.recipients.stamp(&[contact.kind().as_str(), contact.value()])
     }
 }
 
-/// Writes messages and hands them over.
-pub(crate) struct Sender {
-    delivery: Arc<dyn Deliver>,
-    product: Product,
-    host: String,
-}
-
-impl Sender {
-    pub fn new(delivery: Arc<dyn Deliver>, config: &Config) -> Self {
-        Self {
-            delivery,
-            product: config.product.clone(),
-            host: config.host.clone(),
-        }
-    }
-
-    fn write(&self, letter: Letter<'_>, at: Timestamp) -> Message {
-        let Letter { to, word, code, language } = letter;
-        let channel = Channel::of(to.kind());
-        let text = self.text(channel, (word, language), code.as_ref());
-        Message {
-            channel,
-            to: to.clone(),
-            purpose: word.purpose(),
-            code,
-            text,
-            at,
-        }
-    }
-
-    /// Sends a message; the failure is logged here and `false` is told.
-    async fn send(&self, message: Message) -> bool {
-        let delivery = self.delivery.clone();
-        let (channel, purpose) = (message.channel.as_str(), message.purpose.as_str());
-        match tokio::task::spawn_blocking(move || delivery.deliver(&message)).await {
-            Ok(Ok(())) => true,
-            Ok(Err(e)) => {
-                tracing::warn!(channel, purpose, error = %e, "a message was not sent");
-                false
-            }
-            Err(e) => {
-                tracing::error!(channel, purpose, error = %e, "the delivery of a message failed");
-                false
-            }
-        }
-    }
-
-    fn text(&self, channel: Channel, (word, language): (Word, Language), code: Option<&Secret>) -> String {
-        let code = code.map_or("", Secret::expose);
-        let said = word.text(language, self.product.in_language(language), code);
-        // Origin-bound one-time codes: the last line lets the browser fill in the code on this host and no other.
-        if channel == Channel::Sms && !code.is_empty() && !self.host.is_empty() {
-            return format!("{said}\n@{} #{code}", self.host);
-        }
-        said
-    }
+fn unwritable(error: serde_json::Error) -> kabinet_store::Error {
+    kabinet_store::Error::Inconsistent { table: "messages", detail: error.to_string() }
 }

@@ -41,17 +41,18 @@ use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
 pub use config::{
-    Config, ConfirmationConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig, WorkConfig,
+    Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig,
+    WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
-pub use delivery::{Channel, Deliver, Message, NoDelivery, Purpose, Undelivered};
+pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
 pub use method::password::LoginError;
 pub use recovery::{RecoveryError, Way};
 pub use registration::{RegisterError, Registration};
 pub use session::SignedIn;
 pub use work::{NeedsWork, Solution, Work};
 
-use delivery::Sender;
+use delivery::Post;
 use hashing::{HashError, Hasher};
 use throttle::Throttle;
 
@@ -81,8 +82,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
-    /// Where messages go.
-    pub delivery: Arc<dyn Deliver>,
+    /// How messages leave.
+    pub routes: Routes,
 }
 
 /// Who people are.
@@ -94,7 +95,7 @@ pub(crate) struct Inner {
     pub config: Config,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub sender: Sender,
+    pub post: Post,
     pub hasher: Hasher,
     pub throttle: Throttle,
     pub codes: Stamper,
@@ -106,14 +107,14 @@ impl Identity {
     /// Puts the parts together; nothing is read or written yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, config, master, clock, entropy, delivery } = parts;
+        let Parts { store, config, master, clock, entropy, routes } = parts;
         Self(Arc::new(Inner {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
-            sender: Sender::new(delivery, &config),
+            post: Post::new(routes, &master),
             store,
             config,
             clock,

@@ -261,14 +261,14 @@ impl Identity {
         }
         let record = Record::of(Event::HandoverBegun).user(&new.user_id).with("kind", kind.as_str());
         self.write(&mut tx, &record, &visit.origin).await?;
-        let posted = match kind {
+        match kind {
             HandoverKind::Recover => self.post_to_all(&mut tx, &person, None, Word::RecoveryWaits(due_at)).await?,
             HandoverKind::Detach => {
-                self.post_to_all(&mut tx, &person, Some(&new.contact), Word::PhoneLeaves(due_at)).await?
+                self.post_to_all(&mut tx, &person, Some(&new.contact), Word::PhoneLeaves(due_at)).await?;
             }
-        };
+        }
         tx.commit().await?;
-        self.tell(posted).await;
+        self.posted();
         Ok(due_at)
     }
 
@@ -310,10 +310,10 @@ impl Identity {
         let record = Record::of(Event::PasswordChanged).user(&person.id).with("by", "recovery");
         let record = visit.client.iter().fold(record, Record::client);
         self.write(&mut tx, &record, &visit.origin).await?;
-        let posted = self.post_to_all(&mut tx, &person, None, Word::PasswordChanged(now)).await?;
+        self.post_to_all(&mut tx, &person, None, Word::PasswordChanged(now)).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
-        self.tell(posted).await;
+        self.posted();
         Ok((row.contact, self.device_mark(&person.id, &visit.binding)))
     }
 

@@ -139,11 +139,9 @@ impl Identity {
         self.0.throttle.of_user(user.id.as_str(), visit).clear(&mut tx).await?;
         self.stop_handovers(&mut tx, &user.id, &visit.origin).await?;
         let is_known = proof.registered || visit.devices.contains(&self.device_mark(&user.id, &visit.binding));
-        let notices = if is_known {
-            Vec::new()
-        } else {
-            self.post_to_all(&mut tx, &user, None, Word::NewSignIn(now)).await?
-        };
+        if !is_known {
+            self.post_to_all(&mut tx, &user, None, Word::NewSignIn(now)).await?;
+        }
         let record = Record::of(Event::LoginSucceeded).user(&user.id).session(&session.id);
         let record = visit
             .client
@@ -153,7 +151,9 @@ impl Identity {
             .with("renewed", renewed);
         self.write(&mut tx, &record, &visit.origin).await?;
         tx.commit().await?;
-        self.tell(notices).await;
+        if !is_known {
+            self.posted();
+        }
         Ok(SignedIn { session, cookie, gave_way })
     }
 

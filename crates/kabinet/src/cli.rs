@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod delivery;
 mod doctor;
 mod key;
 mod serve;
@@ -55,6 +56,9 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Messages to people
+    #[command(subcommand)]
+    Delivery(delivery::Command),
 }
 
 /// Runs the command that the process was started with.
@@ -112,6 +116,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Client(command) => client::run(command, desk, output).await,
         Command::User(command) => user::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,
+        Command::Delivery(command) => delivery::run(command, desk, output).await,
         Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) => Ok(()),
     }
 }

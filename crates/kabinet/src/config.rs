@@ -3,13 +3,14 @@
 //! 1. The file is the one named by `--config`, else by `KABINET_CONFIG`, else `/etc/kabinet/kabinet.toml` when it is
 //!    there. None is needed.
 //! 2. Every key is also `KABINET__SECTION__KEY`; a list is written with commas. The secrets (`master_key`, `store.url`,
-//!    `redis.url`) may be kept in a file that `KABINET__…_FILE` names.
+//!    `redis.url`, keys of gateways) may be kept in a file that `KABINET__…_FILE` names.
 //! 3. All that is wrong is reported at once: unknown keys with the nearest known one, values that cannot be read and
 //!    values that contradict each other, each with its full path and where it came from.
 //!
 //! A secret is neither printed nor repeated in a message.
 
 mod check;
+mod delivery;
 mod master_key;
 mod print;
 mod sections;
@@ -22,6 +23,7 @@ use figment::error::Kind;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
+pub use delivery::*;
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};
 pub use print::Origins;
 pub use sections::*;
@@ -31,7 +33,17 @@ pub use values::{Hidden, Network, Seconds, ServiceUrl};
 const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
-const SECRETS: [&str; 3] = ["master_key", "redis.url", "store.url"];
+const SECRETS: [&str; 9] = [
+    "delivery.exolve.key",
+    "delivery.gateway.key",
+    "delivery.smsaero.key",
+    "delivery.smsc.key",
+    "delivery.smsru.key",
+    "delivery.smtp.password",
+    "master_key",
+    "redis.url",
+    "store.url",
+];
 /// Bad values that are reported in one go, at most.
 const MOST_PROBLEMS: usize = 50;
 

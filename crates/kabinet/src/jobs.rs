@@ -118,6 +118,23 @@ impl Jobs {
         });
     }
 
+    /// Sends messages: at once when this node has written one, and each second what other nodes have, or what is tried
+    /// again. A shutdown waits for the messages in hand.
+    pub(crate) fn deliver(&mut self, identity: &Identity) {
+        let (identity, shutdown) = (identity.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            loop {
+                if let Err(why) = identity.deliver_due().await {
+                    warn!(error = %why, "messages wait for the database");
+                }
+                tokio::select! {
+                    () = shutdown.begun() => return,
+                    () = identity.wait_for_post() => {}
+                }
+            }
+        });
+    }
+
     /// Carries out what has waited long enough.
     pub(crate) fn settle(&mut self, identity: &Identity) {
         let identity = identity.clone();

@@ -5,6 +5,7 @@ pub mod listen;
 pub mod telemetry;
 
 mod ambient;
+mod delivery;
 mod jobs;
 mod operations;
 mod outbox;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use kabinet_core::seal::{MasterKey, Sealer};
-use kabinet_identity::{Deliver, Identity, NoDelivery};
+use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
 use kabinet_oidc::keys::Forge;
 use kabinet_store::{Options, Store};
@@ -56,6 +57,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     let mut jobs = Jobs::of(&store);
     jobs.follow_changes(&provider, &store, config.redis.url.is_some());
     jobs.settle(&identity);
+    jobs.deliver(&identity);
     jobs.sweep(&provider, &store, ambient.clock.clone());
     if let Some(metrics) = collected {
         jobs.every(METRICS_UPKEEP, || async { metrics.run_upkeep() });
@@ -95,15 +97,8 @@ async fn provider(config: &Config, store: &Store, master: &MasterKey, ambient: &
 /// Everything about people, over a store that is already open.
 ///
 /// # Errors
-/// When the outbox cannot be written.
+/// When the outbox or a route of messages cannot be used.
 pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Ambient) -> anyhow::Result<Identity> {
-    let delivery: Arc<dyn Deliver> = match &config.delivery.outbox {
-        Some(path) => {
-            let outbox = outbox::Outbox::open(path.clone());
-            Arc::new(outbox.with_context(|| format!("delivery.outbox: cannot write {}", path.display()))?)
-        }
-        None => Arc::new(NoDelivery),
-    };
     let Ambient { clock, entropy } = ambient.clone();
     let parts = kabinet_identity::Parts {
         store: store.clone(),
@@ -111,7 +106,7 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         master,
         clock,
         entropy,
-        delivery,
+        routes: delivery::routes(config)?,
     };
     Ok(Identity::new(parts))
 }

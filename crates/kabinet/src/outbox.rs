@@ -7,16 +7,17 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kabinet_core::secret::Secret;
-use kabinet_identity::{Deliver, Message, Undelivered};
+use kabinet_identity::{Failure, Message, Receipt, Route, Sending};
 use serde_json::json;
 
-/// Appends messages to a file.
+/// Appends messages to a file. A clone appends to the same.
+#[derive(Clone)]
 pub struct Outbox {
-    path: PathBuf,
-    turn: Mutex<()>,
+    path: Arc<PathBuf>,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Outbox {
@@ -25,14 +26,14 @@ impl Outbox {
     /// # Errors
     /// When it cannot be written.
     pub fn open(path: PathBuf) -> io::Result<Self> {
-        let outbox = Self { path, turn: Mutex::new(()) };
+        let outbox = Self { path: Arc::new(path), turn: Arc::default() };
         outbox.file()?.set_permissions(Permissions::from_mode(0o600))?;
         Ok(outbox)
     }
 
     /// Opened anew for each message, so that the file may be taken away or emptied at any time.
     fn file(&self) -> io::Result<File> {
-        OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)
+        OpenOptions::new().append(true).create(true).mode(0o600).open(&*self.path)
     }
 
     fn append(&self, line: &[u8]) -> io::Result<()> {
@@ -46,8 +47,26 @@ impl Outbox {
     }
 }
 
-impl Deliver for Outbox {
-    fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
+impl Route for Outbox {
+    fn name(&self) -> &'static str {
+        "outbox"
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+        let (outbox, line) = (self.clone(), Outbox::line(message));
+        Box::pin(async move {
+            let written = tokio::task::spawn_blocking(move || outbox.append(&line)).await;
+            match written {
+                Ok(Ok(())) => Ok(Receipt::default()),
+                Ok(Err(why)) => Err(Failure::Later(format!("the outbox: {why}"))),
+                Err(why) => Err(Failure::Unclear(format!("the outbox: {why}"))),
+            }
+        })
+    }
+}
+
+impl Outbox {
+    fn line(message: &Message) -> Vec<u8> {
         let at = chrono::DateTime::from_timestamp(message.at.0, 0).unwrap_or_default();
         let line = json!({
             "channel": message.channel.as_str(),
@@ -57,14 +76,14 @@ impl Deliver for Outbox {
             "text": message.text,
             "at": at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         });
-        self.append(format!("{line}\n").as_bytes())
-            .map_err(|why| Undelivered(format!("the outbox: {why}")))
+        format!("{line}\n").into_bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use kabinet_core::contact::{Contact, ContactKind};
+    use kabinet_core::id::MessageId;
     use kabinet_core::time::Timestamp;
     use kabinet_identity::{Channel, Purpose};
 
@@ -78,7 +97,9 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         let boxes = [Outbox::open(path.clone()).unwrap(), Outbox::open(path.clone()).unwrap()];
         let message = |n: i64| Message {
+            id: MessageId::from("m"),
             channel: Channel::Sms,
+            subject: String::new(),
             to: Contact::parse(ContactKind::Phone, "89161234567").unwrap(),
             purpose: Purpose::SignIn,
             code: (n % 2 == 0).then(|| Secret::from("012345")),
@@ -87,7 +108,7 @@ mod tests {
         };
         std::thread::scope(|scope| {
             for outbox in &boxes {
-                scope.spawn(|| (0..50).for_each(|n| outbox.deliver(&message(n)).unwrap()));
+                scope.spawn(|| (0..50).for_each(|n| outbox.append(&Outbox::line(&message(n))).unwrap()));
             }
         });
         let text = std::fs::read_to_string(&path).unwrap();

@@ -1,6 +1,8 @@
 //! The configuration in the words of each crate.
 
-use kabinet_identity::{ConfirmationConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig};
+use kabinet_identity::{
+    ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig,
+};
 
 use crate::config::{Config, Seconds};
 
@@ -75,6 +77,7 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             delay: config.recovery.delay.get(),
             ticket: config.recovery.ticket.get(),
         },
+        delivery: DeliveryConfig { keep: config.delivery.keep.get() },
         ..kabinet_identity::Config::default()
     }
 }

@@ -27,6 +27,7 @@ pub mod document;
 pub mod ephemeral;
 pub mod grant;
 pub mod key;
+pub mod message;
 pub mod pushed;
 pub mod recovery;
 pub mod session;
@@ -99,6 +100,7 @@ pub fn statements() -> Vec<&'static str> {
         document::ALL,
         grant::ALL,
         key::ALL,
+        message::ALL,
         pushed::ALL,
         recovery::ALL,
         session::ALL,

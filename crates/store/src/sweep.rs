@@ -16,6 +16,8 @@ crate::sql! {
     PUSHED = "DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE expires_at < $1 LIMIT $2)";
     RECOVERIES = "DELETE FROM recoveries WHERE id IN (SELECT id FROM recoveries WHERE expires_at < $1 LIMIT $2)";
     HANDOVERS = "DELETE FROM handovers WHERE id IN (SELECT id FROM handovers WHERE expires_at < $1 LIMIT $2)";
+    MESSAGES = "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE keep_until < $1 LIMIT $2)";
+    SPEND = "DELETE FROM delivery_spend WHERE day IN (SELECT day FROM delivery_spend WHERE expires_at < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
 }
 
@@ -25,8 +27,19 @@ crate::sql! {
 /// When the database fails; what was taken away before stays away.
 pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
     let mut total = 0;
-    for statement in [SESSIONS, GRANTS, CONFIRMATIONS, THROTTLES, DESTINATIONS, PUSHED, RECOVERIES, HANDOVERS, CHANGES]
-    {
+    for statement in [
+        SESSIONS,
+        GRANTS,
+        CONFIRMATIONS,
+        THROTTLES,
+        DESTINATIONS,
+        PUSHED,
+        RECOVERIES,
+        HANDOVERS,
+        MESSAGES,
+        SPEND,
+        CHANGES,
+    ] {
         loop {
             let mut tx = store.begin().await?;
             let rows = on_tx!(&mut tx, conn => sqlx::query(statement)

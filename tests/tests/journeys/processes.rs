@@ -24,6 +24,8 @@ async fn what_was_answered_with_success_is_there_after_kill_9() {
         browser.get(&ask.url()).await;
         browser.click("go-register").await;
         registration::fill(&mut browser, &phone, kabinet_tests::PASSWORD).await;
+        // The process has a clock and a queue of its own.
+        eventually("the code is sent", async || !app.code_sent_to(&phone).is_empty()).await;
         browser.submit("code-form", &[("code", &app.code_sent_to(&phone))], "submit").await;
         assert!(browser.page.has("continue"), "{}", browser.page.text());
         browser.click("continue").await;

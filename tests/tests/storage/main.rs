@@ -9,6 +9,7 @@ mod cancelling;
 mod changes;
 mod ephemera;
 mod growth;
+mod messages;
 mod migrations;
 mod place;
 mod spending;

@@ -21,7 +21,7 @@ async fn ask(identity: &Identity, contact: &Contact, i: usize) -> Result<(), Reg
 async fn pump(world: &World, identity: &Identity, range: &str, most: usize) -> (usize, i64) {
     for i in 0..most {
         match ask(identity, &number(range, i), i).await {
-            Ok(()) => assert_eq!(world.last().to, number(range, i).value()),
+            Ok(()) => assert_eq!(world.last().await.to, number(range, i).value()),
             Err(RegisterError::Limited { seconds }) => return (i, seconds),
             Err(other) => panic!("{other:?}"),
         }
@@ -58,7 +58,7 @@ async fn a_range_whose_codes_are_entered_stays_open_up_to_its_number_in_an_hour(
         let contact = number("+7916123", i);
         let id = world.begin(&contact, &visit()).await;
         if i % 3 == 0 {
-            let done = world.identity.confirm(Purpose::Register, &id, &world.last().code, &visit()).await;
+            let done = world.identity.confirm(Purpose::Register, &id, &world.last().await.code, &visit()).await;
             assert!(matches!(done, Ok(Confirmed::Registered(..))), "{done:?}");
         }
     }
@@ -142,7 +142,7 @@ async fn the_owner_on_a_known_device_gets_a_code_at_every_gate_that_strangers_ha
         Err(CodeError::Limited { .. })
     ));
     let id = world.identity.begin_recovery(&contact, &known).await.unwrap();
-    let done = world.identity.confirm(Purpose::Recover, &id, &world.last().code, &known).await;
+    let done = world.identity.confirm(Purpose::Recover, &id, &world.last().await.code, &known).await;
     assert!(matches!(done, Ok(Confirmed::Recovering(_))), "{done:?}");
 }
 
@@ -152,7 +152,7 @@ async fn guess_codes(world: &World, contact: &Contact, visit: &Visit) -> usize {
         let Ok(id) = world.identity.begin_recovery(contact, visit).await else {
             return round * 5;
         };
-        let code = world.last().code;
+        let code = world.last().await.code;
         for i in 0..5 {
             match world.identity.confirm(Purpose::Recover, &id, &other(&code), visit).await {
                 Err(CodeError::Wrong { .. }) => {}
@@ -174,7 +174,7 @@ async fn a_contact_has_twenty_wrong_codes_a_day_and_then_no_more_codes_and_its_o
     assert_eq!(guess_codes(&world, &contact, &stranger).await, 20);
     let known = world.known(&contact).await;
     let id = world.identity.begin_recovery(&contact, &known).await.unwrap();
-    let done = world.identity.confirm(Purpose::Recover, &id, &world.last().code, &known).await;
+    let done = world.identity.confirm(Purpose::Recover, &id, &world.last().await.code, &known).await;
     assert!(matches!(done, Ok(Confirmed::Recovering(_))), "{done:?}");
     world.pass(86_400);
     world.identity.begin_recovery(&contact, &stranger).await.unwrap();
@@ -186,7 +186,7 @@ async fn a_right_code_is_not_compared_after_twenty_wrong_ones_for_other_codes_of
     let contact = email("new@example.test");
     let mut open = Vec::new();
     for _ in 0..5 {
-        open.push((world.begin(&contact, &visit()).await, world.last().code));
+        open.push((world.begin(&contact, &visit()).await, world.last().await.code));
     }
     let (last, right) = open.pop().unwrap();
     for (id, code) in &open {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod codes;
+mod delivery;
 mod gates;
 mod passwords;
 mod registrations;

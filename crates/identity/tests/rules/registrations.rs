@@ -12,7 +12,7 @@ async fn nothing_is_an_account_until_the_code_is_entered_and_then_everything_is(
     let world = World::new().await;
     let contact = phone("8 910 594-08-99");
     let id = world.begin(&contact, &visit()).await;
-    let sent = world.last();
+    let sent = world.last().await;
     assert_eq!(
         (world.people().await, sent.channel, sent.to.as_str(), sent.purpose),
         (0, "sms", "+79105940899", "register")
@@ -20,7 +20,7 @@ async fn nothing_is_an_account_until_the_code_is_entered_and_then_everything_is(
     assert_eq!(
         sent.text,
         format!(
-            "Код {0} для регистрации в Личный кабинет. Никому его не сообщайте.\n@id.example.test #{0}",
+            "Код {0}, чтобы создать аккаунт и войти в Личный кабинет. Никому его не сообщайте.\n@id.example.test #{0}",
             sent.code
         )
     );
@@ -59,7 +59,7 @@ async fn neither_code_nor_password_nor_its_hash_stands_in_the_database_while_the
 async fn a_mail_has_no_line_for_browsers() {
     let world = World::new().await;
     world.begin(&email("ivan@example.test"), &visit()).await;
-    let sent = world.last();
+    let sent = world.last().await;
     assert_eq!((sent.channel, sent.text.lines().count()), ("email", 1));
 }
 
@@ -81,7 +81,7 @@ async fn a_bad_password_sends_nothing_and_costs_nothing() {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!((world.sent().len(), world.identity.hashes()), (0, 0));
+    assert_eq!((world.sent().await.len(), world.identity.hashes()), (0, 0));
 }
 
 #[tokio::test]
@@ -95,10 +95,10 @@ async fn a_contact_with_an_account_goes_the_same_way_and_changes_nothing() {
         (id, world.identity.hashes() - hashes, world.store.statements_run() - statements)
     };
     let (_, hashes, statements) = cost("+79161234567").await;
-    let fresh = world.last().text;
+    let fresh = world.last().await.text;
     let (id, again, as_many) = cost("+79105940899").await;
     assert_eq!((again, as_many), (hashes, statements));
-    let sent = world.last();
+    let sent = world.last().await;
     assert!(sent.text.contains("уже есть аккаунт") && sent.text.contains(&sent.code) && !fresh.contains("уже есть"));
     let shown = world.identity.confirmation(Purpose::Register, &id, &visit()).await.unwrap().unwrap();
     assert_eq!((shown.attempts_left, shown.resend_in, shown.expired), (5, 60, false));
@@ -118,7 +118,7 @@ async fn a_contact_with_an_account_goes_the_same_way_and_changes_nothing() {
 async fn parallel_confirms_of_one_code_make_one_account() {
     let world = World::new().await;
     let id = world.begin(&phone("+79105940899"), &visit()).await;
-    let code = world.last().code;
+    let code = world.last().await.code;
     let tries: Vec<_> = (0..12)
         .map(|_| {
             let (identity, id, code) = (world.identity.clone(), id.clone(), code.clone());
@@ -144,7 +144,7 @@ async fn two_registrations_of_one_contact_make_one_account_and_the_slower_learns
     for cookie in ["one", "two", "three", "four"] {
         let visit = browser(cookie, "192.0.2.0/24");
         let id = world.begin(&contact, &visit).await;
-        tries.push((id, world.last().code, visit));
+        tries.push((id, world.last().await.code, visit));
     }
     let tries: Vec<_> = tries
         .into_iter()
@@ -167,7 +167,7 @@ async fn agreeing_anew_adds_a_record_and_the_account_keeps_the_new_versions() {
     let id = world.begin(&contact, &visit()).await;
     let Confirmed::Registered(proof, _) = world
         .identity
-        .confirm(Purpose::Register, &id, &world.last().code, &visit())
+        .confirm(Purpose::Register, &id, &world.last().await.code, &visit())
         .await
         .unwrap()
     else {

@@ -11,8 +11,8 @@ use kabinet_core::seal::MasterKey;
 use kabinet_core::secret::{Secret, TokenHash};
 use kabinet_core::time::Timestamp;
 use kabinet_identity::{
-    Config, Confirmed, Deliver, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Purpose, Registration,
-    Undelivered, Visit,
+    Config, Confirmed, Failure, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Purpose, Receipt,
+    Registration, Route, Routes, Sending, Visit,
 };
 use kabinet_store::document::Document;
 use kabinet_store::{Options, Store, audit, user};
@@ -30,6 +30,11 @@ impl Clock for Dial {
 
 /// Different bytes each time, the same in each run (SplitMix64).
 pub struct Dice(AtomicU64);
+impl Dice {
+    pub const fn new(seed: AtomicU64) -> Self {
+        Self(seed)
+    }
+}
 impl Entropy for Dice {
     fn fill(&self, out: &mut [u8]) {
         for byte in out {
@@ -56,10 +61,10 @@ pub struct Post {
     sent: Mutex<Vec<Sent>>,
     pub broken: AtomicBool,
 }
-impl Deliver for Post {
-    fn deliver(&self, message: &Message) -> Result<(), Undelivered> {
+impl Post {
+    fn take(&self, message: &Message) -> Result<Receipt, Failure> {
         if self.broken.load(Ordering::SeqCst) {
-            return Err(Undelivered("the gateway is down".to_owned()));
+            return Err(Failure::Later("the gateway is down".to_owned()));
         }
         self.sent.lock().unwrap().push(Sent {
             channel: message.channel.as_str(),
@@ -68,7 +73,16 @@ impl Deliver for Post {
             code: message.code.as_ref().map_or_else(String::new, |code| code.expose().to_owned()),
             text: message.text.clone(),
         });
-        Ok(())
+        Ok(Receipt::default())
+    }
+}
+impl Route for Post {
+    fn name(&self) -> &'static str {
+        "post"
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+        Box::pin(std::future::ready(self.take(message)))
     }
 }
 
@@ -118,13 +132,29 @@ impl World {
             master: MasterKey::generate(&Dice(AtomicU64::new(key))),
             clock: parts.0.clone(),
             entropy: parts.1.clone(),
-            delivery: parts.2.clone(),
+            routes: Routes {
+                sms: vec![parts.2.clone()],
+                email: vec![parts.2.clone()],
+                day_limit: None,
+            },
         })
     }
 
     /// Another node on the same database, with its own settings and, unless `key` is 1, another master key.
     pub fn node(&self, config: Config, key: u64) -> Identity {
         Self::identity(&self.store, config, key, (&self.clock, &self.entropy, &self.post))
+    }
+
+    /// Another node on the same database whose messages leave by these routes.
+    pub fn node_with(&self, config: Config, master: MasterKey, routes: Routes) -> Identity {
+        Identity::new(Parts {
+            store: self.store.clone(),
+            config,
+            master,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            routes,
+        })
     }
 
     pub fn now(&self) -> Timestamp {
@@ -135,12 +165,14 @@ impl World {
         self.clock.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    pub fn sent(&self) -> Vec<Sent> {
+    /// Everything that went out, after what is due has.
+    pub async fn sent(&self) -> Vec<Sent> {
+        self.identity.deliver_due().await.unwrap();
         self.post.sent.lock().unwrap().clone()
     }
 
-    pub fn last(&self) -> Sent {
-        self.sent().pop().unwrap()
+    pub async fn last(&self) -> Sent {
+        self.sent().await.pop().unwrap()
     }
 
     pub async fn people(&self) -> i64 {
@@ -178,12 +210,19 @@ impl World {
     }
 
     pub async fn begin(&self, contact: &Contact, visit: &Visit) -> ConfirmationId {
-        self.identity.begin_registration(registration(contact), visit).await.unwrap()
+        let id = self.identity.begin_registration(registration(contact), visit).await.unwrap();
+        self.identity.deliver_due().await.unwrap();
+        id
     }
 
     pub async fn register(&self, contact: &Contact) -> Proof {
         let id = self.begin(contact, &visit()).await;
-        match self.identity.confirm(Purpose::Register, &id, &self.last().code, &visit()).await.unwrap() {
+        match self
+            .identity
+            .confirm(Purpose::Register, &id, &self.last().await.code, &visit())
+            .await
+            .unwrap()
+        {
             Confirmed::Registered(proof, _) => proof,
             _ => panic!("the contact is new"),
         }

@@ -3,7 +3,7 @@
 use kabinet_core::seal::MasterKey;
 use url::{Host, Url};
 
-use super::{Config, Confirmation, Seconds};
+use super::{Config, Confirmation, Delivery, GatewayName, Seconds};
 
 /// Every contradiction: the key that is to be changed and what is wrong with it.
 pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
@@ -36,6 +36,7 @@ fn network(config: &Config, found: &mut Found) {
     if config.listen == config.admin_listen && config.listen.port() != 0 {
         found.push(("admin_listen", "must differ from listen".to_owned()));
     }
+    delivery(&config.delivery, found);
     if config.delivery.outbox.is_some() && config.is_https() && !config.delivery.outbox_force {
         found.push((
             "delivery.outbox",
@@ -51,6 +52,49 @@ fn network(config: &Config, found: &mut Found) {
             "log.level",
             format!("{part:?} is no level; write error, warn, info, debug or trace, or MODULE=LEVEL"),
         ));
+    }
+}
+
+/// What a gateway or mail server that is named needs beside its name.
+fn delivery(delivery: &Delivery, found: &mut Found) {
+    for name in &delivery.sms {
+        let (key, url) = match name {
+            GatewayName::SmsRu => ("delivery.smsru.key", "delivery.smsru.url"),
+            GatewayName::Smsc => ("delivery.smsc.key", "delivery.smsc.url"),
+            GatewayName::SmsAero => ("delivery.smsaero.key", "delivery.smsaero.url"),
+            GatewayName::Exolve => ("delivery.exolve.key", "delivery.exolve.url"),
+            GatewayName::Gateway => ("delivery.gateway.key", "delivery.gateway.url"),
+        };
+        let gateway = delivery.of(*name);
+        if gateway.key.is_none() {
+            found.push((key, format!("must be given: delivery.sms names {}", name.as_str())));
+        }
+        match gateway.url.as_deref().map(Url::parse) {
+            Some(Err(_)) => found.push((url, "must be an absolute URL".to_owned())),
+            None if *name == GatewayName::Gateway => found.push((url, "must be given".to_owned())),
+            _ => {}
+        }
+    }
+    let smtp = &delivery.smtp;
+    if smtp.host.is_none() {
+        return;
+    }
+    if smtp.from.is_none() {
+        found.push(("delivery.smtp.from", "must be given beside delivery.smtp.host".to_owned()));
+    }
+    match (&smtp.login, &smtp.password) {
+        (Some(_), None) => found.push(("delivery.smtp.password", "is missing beside delivery.smtp.login".to_owned())),
+        (None, Some(_)) => found.push(("delivery.smtp.login", "is missing beside delivery.smtp.password".to_owned())),
+        _ => {}
+    }
+    match (&smtp.dkim_selector, &smtp.dkim_key) {
+        (Some(_), None) => {
+            found.push(("delivery.smtp.dkim_key", "is missing beside delivery.smtp.dkim_selector".to_owned()));
+        }
+        (None, Some(_)) => {
+            found.push(("delivery.smtp.dkim_selector", "is missing beside delivery.smtp.dkim_key".to_owned()));
+        }
+        _ => {}
     }
 }
 

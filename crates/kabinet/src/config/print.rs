@@ -22,7 +22,9 @@ impl Loaded {
         let mut out = String::new();
         let mut section = String::new();
         let values = self.values();
-        let (top, rest): (Vec<_>, Vec<_>) = values.iter().partition(|(key, _)| !key.contains('.'));
+        let (top, mut rest): (Vec<_>, Vec<_>) = values.iter().partition(|(key, _)| !key.contains('.'));
+        // A section's own keys before the sections inside it.
+        rest.sort_by_key(|(key, _)| key.rsplit_once('.'));
         for (key, value) in top.into_iter().chain(rest) {
             let (path, name) = key.rsplit_once('.').unwrap_or(("", key));
             if path != section {

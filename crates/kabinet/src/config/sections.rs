@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use kabinet_core::contact::Country;
 use serde::{Deserialize, Serialize};
 
+use super::delivery::Delivery;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
 
 /// The configuration of one node.
@@ -168,16 +169,6 @@ pub struct Outbound {
     pub allow: Vec<Network>,
     /// A PEM file of further certificate authorities.
     pub ca: Option<PathBuf>,
-}
-
-/// Delivery of codes and notices.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Delivery {
-    /// A file that messages are appended to in place of real sending.
-    pub outbox: Option<PathBuf>,
-    /// Allows the outbox with an https issuer. Reason: off, a public installation must not leave codes in a file.
-    pub outbox_force: bool,
 }
 
 /// The form of log lines.

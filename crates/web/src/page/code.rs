@@ -125,7 +125,9 @@ impl Place {
         } else {
             StatusCode::UNPROCESSABLE_ENTITY
         };
-        if errors.is_empty() && pending.expired {
+        if errors.is_empty() && pending.undelivered {
+            errors = Errors::whole(Message::of("code-not-sent"));
+        } else if errors.is_empty() && pending.expired {
             errors = Errors::field("code", Message::of("code-expired"));
         }
         let work = match work {

@@ -262,11 +262,21 @@ async fn discovery(config: &Config, findings: &mut Findings) {
 }
 
 fn delivery(config: &Config, findings: &mut Findings) {
+    let (has_sms, has_mail) = (!config.delivery.sms.is_empty(), config.delivery.smtp.host.is_some());
     match &config.delivery.outbox {
+        None if has_sms && has_mail => findings.ok("delivery", "SMS and e-mail have a way out."),
+        None if has_sms => findings.warn("delivery", "No e-mail is sent (delivery.smtp.host)."),
+        None if has_mail => findings.warn("delivery", "No SMS is sent (delivery.sms)."),
         None => findings.warn(
             "delivery",
-            "Not given: no code reaches anybody, so nobody can register (delivery.outbox).",
+            "Not given: no code reaches anybody, so nobody can register (delivery.sms, delivery.smtp.host).",
         ),
+        Some(path) if has_sms || has_mail => {
+            findings.warn(
+                "delivery",
+                format!("Everything goes to {}; gateways and mail server are not used.", path.display()),
+            );
+        }
         Some(path) if config.is_https() => {
             findings.warn("delivery", format!("Codes go to {} and not to people.", path.display()));
         }

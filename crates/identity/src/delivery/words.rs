@@ -1,0 +1,140 @@
+//! What messages say, in Russian and English.
+
+use kabinet_core::language::Language;
+use kabinet_core::time::{Civil, Timestamp};
+
+use super::Purpose;
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// A code for a new account.
+    Register,
+    /// A code for somebody who registers a contact that has an account.
+    HasAccount,
+    /// A code to set a new password.
+    Recover,
+    /// A code to add a contact to an account.
+    AddContact,
+    /// Somebody signed in from a browser that is new to the account.
+    NewSignIn(Timestamp),
+    /// The account has one more contact.
+    ContactAdded(Timestamp),
+    /// The password is another one now.
+    PasswordChanged(Timestamp),
+    /// A recovery began that must wait until this moment.
+    RecoveryWaits(Timestamp),
+    /// The phone will leave the account at this moment.
+    PhoneLeaves(Timestamp),
+}
+
+impl Word {
+    /// What it is for.
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Register | Self::HasAccount => Purpose::Register,
+            Self::Recover => Purpose::Recover,
+            Self::AddContact => Purpose::Contact,
+            Self::NewSignIn(_)
+            | Self::ContactAdded(_)
+            | Self::PasswordChanged(_)
+            | Self::RecoveryWaits(_)
+            | Self::PhoneLeaves(_) => Purpose::Notice,
+        }
+    }
+
+    /// The subject of an e-mail. Without the code: subjects are shown on locked screens.
+    pub fn subject(self, language: Language, product: &str) -> String {
+        let what = match (language, self.purpose()) {
+            (Language::Ru, Purpose::Notice) => "Изменения в вашем аккаунте",
+            (Language::En, Purpose::Notice) => "A change to your account",
+            (Language::Ru, _) => "Код подтверждения",
+            (Language::En, _) => "Confirmation code",
+        };
+        format!("{what}: {product}")
+    }
+
+    /// What it says.
+    pub fn text(self, language: Language, product: &str, code: &str) -> String {
+        match (language, self) {
+            (Language::Ru, Self::Register) => {
+                format!("Код {code}, чтобы создать аккаунт и войти в {product}. Никому его не сообщайте.")
+            }
+            (Language::En, Self::Register) => format!("{code} is your code to register at {product}. Never share it."),
+            (Language::Ru, Self::HasAccount) => {
+                format!("Код {code}. У вас уже есть аккаунт: войдите в {product} с паролем. Никому не сообщайте код.")
+            }
+            (Language::En, Self::HasAccount) => {
+                format!(
+                    "Code {code}. You already have an account at {product}: sign in with your password. Never share the code."
+                )
+            }
+            (Language::Ru, Self::Recover) => {
+                format!("Код {code}, чтобы задать новый пароль и войти в {product}. Никому его не сообщайте.")
+            }
+            (Language::En, Self::Recover) => {
+                format!("{code} is your code to set a new password at {product}. Never share it.")
+            }
+            (Language::Ru, Self::AddContact) => {
+                format!("Код {code}, чтобы подтвердить контакт и войти в {product}. Никому его не сообщайте.")
+            }
+            (Language::En, Self::AddContact) => {
+                format!("{code} is your code to confirm this contact at {product}. Never share it.")
+            }
+            (Language::Ru, Self::NewSignIn(at)) => {
+                format!(
+                    "{product}: вход с нового устройства {}. Если это не вы, смените пароль.",
+                    moment(at, language)
+                )
+            }
+            (Language::En, Self::NewSignIn(at)) => {
+                format!(
+                    "{product}: new device signed in {}. If it was not you, change your password.",
+                    moment(at, language)
+                )
+            }
+            (Language::Ru, Self::ContactAdded(at)) => format!(
+                "{product}: к аккаунту добавлен контакт {}. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::ContactAdded(at)) => format!(
+                "{product}: a contact was added to the account {}. If it was not you, change your password.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::PasswordChanged(at)) => format!(
+                "{product}: пароль изменён {}, все сеансы завершены. Если это не вы, сразу восстановите доступ.",
+                moment(at, language)
+            ),
+            (Language::En, Self::PasswordChanged(at)) => format!(
+                "{product}: the password was changed {}, all sessions have ended. If it was not you, recover your account at once.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::RecoveryWaits(due)) => format!(
+                "{product}: запрошено восстановление доступа. Новый пароль можно будет задать {}. Если это не вы, войдите со своим паролем: это отменит запрос.",
+                moment(due, language)
+            ),
+            (Language::En, Self::RecoveryWaits(due)) => format!(
+                "{product}: account recovery was requested. A new password may be set from {}. If it was not you, sign in with your password: that cancels it.",
+                moment(due, language)
+            ),
+            (Language::Ru, Self::PhoneLeaves(due)) => format!(
+                "{product}: у телефона этого аккаунта новый владелец, номер будет отвязан {}. Если номер ваш, войдите в аккаунт: это отменит отвязку.",
+                moment(due, language)
+            ),
+            (Language::En, Self::PhoneLeaves(due)) => format!(
+                "{product}: this account's phone number has a new owner and will be removed {}. If the number is yours, sign in: that cancels it.",
+                moment(due, language)
+            ),
+        }
+    }
+}
+
+/// A moment in a message: Moscow time, which the whole country reckons with.
+fn moment(at: Timestamp, language: Language) -> String {
+    const MOSCOW: i64 = 3 * 3600;
+    let Civil { year, month, day, hour, minute, .. } = Civil::of(at.plus(MOSCOW));
+    match language {
+        Language::Ru => format!("{day:02}.{month:02}.{year} в {hour:02}:{minute:02} МСК"),
+        Language::En => format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} Moscow time"),
+    }
+}
