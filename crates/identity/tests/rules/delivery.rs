@@ -225,7 +225,7 @@ async fn many_senders_hand_each_message_over_once() {
     let gateway = Gateway::new("one", []);
     let nodes: Vec<Identity> = (0..4).map(|_| node(&world, &[&gateway], None)).collect();
     for i in 0..40 {
-        register(&nodes[0], &format!("+791059408{i:02}")).await;
+        register(&nodes[0], &format!("+79105{i:02}0899")).await;
     }
     let senders: Vec<_> = nodes
         .iter()
