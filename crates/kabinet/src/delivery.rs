@@ -4,16 +4,18 @@
 //! to people. Without it SMS go to the gateways that `delivery.sms` names, in that order, and e-mail to the relay of
 //! `[delivery.smtp]`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use kabinet_fetch::sms::{self, Account, Auth, Body, Preset, Sms, Template};
-use kabinet_fetch::{Fetch, Options};
+use anyhow::{Context, anyhow, bail};
+use bytes::Bytes;
+use kabinet_fetch::sms::{self, Account, Preset, Sms, Template};
+use kabinet_fetch::{Fetch, Options, mail};
 use kabinet_identity::{Failure, Message, Receipt, Route, Routes, Sending};
 use url::Url;
 
-use crate::config::{Config, Delivery, GatewayAuth, GatewayBody, GatewayName, Hidden};
+use crate::config::{Config, Delivery, GatewayName, Hidden, SmtpSecurity};
 use crate::outbox::Outbox;
 
 /// How long a gateway may take.
@@ -39,20 +41,16 @@ pub fn routes(config: &Config) -> anyhow::Result<Routes> {
     let sms = delivery.sms.iter().map(|name| gateway(delivery, *name, &fetch));
     Ok(Routes {
         sms: sms.collect::<anyhow::Result<_>>()?,
-        email: Vec::new(),
+        email: relay(config)?.into_iter().map(|relay| Arc::new(Mail(relay)) as Arc<dyn Route>).collect(),
         day_limit: Some(i64::from(delivery.day_limit) * 100),
     })
 }
 
 /// The guarded client for what the operator configured.
 fn fetch(config: &Config) -> anyhow::Result<Fetch> {
-    let read = |path: &std::path::PathBuf| {
-        let pem = std::fs::read(path).with_context(|| format!("outbound.ca: cannot read {}", path.display()));
-        pem.map(Into::into)
-    };
     let options = Options {
         allow: config.outbound.allow.iter().map(|network| network.0).collect(),
-        ca: config.outbound.ca.as_ref().map(read).transpose()?,
+        ca: config.outbound.ca.as_ref().map(|path| read("outbound.ca", path)).transpose()?,
         timeout: PATIENCE,
         ..Options::default()
     };
@@ -69,10 +67,11 @@ fn gateway(delivery: &Delivery, name: GatewayName, fetch: &Fetch) -> anyhow::Res
         GatewayName::Gateway => None,
     };
     let address = set.url.as_deref().or(preset.map(Preset::address)).unwrap_or_default();
-    let url = Url::parse(address).with_context(|| format!("delivery.{}.url", name.as_str()))?;
     let template = match preset {
-        Some(preset) => preset.template(url),
-        None => template(delivery, url)?,
+        Some(preset) => {
+            preset.template(Url::parse(address).with_context(|| format!("delivery.{}.url", name.as_str()))?)
+        }
+        None => template(delivery, address)?,
     };
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let account = Account {
@@ -80,6 +79,9 @@ fn gateway(delivery: &Delivery, name: GatewayName, fetch: &Fetch) -> anyhow::Res
         key: set.key.as_ref().map(|Hidden(key)| key.expose().to_owned()).unwrap_or_default(),
         sender: text(&set.sender),
     };
+    if let Some(missing) = preset.and_then(|preset| preset.misses(&account)) {
+        bail!("delivery.{}.{missing}: must be given", name.as_str());
+    }
     Ok(Arc::new(Gateway {
         name,
         price: i64::from(set.price),
@@ -118,38 +120,114 @@ impl Route for Gateway {
 }
 
 /// The form of the gateway that `[delivery.template]` describes.
-fn template(delivery: &Delivery, url: Url) -> anyhow::Result<Template> {
+fn template(delivery: &Delivery, url: &str) -> anyhow::Result<Template> {
     let set = &delivery.template;
-    let pairs = |key: &'static str, all: &[String]| {
-        let split = |one: &String| one.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let pairs = all.iter().map(split).collect::<Option<Vec<_>>>();
-        pairs.with_context(|| format!("delivery.template.{key}: NAME=VALUE each"))
-    };
-    Ok(Template {
+    let settings = sms::Settings {
         url,
-        auth: match set.auth {
-            GatewayAuth::Fields => Auth::Fields,
-            GatewayAuth::Basic => Auth::Basic,
-            GatewayAuth::Bearer => Auth::Bearer,
-        },
-        body: match set.body {
-            GatewayBody::Form => Body::Form,
-            GatewayBody::Json => Body::Json,
-        },
-        fields: pairs("fields", &set.fields)?,
-        accepted: pairs("accepted", &set.accepted)?,
-        id: set.id.clone(),
-        cost: set.cost.clone(),
-        error: set.error.clone(),
+        auth: set.auth.as_str(),
+        body: set.body.as_str(),
+        fields: &set.fields,
+        accepted: &set.accepted,
+        id: &set.id,
+        cost: set.cost.as_deref().unwrap_or_default(),
+        error: &set.error,
+        busy: &set.busy,
+    };
+    Template::parse(&settings).map_err(|bad| match bad.setting {
+        "url" => anyhow!("delivery.gateway.url: {}", bad.why),
+        setting => anyhow!("delivery.template.{setting}: {}", bad.why),
     })
 }
 
-/// A gateway's failure in the words of the queue: codes and statuses only.
-fn failure(why: sms::Failure) -> Failure {
+/// The mail server, where one is named.
+///
+/// # Errors
+/// When a file or a setting of it cannot be used.
+pub fn relay(config: &Config) -> anyhow::Result<Option<mail::Relay>> {
+    let set = &config.delivery.smtp;
+    let Some(host) = set.host.clone() else { return Ok(None) };
+    let from = set.from.clone().unwrap_or_default();
+    let dkim = match (&set.dkim_selector, &set.dkim_key) {
+        (Some(selector), Some(path)) => Some(mail::Dkim {
+            domain: domain_of(&from).to_owned(),
+            selector: selector.clone(),
+            key: read("delivery.smtp.dkim_key", path)?,
+        }),
+        _ => None,
+    };
+    let login = set.login.clone().zip(set.password.as_ref());
+    let options = mail::Options {
+        host,
+        port: set.port,
+        security: match set.security {
+            SmtpSecurity::StartTls => mail::Security::StartTls,
+            SmtpSecurity::Tls => mail::Security::Tls,
+            SmtpSecurity::Plain => mail::Security::Plain,
+        },
+        login: login.map(|(name, Hidden(password))| mail::Login { name, password: password.expose().to_owned() }),
+        from,
+        ca: config.outbound.ca.as_ref().map(|path| read("outbound.ca", path)).transpose()?,
+        dkim,
+        allow: config.outbound.allow.iter().map(|network| network.0).collect(),
+        timeout: PATIENCE,
+    };
+    mail::Relay::new(options).map(Some).map_err(|bad| anyhow!("delivery.smtp.{bad}"))
+}
+
+/// The domain of a mailbox, with or without a name before it.
+fn domain_of(mailbox: &str) -> &str {
+    let address = mailbox.trim_end().trim_end_matches('>');
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
+}
+
+fn read(key: &str, path: &Path) -> anyhow::Result<Bytes> {
+    let text = std::fs::read(path).with_context(|| format!("{key}: cannot read {}", path.display()))?;
+    Ok(text.into())
+}
+
+/// The mail server as a route.
+struct Mail(mail::Relay);
+
+impl Route for Mail {
+    fn name(&self) -> &'static str {
+        "smtp"
+    }
+
+    fn send<'a>(&'a self, message: &'a Message) -> Sending<'a> {
+        Box::pin(async move {
+            let letter = mail::Letter {
+                to: message.to.value(),
+                subject: &message.subject,
+                text: &message.text,
+                html: None,
+                id: message.id.as_str(),
+                date: u64::try_from(message.at.0).unwrap_or(0),
+            };
+            let reference = self.0.send(letter).await.map_err(failure)?;
+            Ok(Receipt { reference, cost: None })
+        })
+    }
+}
+
+/// A driver's failure in the words of the queue: codes and statuses only.
+fn failure(why: kabinet_fetch::Failure) -> Failure {
     let text = why.to_string();
     match why {
-        sms::Failure::Refused { .. } => Failure::Refused(text),
-        sms::Failure::Busy => Failure::Later(text),
-        sms::Failure::Unclear(_) => Failure::Unclear(text),
+        kabinet_fetch::Failure::Refused { .. } => Failure::Refused(text),
+        kabinet_fetch::Failure::Busy | kabinet_fetch::Failure::Unreached => Failure::Later(text),
+        kabinet_fetch::Failure::Unclear(_) => Failure::Unclear(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_domain_of_a_mailbox_is_what_stands_behind_the_at() {
+        for (mailbox, domain) in [("a@b.ru", "b.ru"), ("Личный кабинет <no-reply@id.b.ru>", "id.b.ru"), ("none", "")]
+        {
+            assert_eq!(domain_of(mailbox), domain, "{mailbox}");
+        }
     }
 }

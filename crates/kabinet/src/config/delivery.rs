@@ -137,6 +137,18 @@ pub enum GatewayAuth {
     Bearer,
 }
 
+impl GatewayAuth {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fields => "fields",
+            Self::Basic => "basic",
+            Self::Bearer => "bearer",
+        }
+    }
+}
+
 /// How the fields of a request travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -146,6 +158,17 @@ pub enum GatewayBody {
     /// As one JSON object of strings.
     #[default]
     Json,
+}
+
+impl GatewayBody {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// The form of a gateway's requests and answers: one HTTP POST, answered with JSON.
@@ -159,7 +182,8 @@ pub struct Template {
     /// `NAME=VALUE` each, with placeholders; see docs/reference/delivery.md.
     #[serde(deserialize_with = "list")]
     pub fields: Vec<String>,
-    /// `POINTER=VALUE` each: what must stand in the answer to a message that was taken (RFC 6901).
+    /// `POINTER=VALUE` or `!POINTER` each: what must and what must not stand in the answer to a message that was taken
+    /// (RFC 6901).
     #[serde(deserialize_with = "list")]
     pub accepted: Vec<String>,
     /// Where the gateway's id of the message stands.
@@ -169,6 +193,9 @@ pub struct Template {
     /// Where the code of a refusal stands; the first that is there counts.
     #[serde(deserialize_with = "list")]
     pub error: Vec<String>,
+    /// Codes by which the gateway only asks for patience.
+    #[serde(deserialize_with = "list")]
+    pub busy: Vec<String>,
 }
 
 /// How a connection to the mail server is protected.
