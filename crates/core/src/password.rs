@@ -1,18 +1,25 @@
 //! Which passwords may be set (NIST SP 800-63B-4 §3.1.1.2): length and a blocklist, nothing else.
 //!
 //! 1. Length in code points of the normal form, and in bytes, because hashing costs by the byte.
-//! 2. What the person or the product is called does not count: without those words the rest must be long enough.
+//! 2. What the person or the product is called does not count: without those words the rest must be long enough. They
+//!    are looked for in either keyboard layout and either alphabet (`gtnhjd` and «петров» are petrov), a phone in every
+//!    way of writing it.
 //! 3. Common: the password is in the list, or repeats a short pattern, or is put together from a handful of pieces that
 //!    guessers try first: words of the list, keyboard rows and alphabets, years and dates, one repeated character. Each
 //!    is looked for as typed, in the other keyboard layout (`ghbdtn` is «привет») and with signs read as letters.
 //!
+//! What costs more than that is asked by `kabinet_identity`: leaked passwords, and how many guesses the rest withstands.
 //! There are no composition rules, and no password expires.
+
+pub mod script;
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
+
+use script::{latin, letters, spellings};
 
 /// Bytes that a password may have at most, in its normal form; anything longer is refused before it is hashed.
 pub const MAX_BYTES: usize = 1024;
@@ -35,6 +42,27 @@ pub enum BadPassword {
     /// It is little more than the person's contact or the product's name.
     #[error("the password is made of a name or contact that is known")]
     Context,
+    /// It stands in a list of leaked passwords.
+    #[error("the password has been seen in a leak")]
+    Leaked,
+    /// It withstands too few guesses.
+    #[error("the password is easy to guess")]
+    Guessable,
+}
+
+impl BadPassword {
+    /// The name of the rule, for counting.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::TooShort { .. } => "short",
+            Self::TooLong => "long",
+            Self::Common => "common",
+            Self::Context => "context",
+            Self::Leaked => "leaked",
+            Self::Guessable => "guessable",
+        }
+    }
 }
 
 /// The form that is hashed and compared: NFC, nothing trimmed, nothing cut.
@@ -61,43 +89,48 @@ pub fn check(password: &str, length: RangeInclusive<usize>, context: &[&str]) ->
     if count < *length.start() {
         return Err(BadPassword::TooShort { min: *length.start() });
     }
-    let lower = password.to_lowercase();
-    if without(&lower, context).chars().count() < *length.start() {
+    let spellings = spellings(&password.to_lowercase());
+    let names = names(context);
+    if spellings.iter().any(|typed| is_carried(typed, &names, *length.start())) {
         return Err(BadPassword::Context);
     }
-    let other = [relaid(&lower, EN, RU), relaid(&lower, RU, EN)];
-    if std::iter::once(&lower).chain(&other).any(|typed| is_common(typed)) {
+    if spellings.iter().any(|typed| is_common(typed)) {
         return Err(BadPassword::Common);
     }
     Ok(())
 }
 
-const EN: &str = "`qwertyuiop[]asdfghjkl;'zxcvbnm,./";
-const RU: &str = "ёйцукенгшщзхъфывапролджэячсмитьбю.";
-
-/// The keys of one layout as if they had been typed in another.
-fn relaid(text: &str, from: &str, to: &str) -> String {
-    let key = |c: char| from.chars().zip(to.chars()).find(|(a, _)| *a == c).map_or(c, |(_, b)| b);
-    text.chars().map(key).collect()
-}
-
-/// What is left of a password when every name in the context is taken out of it.
-fn without(lower: &str, context: &[&str]) -> String {
+/// Every name in the context in the ways in which it is written, the longest first.
+#[must_use]
+pub fn names(context: &[&str]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for given in context {
         let given = given.to_lowercase();
         let digits: String = given.chars().filter(char::is_ascii_digit).collect();
-        // A phone in any of its spellings: the last ten digits are the number without its country or trunk prefix.
+        // A phone: with its country, without country and trunk prefix, without the code of its area or operator.
         if digits.len() >= 10 {
-            names.extend([digits[digits.len() - 10..].to_owned(), digits]);
+            names.extend([10, 7].map(|last| digits[digits.len() - last..].to_owned()));
+            names.push(digits);
         }
-        let parts = given.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>();
-        names.extend(parts);
+        names.extend(given.split(|c: char| !c.is_alphanumeric()).map(str::to_owned));
         names.push(given);
     }
+    names.extend(names.iter().map(|name| latin(name)).collect::<Vec<_>>());
     names.retain(|name| name.chars().count() >= 4);
-    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    names.iter().fold(lower.to_owned(), |rest, name| rest.replace(name.as_str(), ""))
+    names.sort_by(|a, b| (b.len(), a).cmp(&(a.len(), b)));
+    names.dedup();
+    names
+}
+
+/// Whether so few characters are left without the names that they carry the password.
+fn is_carried(spelling: &str, names: &[String], least: usize) -> bool {
+    // What stands between the digits of a phone, or in place of spaces.
+    let is_mark = |c: &char| matches!(c, ' ' | '.' | '-' | '_' | '(' | ')' | '+' | '/');
+    let closed = spelling.chars().filter(|c| !is_mark(c)).collect();
+    [spelling.to_owned(), latin(spelling), closed].iter().any(|text: &String| {
+        let rest = names.iter().fold(text.clone(), |rest, name| rest.replace(name.as_str(), ""));
+        rest.len() < text.len() && rest.chars().count() < least
+    })
 }
 
 /// Constant data, read once.
@@ -169,7 +202,7 @@ fn is_known(piece: &[char]) -> bool {
     ROWS.iter().any(|row| row.contains(&text) || row.contains(&back))
         || is_date(&text)
         || COMMON.contains(text.as_str())
-        || COMMON.contains(piece.iter().copied().map(as_letter).collect::<String>().as_str())
+        || COMMON.contains(letters(&text).as_str())
 }
 
 /// A year of a living person, or a day as `01011990`, `01.01.1990`, `19900101`.
@@ -186,19 +219,6 @@ fn is_date(text: &str) -> bool {
             year(&digits[4..]) && day(&digits[..2], &digits[2..4]) || year(&digits) && day(&digits[6..], &digits[4..6])
         }
         _ => false,
-    }
-}
-
-/// Signs that stand for letters in passwords.
-const fn as_letter(c: char) -> char {
-    match c {
-        '0' => 'o',
-        '1' | '!' => 'i',
-        '3' => 'e',
-        '4' | '@' => 'a',
-        '5' | '$' => 's',
-        '7' => 't',
-        other => other,
     }
 }
 
@@ -274,6 +294,14 @@ mod tests {
             "9105940899ab",
             "Личныйкабинет1",
             "petrov-example",
+            "8 (910) 594-08-99",
+            "+7-910-594-08-99",
+            "Иван5940899",
+            "петров1985",
+            "Gtnhjd_1985",
+            "шмфтюзуекщм",
+            "lichnyj-kabinet",
+            "kbxysqrf,bytn",
         ] {
             assert_eq!(check(known), Err(BadPassword::Context), "{known}");
         }

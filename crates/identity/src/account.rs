@@ -90,7 +90,7 @@ impl Identity {
         let phc = match &new.password {
             Some(password) => {
                 let contacts: Vec<&str> = new.contacts.iter().map(Contact::value).collect();
-                self.check_new_password(password.expose(), &contacts)?;
+                self.check_new_password(password, &contacts).await??;
                 Some(self.hash_password(password.expose()).await?)
             }
             None => None,

@@ -150,11 +150,13 @@ pub struct PasswordConfig {
     pub min_length: usize,
     /// Characters at most.
     pub max_length: usize,
+    /// The power of ten of the guesses that it must withstand.
+    pub strength: u32,
 }
 
 impl Default for PasswordConfig {
     fn default() -> Self {
-        Self { min_length: 10, max_length: 256 }
+        Self { min_length: 10, max_length: 256, strength: 8 }
     }
 }
 

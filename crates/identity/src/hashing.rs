@@ -150,15 +150,24 @@ impl Hasher {
     ) -> Result<(T, Permit), HashError> {
         let (pepper, params, made) = (self.pepper.clone(), self.params.clone(), self.made.clone());
         let password = Secret::from(password);
-        let done = tokio::task::spawn_blocking(move || {
+        let hashed = move || {
             let argon2 = Argon2::new_with_secret(&**pepper, Algorithm::Argon2id, Version::V0x13, params);
             let argon2 = argon2.map_err(|e| HashError::Failed(e.to_string()))?;
             made.fetch_add(1, Ordering::Relaxed);
-            let out = run(&argon2, password.expose().as_bytes()).map_err(|e| HashError::Failed(e.to_string()))?;
-            Ok((out, permit))
-        });
-        done.await.map_err(|e| HashError::Failed(e.to_string()))?
+            run(&argon2, password.expose().as_bytes()).map_err(|e| HashError::Failed(e.to_string()))
+        };
+        let (out, permit) = aside(permit, hashed).await?;
+        Ok((out?, permit))
     }
+}
+
+/// Does work that takes long off the async threads; it holds the permit until it is done.
+pub(crate) async fn aside<T: Send + 'static>(
+    permit: Permit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<(T, Permit), HashError> {
+    let done = tokio::task::spawn_blocking(move || (work(), permit));
+    done.await.map_err(|e| HashError::Failed(e.to_string()))
 }
 
 /// A hash that no password has: random bytes in the form of one.

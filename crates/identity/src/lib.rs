@@ -20,15 +20,18 @@ pub mod contact;
 pub mod delivery;
 mod gates;
 mod hashing;
+pub mod leaked;
 pub mod method;
 pub mod recovery;
 pub mod registration;
 pub mod session;
+mod strength;
 mod throttle;
 mod work;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Origin, Record};
 use kabinet_core::authn::Factor;
@@ -54,6 +57,7 @@ pub use work::{NeedsWork, Solution, Work};
 
 use delivery::Post;
 use hashing::{HashError, Hasher};
+use leaked::Filter;
 use throttle::Throttle;
 
 /// Why something could not be done through nobody's fault but ours.
@@ -98,6 +102,7 @@ pub(crate) struct Inner {
     pub post: Post,
     pub hasher: Hasher,
     pub throttle: Throttle,
+    pub leaked: ArcSwapOption<Filter>,
     pub codes: Stamper,
     pub payloads: Sealer,
     pub works: Sealer,
@@ -111,6 +116,7 @@ impl Identity {
         Self(Arc::new(Inner {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
+            leaked: ArcSwapOption::empty(),
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
@@ -132,6 +138,11 @@ impl Identity {
     #[must_use]
     pub fn hashes(&self) -> u64 {
         self.0.hasher.made()
+    }
+
+    /// From now on nobody may set a password that this filter finds.
+    pub fn refuse_leaked(&self, filter: Option<Filter>) {
+        self.0.leaked.store(filter.map(Arc::new));
     }
 
     fn now(&self) -> Timestamp {

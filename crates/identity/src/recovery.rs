@@ -290,7 +290,7 @@ impl Identity {
         let row = row.filter(|row| row.stage == Stage::Ready).ok_or(RecoveryError::Over)?;
         let held = user::contacts(db, &row.user_id).await?;
         let names: Vec<&str> = held.iter().map(|(held, _)| held.contact.value()).collect();
-        self.check_new_password(password.expose(), &names)?;
+        self.check_new_password(password, &names).await??;
         let phc = self.hash_password(password.expose()).await?;
         let now = self.now();
         let mut tx = self.0.store.begin().await?;

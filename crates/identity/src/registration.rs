@@ -30,9 +30,10 @@ use crate::agreement::Given;
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::Purpose;
 use crate::gates::refused;
-use crate::hashing::HashError;
+use crate::hashing::{self, HashError};
+use crate::leaked::Key;
 use crate::method::password::METHOD;
-use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit};
+use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit, strength};
 
 /// Who wants to register.
 #[derive(Clone, Debug)]
@@ -118,7 +119,7 @@ impl Identity {
     /// # Errors
     /// See [`RegisterError`].
     pub async fn begin_registration(&self, new: Registration, visit: &Visit) -> Result<ConfirmationId, RegisterError> {
-        self.check_new_password(new.password.expose(), &[new.contact.value()])?;
+        self.check_new_password(&new.password, &[new.contact.value()]).await??;
         if !self.reaches(&new.contact) {
             refused("number");
             return Err(RegisterError::Unreachable);
@@ -135,11 +136,37 @@ impl Identity {
         Ok(self.start_confirmation(Purpose::Register, &new.contact, &intent, visit).await?)
     }
 
-    pub(crate) fn check_new_password(&self, typed: &str, contacts: &[&str]) -> Result<(), BadPassword> {
+    /// Whether a password may be set: first what costs next to nothing, then the estimate, which takes milliseconds and
+    /// therefore a permit, as a hash does. The outer error is no word on the password.
+    pub(crate) async fn check_new_password(
+        &self,
+        typed: &Secret,
+        contacts: &[&str],
+    ) -> Result<Result<(), BadPassword>, HashError> {
         let config = &self.0.config;
         let context =
             [contacts, &[config.product.ru.as_str(), config.product.en.as_str(), config.host.as_str()]].concat();
-        password::check(typed, config.password.min_length..=config.password.max_length, &context)
+        let length = config.password.min_length..=config.password.max_length;
+        if let Err(bad) = password::check(typed.expose(), length, &context) {
+            return Ok(Err(bad));
+        }
+        if self
+            .0
+            .leaked
+            .load()
+            .as_ref()
+            .is_some_and(|filter| filter.contains(Key::of(typed.expose())))
+        {
+            return Ok(Err(BadPassword::Leaked));
+        }
+        let (typed, names, least) = (typed.clone(), password::names(&context), config.password.strength);
+        let permit = self.0.hasher.permit().await?;
+        let (magnitude, _) = hashing::aside(permit, move || strength::magnitude(typed.expose(), &names)).await?;
+        Ok(if magnitude < f64::from(least) {
+            Err(BadPassword::Guessable)
+        } else {
+            Ok(())
+        })
     }
 
     pub(crate) async fn hash_password(&self, typed: &str) -> Result<String, HashError> {

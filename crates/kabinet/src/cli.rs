@@ -5,10 +5,11 @@ mod config;
 mod delivery;
 mod doctor;
 mod key;
+mod password;
 mod serve;
 mod user;
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ use clap::{Parser, Subcommand};
 use kabinet::config::{Config, ConfigError, Environment, Loaded};
 use kabinet::{Ambient, telemetry};
 use kabinet_core::audit::Origin;
+use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_store::Store;
 use serde::de::DeserializeOwned;
@@ -59,6 +61,9 @@ enum Command {
     /// Messages to people
     #[command(subcommand)]
     Delivery(delivery::Command),
+    /// Leaked passwords that nobody may set
+    #[command(subcommand)]
+    Password(password::Command),
 }
 
 /// Runs the command that the process was started with.
@@ -85,6 +90,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let loaded = Loaded::read(cli.config.as_deref(), &Environment::of_process());
     if let Command::Doctor = cli.command {
         return doctor::run(loaded, output).await;
+    }
+    if let Command::Password(command) = &cli.command {
+        password::run(command, output)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let loaded = match loaded {
         Ok(loaded) => loaded,
@@ -117,7 +126,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::User(command) => user::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,
         Command::Delivery(command) => delivery::run(command, desk, output).await,
-        Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) => Ok(()),
+        Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) | Command::Password(_) => Ok(()),
     }
 }
 
@@ -184,4 +193,36 @@ fn wire<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 fn moment(at: Timestamp) -> String {
     chrono::DateTime::from_timestamp(at.0, 0)
         .map_or_else(|| at.0.to_string(), |time| time.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+}
+
+/// One line without its newline; spaces belong to the password. `flag` is what asked for it.
+fn read_password(mut input: impl BufRead, flag: &str) -> anyhow::Result<Secret> {
+    let mut line = String::new();
+    input
+        .read_line(&mut line)
+        .with_context(|| format!("{flag}: cannot read a line of UTF-8"))?;
+    let password = line
+        .strip_suffix('\n')
+        .map_or(line.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    if password.is_empty() {
+        bail!("{flag}: the first line of standard input is empty");
+    }
+    Ok(Secret::from(password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line_with_its_spaces_and_without_its_newline() {
+        for (input, password) in
+            [("secret\n", "secret"), ("secret", "secret"), (" a b \r\nsecond\n", " a b "), ("a\n\n", "a")]
+        {
+            assert_eq!(read_password(input.as_bytes(), "--stdin").unwrap().expose(), password);
+        }
+        assert!(read_password("\n".as_bytes(), "--stdin").is_err());
+        assert!(read_password("".as_bytes(), "--stdin").is_err());
+        assert!(read_password(&b"\xff\n"[..], "--stdin").is_err());
+    }
 }

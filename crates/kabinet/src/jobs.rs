@@ -1,7 +1,7 @@
 //! What runs beside the requests. Every job is a task that ends with the shutdown signal.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kabinet_core::ambient::Clock;
@@ -11,8 +11,9 @@ use kabinet_store::{Store, sweep};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
+use crate::leaked::Followed;
 use crate::shutdown::Shutdown;
 
 /// How long a job may take to end before it is dropped.
@@ -23,6 +24,8 @@ const ASK: Duration = Duration::from_millis(250);
 const RECONNECT: Duration = Duration::from_secs(1);
 /// How often expired rows are taken away.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How often the filter file of leaked passwords is looked at.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The running jobs. Dropped, they stop at once.
 #[derive(Default)]
@@ -143,6 +146,30 @@ impl Jobs {
             async move {
                 if let Err(why) = identity.settle_handovers().await {
                     warn!(error = %why, "what waited is carried out a minute later");
+                }
+            }
+        });
+    }
+
+    /// Reads the filter file of leaked passwords again when it changed; one that is unfit leaves the old one in force.
+    pub(crate) fn follow_filter(&mut self, identity: &Identity, file: Followed) {
+        let file = Arc::new(Mutex::new(file));
+        let identity = identity.clone();
+        self.every(LOOK, move || {
+            let (identity, file) = (identity.clone(), file.clone());
+            async move {
+                // Off the async threads: the file may have gigabytes.
+                let look = move || file.lock().unwrap_or_else(PoisonError::into_inner).changed();
+                match tokio::task::spawn_blocking(look).await {
+                    Ok(Ok(Some(filter))) => {
+                        info!(passwords = filter.passwords(), "the filter of leaked passwords was reloaded");
+                        identity.refuse_leaked(Some(filter));
+                    }
+                    Ok(Ok(None)) => {}
+                    Ok(Err(why)) => {
+                        error!(error = format!("{why:#}"), "the changed password.filter is unfit; the old one stays");
+                    }
+                    Err(why) => error!(error = %why, "password.filter was not looked at"),
                 }
             }
         });

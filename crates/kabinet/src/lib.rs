@@ -1,6 +1,7 @@
 //! The provider as a library: configuration, wiring, listening, background jobs. The binary adds the command line.
 
 pub mod config;
+pub mod leaked;
 pub mod listen;
 pub mod telemetry;
 
@@ -54,10 +55,14 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     }
     let provider = provider(config, &store, &master, &ambient).await?;
     let identity = identity(config, &store, master.clone(), &ambient)?;
+    identity.refuse_leaked(leaked::configured(config)?);
     let mut jobs = Jobs::of(&store);
     jobs.follow_changes(&provider, &store, config.redis.url.is_some());
     jobs.settle(&identity);
     jobs.deliver(&identity);
+    if let Some(path) = &config.password.filter {
+        jobs.follow_filter(&identity, leaked::Followed::of(path.clone()));
+    }
     jobs.sweep(&provider, &store, ambient.clock.clone());
     if let Some(metrics) = collected {
         jobs.every(METRICS_UPKEEP, || async { metrics.run_upkeep() });

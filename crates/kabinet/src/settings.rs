@@ -44,6 +44,7 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
         password: PasswordConfig {
             min_length: config.password.shortest() as usize,
             max_length: config.password.max_length as usize,
+            strength: config.password.strength,
         },
         hashing: HashingConfig {
             memory: hashing.memory,
@@ -87,7 +88,7 @@ pub(crate) fn web(config: &Config) -> kabinet_web::Config {
     kabinet_web::Config {
         issuer: config.issuer.clone(),
         trusted_proxies: config.trusted_proxies.iter().map(|network| network.0).collect(),
-        password_min: config.password.shortest(),
+        password_length: (config.password.shortest(), config.password.max_length),
         remembered: config.session.remembered_max.get(),
         code_life: (config.confirmation.sms.get(), config.confirmation.email.get()),
     }

@@ -138,3 +138,63 @@ fn the_examination_of_a_sound_installation_finds_nothing_to_mend() {
     let report: Value = serde_json::from_slice(&place.run(&["doctor", "--json"], "").stdout).unwrap();
     assert_eq!(report["ok"], false, "{report}");
 }
+
+#[test]
+fn a_filter_file_of_leaked_passwords_is_made_asked_and_in_force() {
+    let place = Place::new("filter");
+    let write = |name: &str, text: &[u8]| std::fs::write(place.0.join(name), text).unwrap();
+    let (leaked, other) = ("тихий дождь над Окой\n", "тихий дождь над Угрой\n");
+    write("list.txt", format!("qwerty\n{leaked}qwerty\n").as_bytes());
+    let build = ["password", "filter", "build", "--out", "leaked.filter", "--from"];
+    let made = place.json(&[&build[..], &["list.txt"]].concat(), "");
+    assert_eq!((&made["passwords"], &made["left_out"]), (&2.into(), &0.into()));
+    let check = ["password", "filter", "check", "leaked.filter", "--stdin"];
+    assert_eq!(place.json(&check, leaked)["found"], true);
+    assert_eq!(place.json(&check, other)["found"], false);
+
+    write(
+        "kabinet.toml",
+        b"listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n[password]\nfilter = \"leaked.filter\"\n",
+    );
+    let config = ["--config", "kabinet.toml"];
+    place.json(&["migrate"], "");
+    let create = [&config[..], &["user", "create", "--email", "a@b.ru", "--password-stdin"]].concat();
+    let refused = place.run(&create, leaked);
+    let said = "kabinet: --password-stdin: the password has been seen in a leak\n";
+    assert_eq!(String::from_utf8(refused.stderr).unwrap(), said);
+    let refused = place.run(&create, "Кузнецов1974\n");
+    assert_eq!(
+        String::from_utf8(refused.stderr).unwrap(),
+        "kabinet: --password-stdin: the password is easy to guess\n"
+    );
+    place.json(&create, other);
+    let doctor = |place: &Place| -> Value {
+        serde_json::from_slice(&place.run(&[&config[..], &["doctor", "--json"]].concat(), "").stdout).unwrap()
+    };
+    let finding = |report: &Value| {
+        report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["name"] == "leaked")
+            .cloned()
+            .unwrap()
+    };
+    let sound = finding(&doctor(&place));
+    assert_eq!(sound["status"], "ok");
+    assert!(sound["message"].as_str().unwrap().contains("knows 2 passwords"), "{sound}");
+
+    let mut damaged = std::fs::read(place.0.join("leaked.filter")).unwrap();
+    damaged[70] ^= 1;
+    write("leaked.filter", &damaged);
+    assert_eq!(finding(&doctor(&place))["status"], "fail");
+    let (code, said) = place.refusal(&[&config[..], &["serve"]].concat());
+    assert!(code == 1 && said.contains("password.filter: leaked.filter: is damaged"), "{said}");
+    write("leaked.filter", &damaged[..100]);
+    let (code, said) = place.refusal(&[&config[..], &["serve"]].concat());
+    assert!(code == 1 && said.contains("has 100 bytes where"), "{said}");
+    let (code, said) = place.refusal(&[&build[..], &["list.txt", "--sha1"]].concat());
+    assert!(code == 1 && said.contains("line 1 is no SHA-1 hash"), "{said}");
+    let (code, said) = place.refusal(&[&build[..], &["nothing.txt"]].concat());
+    assert!(code == 1 && said.contains("--from: cannot read nothing.txt"), "{said}");
+}

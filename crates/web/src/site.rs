@@ -19,8 +19,8 @@ pub struct Config {
     pub issuer: String,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// The least length of a password, characters.
-    pub password_min: u32,
+    /// The least and the greatest length of a password, characters.
+    pub password_length: (u32, u32),
     /// How long a remembered session's cookie lives, seconds.
     pub remembered: i64,
     /// How long a code by SMS and one by e-mail live, seconds.

@@ -57,7 +57,7 @@ pub fn run(args: &[String]) -> Result<bool> {
     }
     if let Some(bare) = bare_hashes {
         println!("measuring password");
-        rows.push(rows::password(&mut scene, bare));
+        rows.extend(rows::password(&mut scene, bare));
     }
     scene.provider.stop(&guardian);
     Ok(close(&rows))

@@ -36,7 +36,7 @@ impl Counted {
         let site = kabinet_web::Config {
             issuer: config.issuer.clone(),
             trusted_proxies: Vec::new(),
-            password_min: 10,
+            password_length: (10, 256),
             remembered: 86_400,
             code_life: (300, 600),
         };

@@ -19,6 +19,7 @@ mod consent;
 mod flows;
 mod input;
 mod mended;
+mod new_passwords;
 mod processes;
 mod program;
 mod recovery;

@@ -7,6 +7,7 @@ mod accounts;
 mod codes;
 mod delivery;
 mod gates;
+mod new_passwords;
 mod passwords;
 mod registrations;
 mod sessions;

@@ -3,21 +3,19 @@
 //! A person is named by subject, phone or e-mail address. Each change is one transaction with its audit record; whoever
 //! is disabled or deleted is signed out everywhere.
 
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{ArgGroup, Args, Subcommand};
 use kabinet_core::client::Role;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::UserId;
-use kabinet_core::secret::Secret;
 use kabinet_core::user::{ConfirmedContact, User};
 use kabinet_identity::{AccountError, Identity, NewAccount};
 use kabinet_store::user;
 use serde_json::{Map, Value, json};
 
-use super::{Desk, Output, origin, wire};
+use super::{Desk, Output, origin, read_password, wire};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -123,10 +121,12 @@ async fn find(desk: &Desk, who: &str) -> anyhow::Result<User> {
 
 async fn create(new: New, desk: &Desk, output: Output) -> anyhow::Result<()> {
     let claims = new.claims.as_deref().map(read_claims).transpose()?.unwrap_or_default();
-    let password = Some(read_password(std::io::stdin().lock())?);
+    let password = Some(read_password(std::io::stdin().lock(), "--password-stdin")?);
     let contacts: Vec<Contact> = new.phone.into_iter().chain(new.email).collect();
     let account = NewAccount { contacts, password, claims, role: new.role };
-    let id = identity(desk)?.create_user(account, &origin()).await.map_err(explain)?;
+    let identity = identity(desk)?;
+    identity.refuse_leaked(kabinet::leaked::configured(&desk.config)?);
+    let id = identity.create_user(account, &origin()).await.map_err(explain)?;
     let made = user::by_id(desk.store.db(), &id).await?.context("the account is gone already")?;
     let object = object(&made);
     output.answer(&object, || format!("sub  {id}"))
@@ -142,19 +142,6 @@ fn explain(why: AccountError) -> anyhow::Error {
         }
         other => other.into(),
     }
-}
-
-/// One line without its newline; spaces belong to the password.
-fn read_password(mut input: impl BufRead) -> anyhow::Result<Secret> {
-    let mut line = String::new();
-    input.read_line(&mut line).context("--password-stdin: cannot read a line of UTF-8")?;
-    let password = line
-        .strip_suffix('\n')
-        .map_or(line.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
-    if password.is_empty() {
-        bail!("--password-stdin: the first line of standard input is empty");
-    }
-    Ok(Secret::from(password))
 }
 
 fn read_claims(path: &Path) -> anyhow::Result<Map<String, Value>> {
@@ -189,21 +176,4 @@ fn object(user: &User) -> Value {
         "created_at": user.created_at,
         "updated_at": user.updated_at,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_the_first_line_with_its_spaces_and_without_its_newline() {
-        for (input, password) in
-            [("secret\n", "secret"), ("secret", "secret"), (" a b \r\nsecond\n", " a b "), ("a\n\n", "a")]
-        {
-            assert_eq!(read_password(input.as_bytes()).unwrap().expose(), password);
-        }
-        assert!(read_password("\n".as_bytes()).is_err());
-        assert!(read_password("".as_bytes()).is_err());
-        assert!(read_password(&b"\xff\n"[..]).is_err());
-    }
 }

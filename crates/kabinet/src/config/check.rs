@@ -279,6 +279,7 @@ fn people(config: &Config, found: &mut Found) {
     within(found, "password.min_length", password.min_length, 8, 64);
     // NIST SP 800-63B-4 §3.1.1.2: at least 64 characters are to be allowed.
     within(found, "password.max_length", password.max_length, 64, 4096);
+    within(found, "password.strength", password.strength, 6, 14);
     within(found, "hashing.parallelism", hashing.parallelism, 1, 16);
     // RFC 9106 §3.1: at least 8 KiB for each lane.
     within(

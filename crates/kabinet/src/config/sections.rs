@@ -372,6 +372,12 @@ pub struct Password {
     pub min_length: u32,
     /// Characters at most. Reason: enough for any phrase, too little to be a load.
     pub max_length: u32,
+    /// The power of ten of the guesses that a password must withstand, as zxcvbn reckons them. Reason: a hundred million
+    /// is beyond any throttle, and a stolen hash costs months.
+    pub strength: u32,
+    /// A filter file of leaked passwords, from `kabinet password filter build`. Reason: none, the list is the operator's
+    /// choice; the commonest passwords are refused without it.
+    pub filter: Option<PathBuf>,
 }
 
 impl Password {
@@ -391,6 +397,8 @@ impl Default for Password {
             preset: PasswordPreset::Standard,
             min_length: 10,
             max_length: 256,
+            strength: 8,
+            filter: None,
         }
     }
 }

@@ -260,6 +260,7 @@ fn the_reference_file_gives_every_key_with_its_default_and_no_other() {
         "outbound.ca",
         "delivery.outbox",
         "delivery.template.cost",
+        "password.filter",
         "hashing.permits",
         "store.migrate",
     ];

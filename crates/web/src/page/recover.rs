@@ -19,7 +19,7 @@ use kabinet_store::recovery::Stage;
 
 use super::code::{Place, Tried, Trouble, complaint};
 use super::login::{self, Shown, invalid, work_wait};
-use super::register::password_message;
+use super::register::{password_message, password_status};
 use super::{Opened, add_device, chrome, client_of, error_page, failed, flow_or_page, html, to};
 use crate::form::{Asked, Form};
 use crate::site::Site;
@@ -157,7 +157,7 @@ async fn offer(
     let Way { contact, stage, others, due_at } = way;
     let hidden = vec![("id", id.to_string())];
     let page = if stage == Stage::Ready {
-        let password_min = visit.site.config.password_min;
+        let password_min = visit.site.config.password_length.0;
         view::render(&NewPassword { chrome, contact, password_min, errors, notice, hidden })
     } else {
         let hours = visit.site.identity.config().recovery.delay / 3600;
@@ -238,7 +238,7 @@ async fn refuse(visit: &Visit, opened: &Opened, id: &RecoveryId, error: Recovery
     match error {
         RecoveryError::Password(bad) => {
             let errors = Errors::field("new-password", password_message(&bad, visit));
-            offer(visit, opened, id, (errors, None, StatusCode::UNPROCESSABLE_ENTITY)).await
+            offer(visit, opened, id, (errors, None, password_status(&bad))).await
         }
         RecoveryError::Busy { seconds } => {
             let busy = (Errors::whole(Message::of("login-busy")), None, StatusCode::SERVICE_UNAVAILABLE);

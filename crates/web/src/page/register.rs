@@ -8,7 +8,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
@@ -54,7 +55,7 @@ async fn show(visit: &Visit, opened: &Opened, identifier: ContactKind, typed: Ty
         identifier,
         value: typed.value,
         pd_consent: typed.consent,
-        password_min: visit.site.config.password_min,
+        password_min: visit.site.config.password_length.0,
         errors: typed.errors,
         methods: Vec::new(),
     };
@@ -130,9 +131,14 @@ async fn refuse(
     error: RegisterError,
 ) -> Response {
     let limited = |seconds: i64| Message::of("code-limit").with("minutes", (seconds + 59) / 60);
+    // RFC 9110 §10.2.3
+    let wait = match &error {
+        RegisterError::Limited { seconds } | RegisterError::Busy { seconds } => Some(seconds.unsigned_abs()),
+        _ => None,
+    };
     let (errors, status) = match error {
         RegisterError::Password(bad) => {
-            (Errors::field("password", password_message(&bad, visit)), StatusCode::UNPROCESSABLE_ENTITY)
+            (Errors::field("password", password_message(&bad, visit)), password_status(&bad))
         }
         RegisterError::Work(_) => (Errors::whole(work_wait(typed.work.as_ref()).0), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Limited { seconds } => (Errors::whole(limited(seconds)), StatusCode::TOO_MANY_REQUESTS),
@@ -145,14 +151,29 @@ async fn refuse(
     };
     typed.errors = errors;
     typed.status = Some(status);
-    show(visit, opened, identifier, typed).await
+    let mut response = show(visit, opened, identifier, typed).await;
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 pub(crate) fn password_message(bad: &BadPassword, visit: &Visit) -> Message {
+    metrics::counter!("kabinet_passwords_refused_total", "rule" => bad.as_str()).increment(1);
+    let (min, max) = visit.site.config.password_length;
     match bad {
-        BadPassword::TooShort { .. } => Message::of("password-short").with("min", visit.site.config.password_min),
-        BadPassword::TooLong => Message::of("password-long").with("max", 256),
-        BadPassword::Common | BadPassword::Context => Message::of("password-weak"),
+        BadPassword::TooShort { .. } => Message::of("password-short").with("min", min),
+        BadPassword::TooLong => Message::of("password-long").with("max", max),
+        BadPassword::Common | BadPassword::Context | BadPassword::Guessable => Message::of("password-weak"),
+        BadPassword::Leaked => Message::of("password-leaked"),
+    }
+}
+
+/// A password that is too long is no password that somebody typed.
+pub(crate) fn password_status(bad: &BadPassword) -> StatusCode {
+    match bad {
+        BadPassword::TooLong => StatusCode::BAD_REQUEST,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

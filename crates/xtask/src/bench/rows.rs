@@ -1,5 +1,7 @@
 //! The rows of the table: what each measures, beside what, against which budget.
 
+mod sign_ins;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,10 +10,12 @@ use anyhow::{Context, Result};
 
 use super::http;
 use super::load::{self, CONNECTIONS, Measured, Same, Script};
-use super::scripts::{Authorize, Redeem, Refresh, SignIn, Stock, code_of};
+use super::scripts::{Authorize, Redeem, Refresh, Stock, code_of};
 use super::server::{Client, Provider, REDIRECT_URI};
 use super::{Scene, server};
 use crate::shell;
+
+pub use sign_ins::password;
 
 const PHONE: &str = "+79160000001";
 
@@ -333,19 +337,4 @@ fn introspect_load(scene: &mut Scene<'_>) -> Result<(&'static str, Measured)> {
     let kind = if token.matches('.').count() == 2 { ", a JWT" } else { ", opaque" };
     let request = http::post("/oauth2/introspect", &[client.basic()], &[("token", token)]);
     Ok((kind, same(provider.port, &request)?))
-}
-
-/// Password sign-in through the pages: sixteen people, each in a new browser every time.
-pub fn password(scene: &mut Scene<'_>, bare: Result<f64>) -> Row {
-    let measured = running(scene).and_then(|provider| {
-        let mut scripts: Vec<Box<dyn Script>> = Vec::new();
-        for number in 0..CONNECTIONS {
-            let phone = format!("+791610000{number:02}");
-            provider.create_user(&phone)?;
-            scripts.push(Box::new(SignIn::new(phone)));
-        }
-        load::run(provider.port, scripts)
-    });
-    let rate = rate_of(&measured);
-    Row::load("password sign-in", measured, "≥ 90 % of bare Argon2id").beside(rate, "bare Argon2id", bare, 0.9)
 }

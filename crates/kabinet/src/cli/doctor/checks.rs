@@ -20,6 +20,8 @@ use super::Findings;
 const DAY: i64 = 86_400;
 /// A current key older than this should be rotated.
 const OLD_KEY: i64 = 180 * DAY;
+/// A list of leaked passwords older than this misses a lot.
+const OLD_LIST: i64 = 365 * DAY;
 /// The clocks of a node and of its database may differ by this many seconds.
 const SKEW: i64 = 2;
 /// How long a service may take to answer.
@@ -45,6 +47,8 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
         Err(why) => findings.fail("database", why),
     }
     hashing(config, findings);
+    hashing_memory(config, findings);
+    leaked(config, ambient.clock.now(), findings);
     delivery(config, findings);
     discovery(config, findings).await;
 }
@@ -225,6 +229,60 @@ fn hashing(config: &Config, findings: &mut Findings) {
         findings.ok("hashing", format!("{cost}; hashing.iterations = {passes} would take about 250 ms."));
     } else {
         findings.ok("hashing", format!("{cost}."));
+    }
+}
+
+/// Whether as many hashes as there are permits fit into this machine beside everything else.
+fn hashing_memory(config: &Config, findings: &mut Findings) {
+    let hashing = &config.hashing;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let most = hashing.permits.map_or(cores, u64::from).max(1) * u64::from(hashing.memory) / 1024;
+    let Some(there) = memory() else { return };
+    if most > there / 2 {
+        findings.warn(
+            "hashing",
+            format!(
+                "Hashes take {most} MiB at most, of {there} MiB in this machine; lower hashing.permits or hashing.memory."
+            ),
+        );
+    } else {
+        findings.ok("hashing", format!("Hashes take {most} MiB at most, of {there} MiB in this machine."));
+    }
+}
+
+/// MiB that this process may use: what the machine has, or what its control group leaves it.
+fn memory() -> Option<u64> {
+    let all = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let all = all.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let all = all.trim().strip_suffix(" kB")?.parse::<u64>().ok()? / 1024;
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = limit.and_then(|text| text.trim().parse::<u64>().ok()).map(|bytes| bytes / 1024 / 1024);
+    Some(limit.map_or(all, |limit| limit.min(all)))
+}
+
+/// The filter file of leaked passwords.
+fn leaked(config: &Config, now: Timestamp, findings: &mut Findings) {
+    let Some(path) = &config.password.filter else {
+        return findings.ok(
+            "leaked",
+            "No filter file (password.filter); the commonest passwords are refused without it.",
+        );
+    };
+    let filter = match kabinet::leaked::read(path) {
+        Ok(filter) => filter,
+        Err(why) => return findings.fail("leaked", format!("password.filter: {why:#}.")),
+    };
+    let days = now.since(filter.made_at()) / DAY;
+    let holds = format!(
+        "{} knows {} passwords, takes {} MB and is {days} days old",
+        path.display(),
+        filter.passwords(),
+        filter.size().div_ceil(1_000_000)
+    );
+    if days > OLD_LIST {
+        findings.warn("leaked", format!("{holds}; make it again of a newer list."));
+    } else {
+        findings.ok("leaked", format!("{holds}."));
     }
 }
 
