@@ -17,8 +17,10 @@ use kabinet_core::ambient::Clock;
 use kabinet_core::audit::Origin;
 use kabinet_core::client::{Alg, Client, ClientMetadata, ClientSecret, Profile};
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::{EVERY_BRAND, Kind, NewDocument};
 use kabinet_core::id::{ClientId, UserId};
 use kabinet_core::key::{KeyState, Ring, SigningKey};
+use kabinet_core::language::Words;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_core::time::Timestamp;
 use kabinet_identity::{Identity, NewAccount};
@@ -335,6 +337,27 @@ impl TestApp {
         let keys = kabinet_store::key::every(self.store.db()).await.expect("the store answers");
         let current = |key: &&SigningKey| (key.ring, key.alg) == (ring, alg) && key.state == KeyState::Current;
         keys.iter().find(current).expect("a current key").id.to_string()
+    }
+
+    /// Publishes a legal text for every brand as the command line does, and waits until the first node has heard of it.
+    pub async fn publish(&self, kind: Kind, version: &str) {
+        self.publish_with(kind, version, |_| ()).await;
+    }
+
+    /// The same for a text that differs.
+    pub async fn publish_with(&self, kind: Kind, version: &str, change: impl FnOnce(&mut NewDocument)) {
+        let mut new = NewDocument {
+            brand: EVERY_BRAND.to_owned(),
+            kind,
+            version: version.to_owned(),
+            title: Words::new("Документ", "Document"),
+            body: format!("Текст редакции {version}."),
+            is_minor: false,
+        };
+        change(&mut new);
+        self.identity.publish(&new, &origin()).await.expect("a sound document");
+        let path = format!("/legal/{}?brand={}&version={}", kind.as_str(), new.brand, new.version);
+        crate::eventually("the node hears of the document", async || self.get(&path).await.code() == 200).await;
     }
 
     /// Signs a person in on `/login` and leaves the browser at `/account`.

@@ -56,11 +56,13 @@ events! {
     LoginFailed = "login.failed"
     /// A session ended.
     SessionEnded = "session.ended"
+    /// A legal document was published.
+    DocumentPublished = "document.published"
     /// A legal document was agreed to.
     DocumentAccepted = "document.accepted"
     /// A person allowed a client.
     ConsentGranted = "consent.granted"
-    /// A person took an allowance back.
+    /// A person took an allowance back, or the consent to the processing of personal data.
     ConsentWithdrawn = "consent.withdrawn"
     /// An authorization code was issued.
     GrantIssued = "grant.issued"

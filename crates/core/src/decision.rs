@@ -5,19 +5,26 @@
 //!    only one; otherwise the person chooses.
 //! 3. Is the sign-in good enough: `prompt=login` and `max_age`. Both are met by an authentication that was made for
 //!    this very request, compared by id and not by clock, so that nothing asks for ever.
-//! 4. Data that the client cannot do without (a confirmed e-mail address or phone): asked for until it is there.
+//! 4. What is missing ([`Missing`]): legal texts not agreed to in their present edition, then data that the client cannot do
+//!    without. Asked for until it is there.
 //! 5. Consent: none for first-party clients; otherwise for every scope that was not yet allowed, and again for
 //!    `prompt=consent` until a consent was given for this very request.
 //!
 //! A pure function of values: the same one decides at entry and at every resume.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::authn::Session;
+use crate::client::ClientMetadata;
+use crate::contact::ContactKind;
+use crate::document::{Document, Documents};
 use crate::error::Code;
 use crate::id::{FlowId, UserId};
 use crate::scope::Scope;
 use crate::time::Timestamp;
+use crate::user::User;
 
 /// The values of `prompt` (OpenID Connect Core §3.1.2.1, and `create` of Initiating User Registration 1.0).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +88,7 @@ pub struct Known<'a> {
     pub sessions: &'a [Session],
     /// The account that this client last got in this browser.
     pub last_for_client: Option<&'a UserId>,
-    /// The people of these sessions who lack something that the client cannot do without.
+    /// The people of these sessions of whom something is missing.
     pub incomplete: &'a [UserId],
     /// What was already allowed to this client; `None` for first-party clients, which are never asked about.
     pub consent: Option<Consents<'a>>,
@@ -120,7 +127,7 @@ pub enum Step {
     Register,
     /// Show the account chooser.
     Choose,
-    /// Ask this session's person for what the client cannot do without.
+    /// Ask this session's person for what is missing.
     Complete(usize),
     /// Ask this session's person to allow what the request asks.
     Consent(usize),
@@ -128,6 +135,26 @@ pub enum Step {
     Refuse(Code),
     /// Answer with a code for this session.
     Issue(usize),
+}
+
+/// What a person must give before a client gets its code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Legal texts to agree to.
+    Documents(Vec<Arc<Document>>),
+    /// A confirmed contact.
+    Contact(ContactKind),
+}
+
+/// What is missing first of a person whom this client (`None`: the cabinet itself) is to get: no data is asked for before the
+/// legal texts are agreed to.
+#[must_use]
+pub fn missing(user: &User, client: Option<&ClientMetadata>, documents: &Documents) -> Option<Missing> {
+    let texts = documents.missing(user, client.and_then(|client| client.brand.as_deref()));
+    if !texts.is_empty() {
+        return Some(Missing::Documents(texts));
+    }
+    client.and_then(|client| client.lacks(user)).map(Missing::Contact)
 }
 
 /// Decides what happens next; the numbers in the answer are places in `known.sessions`.

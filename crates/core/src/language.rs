@@ -66,3 +66,30 @@ fn accepted(header: &str) -> Option<Language> {
         .reduce(|best, next| if next.1 > best.1 { next } else { best })
         .map(|(language, _)| language)
 }
+
+/// A text in every language of the pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// Russian.
+    pub ru: String,
+    /// English.
+    pub en: String,
+}
+
+impl Words {
+    /// Both texts.
+    #[must_use]
+    pub fn new(ru: &str, en: &str) -> Self {
+        Self { ru: ru.to_owned(), en: en.to_owned() }
+    }
+
+    /// The text in a language.
+    #[must_use]
+    pub fn in_language(&self, language: Language) -> &str {
+        match language {
+            Language::Ru => &self.ru,
+            Language::En => &self.en,
+        }
+    }
+}

@@ -12,6 +12,7 @@ pub mod contact;
 pub mod decision;
 pub mod delivery;
 pub mod destination;
+pub mod document;
 pub mod error;
 pub mod id;
 pub mod key;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::client::Role;
 use crate::contact::{Contact, ContactKind};
+use crate::document::Agreed;
 use crate::id::UserId;
 use crate::time::Timestamp;
 
@@ -24,9 +25,9 @@ pub struct User {
     pub email: Option<ConfirmedContact>,
     /// The administrative role, if any.
     pub role: Option<Role>,
-    /// The versions of the legal texts that were agreed to last, as `agreement:2,pd-consent:3`; `None`: never asked, as with
-    /// accounts that an administrator makes.
-    pub agreed: Option<String>,
+    /// The versions of the legal texts that were agreed to last; `None`: never asked, as with accounts that an administrator
+    /// makes.
+    pub agreed: Option<Agreed>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When the claims or contacts last changed (`updated_at`).

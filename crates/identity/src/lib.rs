@@ -43,6 +43,7 @@ use kabinet_core::time::Timestamp;
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
+pub use agreement::PublishError;
 pub use config::{
     Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig,
     WorkConfig,

@@ -11,13 +11,13 @@
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::authn::Factor;
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::{Agreed, Reference};
 use kabinet_core::id::{ClientId, UserId};
 use kabinet_core::password::{self, BadPassword, normal};
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::ConfirmedContact;
 use kabinet_core::work::Action;
-use kabinet_store::document::Document;
 use kabinet_store::recovery::Stage;
 use kabinet_store::user::NewUser;
 use kabinet_store::{Error as StoreError, Tx, user};
@@ -43,7 +43,7 @@ pub struct Registration {
     /// The password as typed.
     pub password: Secret,
     /// The texts that were agreed to.
-    pub documents: Vec<Document>,
+    pub documents: Vec<Reference>,
     /// The client that the person came from.
     pub client: Option<ClientId>,
 }
@@ -105,7 +105,7 @@ impl From<CodeError> for RegisterError {
 #[derive(Serialize, Deserialize)]
 struct Intent {
     phc: String,
-    documents: Vec<Document>,
+    documents: Vec<Reference>,
     client: Option<ClientId>,
     at: Timestamp,
     ip: String,
@@ -239,7 +239,7 @@ impl Identity {
             origin: &ticked,
             at: intent.at,
         };
-        self.accept(tx, &id, &intent.documents, &given).await?;
+        self.accept(tx, (&id, Agreed::default()), &intent.documents, &given).await?;
         // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
         let factors = match contact.kind() {
             ContactKind::Phone => vec![Factor::Pwd, Factor::Otp],

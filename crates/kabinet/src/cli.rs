@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod delivery;
 mod doctor;
+mod document;
 mod key;
 mod password;
 mod serve;
@@ -20,6 +21,7 @@ use kabinet::{Ambient, telemetry};
 use kabinet_core::audit::Origin;
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
+use kabinet_identity::Identity;
 use kabinet_store::Store;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -64,6 +66,9 @@ enum Command {
     /// Leaked passwords that nobody may set
     #[command(subcommand)]
     Password(password::Command),
+    /// Legal texts that people agree to
+    #[command(subcommand)]
+    Document(document::Command),
 }
 
 /// Runs the command that the process was started with.
@@ -126,6 +131,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::User(command) => user::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,
         Command::Delivery(command) => delivery::run(command, desk, output).await,
+        Command::Document(command) => document::run(command, desk, output).await,
         Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) | Command::Password(_) => Ok(()),
     }
 }
@@ -150,6 +156,12 @@ impl Desk {
             bail!("the database is not up to date; run `kabinet migrate`");
         }
         Ok(Self { config, store, ambient: Ambient::real() })
+    }
+
+    /// Everything about people, over the same database.
+    fn identity(&self) -> anyhow::Result<Identity> {
+        let master = kabinet::config::master_key(&self.config, &*self.ambient.entropy)?;
+        kabinet::identity(&self.config, &self.store, master, &self.ambient)
     }
 
     fn now(&self) -> Timestamp {

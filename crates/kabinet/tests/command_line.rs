@@ -198,3 +198,75 @@ fn a_filter_file_of_leaked_passwords_is_made_asked_and_in_force() {
     let (code, said) = place.refusal(&[&build[..], &["nothing.txt"]].concat());
     assert!(code == 1 && said.contains("--from: cannot read nothing.txt"), "{said}");
 }
+
+#[test]
+fn documents_are_published_once_and_what_was_published_is_never_changed() {
+    let place = Place::new("documents");
+    place.json(&["migrate"], "");
+    let write = |text: &str| std::fs::write(place.0.join("text.txt"), text).unwrap();
+    let publish = |version: &'static str, more: &[&'static str]| {
+        let titles = ["--title-ru", "Соглашение", "--title-en", "Agreement", "--file", "text.txt"];
+        let named = ["document", "publish", "--kind", "agreement", "--version", version];
+        [&named[..], &titles, more].concat()
+    };
+    write("\u{feff}## Предмет\nТекст.\n");
+    let (code, told) = place.refusal(&publish("1", &["--minor"]));
+    assert!(code == 1 && told.contains("--minor"), "{told}");
+    let made = place.json(&publish("1", &[]), "");
+    assert_eq!(
+        (&made["published"], &made["in_force"], &made["edition"]),
+        (&true.into(), &true.into(), &1.into())
+    );
+    assert_eq!(place.json(&publish("1", &[]), "")["published"], false);
+    write("## Предмет\nИной текст.\n");
+    let (code, told) = place.refusal(&publish("1", &[]));
+    assert!(code == 1 && told.contains("--version") && told.lines().count() == 1, "{told}");
+    for (more, flag) in [(&["--brand", "A b"][..], "--brand"), (&["--title-en", ""], "--title")] {
+        let (_, told) = place.refusal(&publish("2", more));
+        assert!(told.contains(flag), "{told}");
+    }
+    write("a\u{7}b");
+    assert!(place.refusal(&publish("2", &[])).1.contains("--file"));
+    std::fs::write(place.0.join("text.txt"), b"\xff\xfe").unwrap();
+    assert!(place.refusal(&publish("2", &[])).1.contains("--file"));
+    write("Правка.");
+    assert_eq!(place.json(&publish("1.1", &["--minor"]), "")["edition"], 1);
+    assert_eq!(place.json(&publish("7", &["--brand", "edo"]), "")["brand"], "edo");
+
+    let list = place.json(&["document", "list"], "");
+    let in_force: Vec<_> = list["documents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["in_force"] == true)
+        .collect();
+    let names: Vec<_> = in_force
+        .iter()
+        .map(|one| (one["kind"].as_str().unwrap(), one["version"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("pd-consent", "1 (образец)"),
+            ("pd-policy", "1 (образец)"),
+            ("agreement", "1.1"),
+            ("agreement", "7")
+        ]
+    );
+    let shown = place.json(&["document", "show", "--kind", "agreement", "--version", "1"], "");
+    assert_eq!((&shown["body"], &shown["in_force"]), (&"## Предмет\nТекст.\n".into(), &false.into()));
+    assert_eq!(shown["sha256"], made["sha256"]);
+    assert_eq!(
+        place.json(&["document", "show", "--kind", "agreement", "--brand", "edo"], "")["body"],
+        "Правка."
+    );
+    assert_eq!(place.refusal(&["document", "show", "--kind", "agreement", "--version", "9"]).0, 1);
+    let examined = place.json(&["doctor"], "");
+    let finding = examined["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["name"] == "documents")
+        .unwrap();
+    assert!(finding["message"].as_str().unwrap().contains("pd-consent"), "{finding}");
+}

@@ -290,13 +290,9 @@ impl Provider {
         let (Step::Consent(place) | Step::Issue(place)) = step else {
             return Ok(step);
         };
-        if checked.client.metadata.required_claims.is_empty() {
-            return Ok(step);
-        }
-        // Only now, and of the chosen account only: it costs a read.
+        // Only now, and of the chosen account only: it may cost a read.
         let chosen = &users[place..=place];
-        let user = self.user(&users[place]).await?;
-        if user.is_some_and(|user| checked.client.metadata.lacks(&user).is_some()) {
+        if self.missing(&users[place], Some(&checked.client)).await?.is_some() {
             known.incomplete = chosen;
         }
         Ok(decide(&asked, &known))

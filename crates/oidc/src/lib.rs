@@ -37,6 +37,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::Origin;
+use kabinet_core::document::Documents;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::time::Timestamp;
@@ -93,6 +94,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     keys: ArcSwap<keys::Keyring>,
+    documents: ArcSwap<Documents>,
     key_sealer: Sealer,
     flow_sealer: Sealer,
     access_sealer: Sealer,
@@ -143,6 +145,7 @@ impl Provider {
             clock: parts.clock,
             entropy: parts.entropy,
             keys: ArcSwap::from_pointee(ring),
+            documents: ArcSwap::default(),
             key_sealer,
             flow_sealer: parts.master.sealer("flow"),
             access_sealer: parts.master.sealer("access-token"),
@@ -174,6 +177,12 @@ impl Provider {
     #[must_use]
     pub fn keys(&self) -> Arc<keys::Keyring> {
         self.inner.keys.load_full()
+    }
+
+    /// The legal documents, as this node last heard of them.
+    #[must_use]
+    pub fn documents(&self) -> Arc<Documents> {
+        self.inner.documents.load_full()
     }
 
     fn now(&self) -> Timestamp {

@@ -1,4 +1,5 @@
-//! What this node keeps in memory so that a request need not ask: clients, people, and which grants and tokens are dead.
+//! What this node keeps in memory so that a request need not ask: clients, people, legal documents, and which grants and
+//! tokens are dead.
 //!
 //! 1. [`Provider::hear`] asks the primary for changes: one statement; called several times a second by a job and at once
 //!    after an own change.
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kabinet_core::client::Client;
+use kabinet_core::decision::{self, Missing};
 use kabinet_core::id::{ClientId, GrantId, UserId};
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
@@ -74,10 +76,15 @@ impl Provider {
             self.inner.verified.clear();
         }
         let now = self.now();
+        // Changes that were swept while this node slept were about anybody and anything.
+        let has_slept = now.since(self.inner.live.state().heard_at) >= change::KEPT;
+        if has_slept || changes.iter().any(|change| change.kind == Kind::Document) {
+            let documents = kabinet_store::document::published(self.store().db()).await?;
+            self.inner.documents.store(Arc::new(documents));
+        }
         let until = now.plus(change::KEPT);
         let mut state = self.inner.live.state();
-        // Changes that were swept while this node slept were about anybody.
-        if now.since(state.heard_at) >= change::KEPT {
+        if has_slept {
             state.clients.clear();
             state.users.clear();
             state.clients_changed = newest;
@@ -91,7 +98,7 @@ impl Provider {
                     state.clients_changed = change.n;
                 }
                 Kind::User => drop(state.users.remove(&UserId::from(change.what))),
-                Kind::Keys => {}
+                Kind::Keys | Kind::Document => {}
             }
         }
         state.seen = state.seen.max(newest);
@@ -185,6 +192,31 @@ impl Provider {
             Err(seen) => seen,
         };
         Ok(self.remember(kabinet_store::user::by_id(self.store().db(), id).await?, seen))
+    }
+
+    /// The same from the database, for who must not miss what another node has just changed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    async fn user_afresh(&self, id: &UserId) -> Result<Option<Arc<User>>> {
+        let seen = self.inner.live.state().seen;
+        Ok(self.remember(kabinet_store::user::by_id(self.store().db(), id).await?, seen))
+    }
+
+    /// What a person must give before this client (`None`: the cabinet itself) gets anything. Memory may be a moment behind what
+    /// they have just given on another node, so that something is missing is said by the database alone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn missing(&self, id: &UserId, client: Option<&Client>) -> Result<Option<(Arc<User>, Missing)>> {
+        let documents = self.documents();
+        let metadata = client.map(|client| &client.metadata);
+        let lacks = |user: &User| decision::missing(user, metadata, &documents);
+        if self.user(id).await?.is_none_or(|user| lacks(&user).is_none()) {
+            return Ok(None);
+        }
+        let afresh = self.user_afresh(id).await?;
+        Ok(afresh.and_then(|user| lacks(&user).map(|missing| (user, missing))))
     }
 
     /// The same for who holds a transaction already: a second connection could keep both waiting.

@@ -37,6 +37,8 @@ pub enum Kind {
     User,
     /// The signing keys changed.
     Keys,
+    /// A legal document was published; `ref` is its kind.
+    Document,
 }
 
 impl Kind {
@@ -47,11 +49,12 @@ impl Kind {
             Self::Client => "client",
             Self::User => "user",
             Self::Keys => "keys",
+            Self::Document => "document",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Grant, Self::Token, Self::Client, Self::User, Self::Keys]
+        [Self::Grant, Self::Token, Self::Client, Self::User, Self::Keys, Self::Document]
             .into_iter()
             .find(|kind| kind.as_str() == text)
     }

@@ -2,6 +2,7 @@
 
 use kabinet_core::client::Role;
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::Agreed;
 use kabinet_core::id::UserId;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::{ConfirmedContact, User};
@@ -76,7 +77,7 @@ impl TryFrom<Row> for User {
             phone: contact(ContactKind::Phone, row.phone, row.phone_verified_at),
             email: contact(ContactKind::Email, row.email, row.email_verified_at),
             role: row.role.map(|role| role_of(&role)).transpose()?,
-            agreed: row.agreed,
+            agreed: row.agreed.as_deref().map(Agreed::parse),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })

@@ -4,11 +4,9 @@
 //! commands; colours are six hexadecimal digits; everything else is text that the templates escape. Colours reach the
 //! page through a style sheet of the brand's own (`style-src 'self'` forbids inline styles).
 
-pub mod documents;
-
 use serde::{Deserialize, Serialize};
 
-use crate::i18n::Language;
+pub use kabinet_core::language::Words;
 
 /// The least contrast of text on its ground: WCAG 2.2 §1.4.3.
 pub const LEAST_CONTRAST: f64 = 4.5;
@@ -16,33 +14,6 @@ pub const LEAST_CONTRAST: f64 = 4.5;
 /// The grounds on which links stand, `--bg` and `--card` of `kabinet.css`: of each theme the one with less contrast.
 const LIGHT_GROUND: &str = "#f4f6fa";
 const DARK_GROUND: &str = "#171b22";
-
-/// A text in every language of the pages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Words {
-    /// Russian.
-    pub ru: String,
-    /// English.
-    pub en: String,
-}
-
-impl Words {
-    /// Both texts.
-    #[must_use]
-    pub fn new(ru: &str, en: &str) -> Self {
-        Self { ru: ru.to_owned(), en: en.to_owned() }
-    }
-
-    /// The text in a language.
-    #[must_use]
-    pub fn in_language(&self, language: Language) -> &str {
-        match language {
-            Language::Ru => &self.ru,
-            Language::En => &self.en,
-        }
-    }
-}
 
 /// How the pages of one product look and speak.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,6 +40,10 @@ pub(crate) struct Asked {
     pub(crate) done: String,
     /// To how many.
     pub(crate) count: u32,
+    /// Whose legal document.
+    pub(crate) brand: String,
+    /// Which version of it.
+    pub(crate) version: String,
 }
 
 impl FromRequestParts<Site> for Asked {
@@ -71,6 +75,8 @@ impl Asked {
             sent: query.get("sent").is_some(),
             done: text("done"),
             count: query.get("count").and_then(|count| count.parse().ok()).unwrap_or_default(),
+            brand: text("brand"),
+            version: text("version"),
         })
     }
 }

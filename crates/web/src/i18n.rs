@@ -180,7 +180,7 @@ mod tests {
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         let known = keys(&RU);
         let mut named = 0;
-        for folder in ["templates", "src/page", "src/view", "src/view/tests"] {
+        for folder in ["templates", "src/page", "src/page/complete", "src/view", "src/view/tests"] {
             let files = std::fs::read_dir(format!("{here}{folder}")).unwrap().map(|file| file.unwrap().path());
             for file in files.filter(|path| path.is_file()) {
                 let text = std::fs::read_to_string(file).unwrap();

@@ -4,6 +4,7 @@
 //! handled once, in [`flow_or_page`].
 
 pub(crate) mod account;
+pub(crate) mod agreements;
 pub(crate) mod choose;
 pub(crate) mod code;
 pub(crate) mod complete;

@@ -9,7 +9,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::layers;
 use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
 use crate::page::{
-    account, choose, complete, consent, legal, login, logout, not_found, recover, register, wrong_method,
+    account, agreements, choose, complete, consent, legal, login, logout, not_found, recover, register, wrong_method,
 };
 use crate::site::Site;
 
@@ -102,6 +102,8 @@ static OWN: &[Entry] = table! {
     post "/account/sessions" Person => account::end_sessions;
     get "/account/consents" Person => account::consents;
     post "/account/consents" Person => account::withdraw;
+    get "/account/consents/pd-consent" Person => agreements::get;
+    post "/account/consents/pd-consent" Person => agreements::post;
     get "/legal/{document}" Anyone => legal::document;
     get "/assets/{file}" Anyone => legal::asset;
     get "/" Anyone => account::start;

@@ -10,7 +10,6 @@ use kabinet_oidc::Provider;
 
 use crate::assets::Assets;
 use crate::brand::Brands;
-use crate::brand::documents::Documents;
 
 /// Settings of the web layer.
 #[derive(Clone, Debug)]
@@ -58,7 +57,6 @@ pub struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) form_stamper: Stamper,
     pub(crate) brands: Brands,
-    pub(crate) documents: Documents,
     pub(crate) assets: Assets,
     pub(crate) cookies: crate::cookies::Names,
     pub(crate) secure: bool,
@@ -77,7 +75,6 @@ impl Site {
             metadata: provider.metadata()?,
             form_stamper: master.stamper("form-token"),
             assets: Assets::of(&brands),
-            documents: Documents::built_in(),
             cookies: crate::cookies::Names::of(&config.issuer),
             secure: config.issuer.starts_with("https:"),
             brands,

@@ -118,6 +118,15 @@ async fn every(world: &World) -> Vec<Ready> {
         &format!("withdraw-{}", allowed.id),
     ));
 
+    let mut page = world.app.browser();
+    page.get("/register").await;
+    let fields = [("phone", "+79990000003"), ("password", PASSWORD), ("pd-consent", "on")];
+    page.submit("register-form", &fields, "submit").await;
+    let code = world.app.code_sent_to("+79990000003");
+    page.submit("code-form", &[("code", &code)], "submit").await;
+    page.get("/account/consents/pd-consent").await;
+    all.push(Ready::of("/account/consents/pd-consent", page, "withdraw-form", &[], "submit"));
+
     let mut second = world.app.browser();
     world.app.sign_in(&mut second, &world.person).await;
     let mut page = world.browser.clone();

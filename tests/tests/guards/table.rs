@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 45] = [
+pub const ROUTES: [(&str, &str, Access); 47] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
     ("GET", "/account", Person),
     ("GET", "/account/consents", Person),
+    ("GET", "/account/consents/pd-consent", Person),
     ("GET", "/account/contacts", Person),
     ("GET", "/account/sessions", Person),
     ("GET", "/assets/{file}", Anyone),
@@ -33,6 +34,7 @@ pub const ROUTES: [(&str, &str, Access); 45] = [
     ("GET", "/register/confirm", Browser),
     ("GET", "/register/done", Browser),
     ("POST", "/account/consents", Person),
+    ("POST", "/account/consents/pd-consent", Person),
     ("POST", "/account/sessions", Person),
     ("POST", "/choose", Browser),
     ("POST", "/complete", Browser),

@@ -1,6 +1,7 @@
 //! Registration by phone and by e-mail, and every way in which it does not come to pass.
 
 use kabinet_core::contact::{Contact, ContactKind, Country};
+use kabinet_core::document::Reference;
 use kabinet_store::{document, user};
 use kabinet_tests::{Browser, PASSWORD, TestApp};
 
@@ -79,10 +80,10 @@ async fn a_person_registers_by_phone_and_is_signed_in_with_a_consent_on_record()
     let documents = document::of_user(app.store.db(), &person.id).await.unwrap();
     let consent = documents
         .iter()
-        .find(|(document, _)| document.document.contains("consent"))
+        .find(|record| record.text.document.contains("consent"))
         .expect("a consent record");
-    assert_eq!(consent.1, app.ambient.clock.now());
-    assert!(!consent.0.version.is_empty() && consent.0.sha256.len() == 64);
+    assert_eq!(consent.at, app.ambient.clock.now());
+    assert!(!consent.text.version.is_empty() && consent.text.sha256.len() == 64);
 }
 
 #[tokio::test]
@@ -94,14 +95,20 @@ async fn the_account_lists_the_documents_agreed_to_with_links_to_those_very_text
     let page = browser.page.text();
     let person = person_with(&app, PHONE).await.unwrap();
     let documents = document::of_user(app.store.db(), &person.id).await.unwrap();
-    let versions: Vec<_> = documents.into_iter().map(|(document, _)| document).collect();
+    let versions: Vec<_> = documents.into_iter().map(|record| record.text).collect();
     assert_eq!(versions.len(), 2);
-    assert_eq!(person.agreed, Some(document::versions(&versions)), "asking again needs no record");
+    let agreed = person.agreed.unwrap();
+    let is_kept = |text: &Reference| agreed.version_of(&text.document, &text.brand) == Some(text.version.as_str());
+    assert!(versions.iter().all(is_kept), "asking again needs no record");
     assert!(browser.page.has("documents"), "{page}");
     for document in &versions {
-        let link = format!("/legal/{}", document.document);
+        let start = format!("/legal/{}?version=", document.document);
         let links = browser.page.html.attributes("a", "href");
-        assert!(page.contains(&document.version) && links.contains(&link), "{links:?} {page}");
+        let link = links.iter().find(|link| link.starts_with(&start)).expect("a link to the text");
+        assert!(page.contains(&document.version), "{page}");
+        let mut reader = app.browser();
+        reader.get(link).await;
+        assert_eq!(reader.page.html.attribute("document", "data-sha256").as_ref(), Some(&document.sha256));
     }
 }
 

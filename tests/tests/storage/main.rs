@@ -7,6 +7,7 @@
 
 mod cancelling;
 mod changes;
+mod documents;
 mod ephemera;
 mod growth;
 mod messages;

@@ -22,6 +22,8 @@ pub(crate) enum Word {
     ContactAdded(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
+    /// The consent to the processing of personal data was taken back.
+    ConsentWithdrawn(Timestamp),
     /// A recovery began that must wait until this moment.
     RecoveryWaits(Timestamp),
     /// The phone will leave the account at this moment.
@@ -38,6 +40,7 @@ impl Word {
             Self::NewSignIn(_)
             | Self::ContactAdded(_)
             | Self::PasswordChanged(_)
+            | Self::ConsentWithdrawn(_)
             | Self::RecoveryWaits(_)
             | Self::PhoneLeaves(_) => Purpose::Notice,
         }
@@ -107,6 +110,14 @@ impl Word {
             ),
             (Language::En, Self::PasswordChanged(at)) => format!(
                 "{product}: the password was changed {}, all sessions have ended. If it was not you, recover your account at once.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::ConsentWithdrawn(at)) => format!(
+                "{product}: согласие на обработку персональных данных отозвано {}, все сеансы завершены. При входе мы попросим его снова. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::ConsentWithdrawn(at)) => format!(
+                "{product}: the consent to process personal data was withdrawn {}, all sessions have ended. We will ask for it when you sign in. If it was not you, change your password.",
                 moment(at, language)
             ),
             (Language::Ru, Self::RecoveryWaits(due)) => format!(

@@ -33,9 +33,9 @@ async fn nothing_is_an_account_until_the_code_is_entered_and_then_everything_is(
     assert_eq!((to, proof.factors.clone()), (contact.clone(), vec![Factor::Pwd, Factor::Otp]));
     let person = user::by_contact(world.store.db(), &contact).await.unwrap().unwrap();
     assert_eq!((&person.id, person.phone.unwrap().verified_at), (&proof.user_id, Some(world.now())));
-    assert_eq!(person.agreed.as_deref(), Some("personal-data-consent:1"));
+    assert_eq!(person.agreed.unwrap().to_string(), "personal-data-consent:1");
     let agreed = document::of_user(world.store.db(), &proof.user_id).await.unwrap();
-    assert_eq!((agreed.len(), agreed[0].0.document.as_str()), (1, "personal-data-consent"));
+    assert_eq!((agreed.len(), agreed[0].text.document.as_str()), (1, "personal-data-consent"));
     for event in [Event::UserRegistered, Event::ContactConfirmed, Event::DocumentAccepted] {
         assert_eq!(world.records(event).await, 1, "{event:?}");
     }
@@ -177,9 +177,9 @@ async fn agreeing_anew_adds_a_record_and_the_account_keeps_the_new_versions() {
     newer[0].version = "2".to_owned();
     world.identity.agree(&proof.user_id, &newer, &visit()).await.unwrap();
     let person = user::by_id(world.store.db(), &proof.user_id).await.unwrap().unwrap();
-    assert_eq!(person.agreed.as_deref(), Some("personal-data-consent:2"));
+    assert_eq!(person.agreed.unwrap().to_string(), "personal-data-consent:2");
     let mut versions: Vec<_> = world.identity.agreements_of(&proof.user_id).await.unwrap();
-    versions.sort_by(|one, other| one.0.version.cmp(&other.0.version));
-    assert_eq!(versions.iter().map(|(text, _)| text.version.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    versions.sort_by(|one, other| one.text.version.cmp(&other.text.version));
+    assert_eq!(versions.iter().map(|record| record.text.version.as_str()).collect::<Vec<_>>(), ["1", "2"]);
     assert_eq!(world.records(Event::DocumentAccepted).await, 2);
 }

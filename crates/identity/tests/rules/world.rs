@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Event, Origin};
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::Reference;
 use kabinet_core::id::{ConfirmationId, UserId};
 use kabinet_core::seal::MasterKey;
 use kabinet_core::secret::{Secret, TokenHash};
@@ -14,7 +15,6 @@ use kabinet_identity::{
     Config, Confirmed, Failure, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Purpose, Receipt,
     Registration, Route, Routes, Sending, Visit,
 };
-use kabinet_store::document::Document;
 use kabinet_store::{Options, Store, audit, user};
 
 pub const GOOD: &str = "лошадь-батарея-скрепка-7";
@@ -246,8 +246,9 @@ pub fn email(address: &str) -> Contact {
 }
 
 pub fn registration(contact: &Contact) -> Registration {
-    let document = Document {
+    let document = Reference {
         document: "personal-data-consent".to_owned(),
+        brand: "*".to_owned(),
         version: "1".to_owned(),
         sha256: "ab".repeat(32),
     };

@@ -11,7 +11,7 @@ use kabinet_core::client::Role;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::UserId;
 use kabinet_core::user::{ConfirmedContact, User};
-use kabinet_identity::{AccountError, Identity, NewAccount};
+use kabinet_identity::{AccountError, NewAccount};
 use kabinet_store::user;
 use serde_json::{Map, Value, json};
 
@@ -87,20 +87,15 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
         Command::Enable { who } => set_disabled(&who, false, desk, output).await,
         Command::Unlock { who } => {
             let id = find(desk, &who).await?.id;
-            let unlocked = identity(desk)?.unlock(&id, &origin()).await?;
+            let unlocked = desk.identity()?.unlock(&id, &origin()).await?;
             output.answer(&json!({"sub": id, "unlocked": unlocked}), || format!("{id} may try again."))
         }
         Command::Delete { who } => {
             let id = find(desk, &who).await?.id;
-            identity(desk)?.delete_user(&id, &origin()).await?;
+            desk.identity()?.delete_user(&id, &origin()).await?;
             output.answer(&json!({"sub": id, "deleted": true}), || format!("Deleted {id}."))
         }
     }
-}
-
-fn identity(desk: &Desk) -> anyhow::Result<Identity> {
-    let master = kabinet::config::master_key(&desk.config, &*desk.ambient.entropy)?;
-    kabinet::identity(&desk.config, &desk.store, master, &desk.ambient)
 }
 
 async fn find(desk: &Desk, who: &str) -> anyhow::Result<User> {
@@ -124,7 +119,7 @@ async fn create(new: New, desk: &Desk, output: Output) -> anyhow::Result<()> {
     let password = Some(read_password(std::io::stdin().lock(), "--password-stdin")?);
     let contacts: Vec<Contact> = new.phone.into_iter().chain(new.email).collect();
     let account = NewAccount { contacts, password, claims, role: new.role };
-    let identity = identity(desk)?;
+    let identity = desk.identity()?;
     identity.refuse_leaked(kabinet::leaked::configured(&desk.config)?);
     let id = identity.create_user(account, &origin()).await.map_err(explain)?;
     let made = user::by_id(desk.store.db(), &id).await?.context("the account is gone already")?;
@@ -153,7 +148,7 @@ fn read_claims(path: &Path) -> anyhow::Result<Map<String, Value>> {
 
 async fn set_disabled(who: &str, disabled: bool, desk: &Desk, output: Output) -> anyhow::Result<()> {
     let id = find(desk, who).await?.id;
-    let changed = identity(desk)?.set_disabled(&id, disabled, &origin()).await?;
+    let changed = desk.identity()?.set_disabled(&id, disabled, &origin()).await?;
     output.answer(&json!({"sub": id, "disabled": disabled, "changed": changed}), || {
         let state = if disabled { "disabled" } else { "enabled" };
         if changed {

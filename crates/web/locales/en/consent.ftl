@@ -43,6 +43,8 @@ signed-out-login = Sign in again
 # Legal documents
 document-version = Version { $version }
 document-sample = This is a sample. Replace it with a text that your lawyer has approved.
+document-former = This is a former version. Another one is in force now.
+document-before = former version
 document-russian = The document is in Russian; the Russian text is the one that binds.
 
 # What a product cannot do without
@@ -52,4 +54,11 @@ complete-email-lead = { $client } cannot do without your email. We will send a c
 complete-phone-lead = { $client } cannot do without your phone. We will send a code to it and ask only once.
 complete-submit = Get a code
 complete-deny = Refuse and go back
+complete-documents-changed = The documents have changed
+complete-documents-changed-lead = To continue, read the new versions.
+complete-documents-new = Your consent is needed
+complete-documents-new-lead = To continue, read the documents.
+complete-agreement = By pressing “Continue” I accept the <agreement>User agreement</agreement>
+complete-continue = Continue
+complete-deny-here = Refuse and sign out
 complete-other = Sign in to the other account

@@ -17,7 +17,10 @@ password-long = The password is longer than { $max ->
 }.
 password-weak = The password is easy to guess. Add more words or symbols.
 password-leaked = This password has appeared in leaks. Choose another one.
-consent-missing = To create an account, tick the consent to the processing of personal data.
+consent-missing = { $place ->
+    [complete] To continue, tick the consent to the processing of personal data.
+   *[register] To create an account, tick the consent to the processing of personal data.
+}
 recovery-over = The time to set a password is over. Ask for a code again.
 code-missing = Enter the code from the message.
 code-wrong = The code does not match. Attempts left: { $left }.

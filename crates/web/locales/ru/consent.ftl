@@ -43,6 +43,8 @@ signed-out-login = Войти снова
 # Legal documents
 document-version = Редакция { $version }
 document-sample = Это образец. Замените его текстом, который утвердил ваш юрист.
+document-former = Это прежняя редакция. Сейчас действует другая.
+document-before = прежняя редакция
 document-russian = The document is in Russian; the Russian text is the one that binds.
 
 # What a product cannot do without
@@ -52,4 +54,11 @@ complete-email-lead = Продукту { $client } нужен ваш email. Мы
 complete-phone-lead = Продукту { $client } нужен ваш телефон. Мы отправим на него код, спросим один раз.
 complete-submit = Получить код
 complete-deny = Отказаться и вернуться
+complete-documents-changed = Документы изменились
+complete-documents-changed-lead = Чтобы продолжить, прочтите новые редакции.
+complete-documents-new = Нужно ваше согласие
+complete-documents-new-lead = Чтобы продолжить, прочтите документы.
+complete-agreement = Нажимая кнопку «Продолжить», я соглашаюсь с условиями <agreement>Пользовательского соглашения</agreement>
+complete-continue = Продолжить
+complete-deny-here = Отказаться и выйти
 complete-other = Войти в другой аккаунт

@@ -10,37 +10,36 @@ use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_oidc::sealed::Target;
-use kabinet_store::document::Document;
 use std::sync::Arc;
 
-use super::{chrome, failed, html, to};
-use crate::brand::documents::Kind;
+use super::{agreements, chrome, failed, html, to};
 use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{
-    self, AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, DocumentRow, Message, Person,
-    SessionRow, device_name,
+    self, AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, Message, Person, SessionRow,
+    device_name,
 };
 use crate::visit::Visit;
 
 /// What happened before the page was shown.
-fn notice(asked: &Asked) -> Option<Message> {
+pub(super) fn notice(asked: &Asked) -> Option<Message> {
     match asked.done.as_str() {
         "session" => Some(Message::of("session-ended")),
         "sessions" => Some(Message::of("sessions-ended").with("count", asked.count)),
         "consent" => Some(Message::of("consent-withdrawn")),
+        "no-consent" => Some(Message::of("pd-not-given")),
         "stale" => Some(Message::of("form-stale")),
         _ => None,
     }
 }
 
 /// The person whose pages these are, and the session that looks at them.
-struct Signed {
-    session: Session,
-    user: Arc<User>,
+pub(super) struct Signed {
+    pub(super) session: Session,
+    pub(super) user: Arc<User>,
 }
 
-async fn signed(visit: &Visit) -> Result<Signed, Response> {
+pub(super) async fn signed(visit: &Visit) -> Result<Signed, Response> {
     let sessions = match visit.sessions().await {
         Ok(sessions) => sessions,
         Err(error) => return Err(failed(visit, &error.to_string()).await),
@@ -77,7 +76,7 @@ async fn rows(visit: &Visit, signed: &Signed) -> Result<Vec<SessionRow>, Respons
     Ok(sessions.into_iter().map(row).collect())
 }
 
-fn token_minutes(visit: &Visit) -> u32 {
+pub(super) fn token_minutes(visit: &Visit) -> u32 {
     u32::try_from(visit.site.provider.config().token.access / 60).unwrap_or(5)
 }
 
@@ -185,7 +184,7 @@ pub(crate) async fn consents(visit: Visit, asked: Asked) -> Response {
         Ok(agreed) => agreed,
         Err(error) => return failed(&visit, &error.to_string()).await,
     };
-    let documents = agreed.into_iter().map(|(text, at)| document_row(&visit.site, text, at)).collect();
+    let documents = agreements::rows(&visit, &agreed).await;
     let row = |(client, scope, since): (Arc<Client>, Scope, Timestamp)| ConsentRow {
         id: client.id.to_string(),
         client_name: client.metadata.client_name.clone(),
@@ -196,21 +195,11 @@ pub(crate) async fn consents(visit: Visit, asked: Asked) -> Response {
         chrome: chrome(&visit, None, None),
         consents: allowed.into_iter().map(row).collect(),
         documents,
+        has_consent: agreements::has_consent(&signed.user),
         token_minutes: token_minutes(&visit),
         notice: notice(&asked),
     };
     html(&visit, StatusCode::OK, &view::render(&page))
-}
-
-fn document_row(site: &Site, text: Document, at: Timestamp) -> DocumentRow {
-    let current = Kind::of_name(&text.document).and_then(|kind| site.documents.current(kind));
-    DocumentRow {
-        title: current.map(|document| document.title.clone()),
-        shown: current.is_some_and(|document| document.sha256 == text.sha256),
-        kind: text.document,
-        version: text.version,
-        at,
-    }
 }
 
 /// `POST /account/consents`: takes an allowance back; every token that came of it dies.

@@ -1,27 +1,59 @@
 //! Legal documents, and the files of the pages.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderValue, StatusCode};
+use kabinet_core::document::{Document, Documents, EVERY_BRAND, Head, Kind};
 
-use super::{chrome, html, not_found};
+use super::{chrome, failed, html, not_found};
 use crate::assets;
-use crate::brand::documents::Kind;
+use crate::form::Asked;
 use crate::site::Site;
 use crate::view::{self, DocumentPage};
 use crate::visit::Visit;
 
-/// `GET /legal/{document}`
-pub(crate) async fn document(State(site): State<Site>, visit: Visit, Path(name): Path<String>) -> Response {
-    let Some(document) = Kind::of_name(&name).and_then(|kind| site.documents.current(kind)) else {
+/// `GET /legal/{document}`: what is in force for the `brand`, or one `version` as it was.
+pub(crate) async fn document(visit: Visit, Path(name): Path<String>, asked: Asked) -> Response {
+    let documents = visit.site.provider.documents();
+    let Some(kind) = Kind::of_name(&name) else {
         return not_found(visit).await;
     };
-    html(
-        &visit,
-        StatusCode::OK,
-        &view::render(&DocumentPage { chrome: chrome(&visit, None, None), document }),
-    )
+    let brand = Some(asked.brand.as_str()).filter(|brand| !brand.is_empty());
+    let found = if asked.version.is_empty() {
+        documents.in_force(kind, brand).cloned()
+    } else {
+        match documents.find(kind, brand.unwrap_or(EVERY_BRAND), &asked.version) {
+            Some(head) => match text(&visit, &documents, head).await {
+                Ok(found) => found,
+                Err(response) => return response,
+            },
+            None => None,
+        }
+    };
+    let Some(document) = found else {
+        return not_found(visit).await;
+    };
+    let is_former = !documents.is_in_force(&document.head);
+    let page = DocumentPage {
+        chrome: chrome(&visit, None, None),
+        document: &document,
+        is_former,
+    };
+    html(&visit, StatusCode::OK, &view::render(&page))
+}
+
+/// The text of a version: from memory, or as it was published.
+async fn text(visit: &Visit, documents: &Documents, head: &Head) -> Result<Option<Arc<Document>>, Response> {
+    if let Some(document) = documents.text_of(head) {
+        return Ok(Some(document.clone()));
+    }
+    match visit.site.identity.document(head).await {
+        Ok(document) => Ok(document.map(Arc::new)),
+        Err(error) => Err(failed(visit, &error.to_string()).await),
+    }
 }
 
 /// `GET /assets/{file}`: the hash is part of the name, so it may be kept for ever.

@@ -199,7 +199,12 @@ pub(crate) async fn signed_in(
     // One cookie holds all accounts: it lives as long as the one that lives longest.
     let remembered = session.remembered || others.iter().any(|(_, other)| other.remembered);
     let values: Vec<Secret> = std::iter::once(cookie).chain(others.into_iter().map(|(value, _)| value)).collect();
-    let mut response = to_with_sessions(visit, location, &values, remembered);
+    // A sign-in that no product waits for is asked here, others before the product gets its code.
+    let location = match visit.site.provider.missing(&session.user_id, None).await {
+        Ok(Some(_)) if opened.flow.request().is_none() => format!("/complete?flow={}", opened.sealed),
+        _ => location.to_owned(),
+    };
+    let mut response = to_with_sessions(visit, &location, &values, remembered);
     let mark = visit.site.identity.device_mark(&session.user_id, &visit.binding_hash());
     add_device(visit, &mut response, mark);
     response

@@ -92,28 +92,53 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
 
 /// Ends these sessions of this browser and leads back to the client, or says that it is done.
 pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) -> Response {
+    if let Err(response) = end_all(visit, sessions).await {
+        return response;
+    }
+    let response = match &logout.then {
+        Some(location) => to(visit, location),
+        None => signed_out(visit, logout.client.as_deref(), None),
+    };
+    left(visit, response).await
+}
+
+/// Ends one session and says that it is done.
+pub(crate) async fn out(visit: &Visit, session: &Session) -> Response {
+    match end_all(visit, std::slice::from_ref(session)).await {
+        Ok(()) => gone(visit, None).await,
+        Err(response) => response,
+    }
+}
+
+/// Says that the session has ended; the browser keeps the others.
+pub(crate) async fn gone(visit: &Visit, notice: Option<Message>) -> Response {
+    left(visit, signed_out(visit, None, notice)).await
+}
+
+async fn end_all(visit: &Visit, sessions: &[Session]) -> Result<(), Response> {
+    let person = visit.person(None);
+    for session in sessions {
+        if let Err(error) = visit.site.identity.end_session(&session.id, &session.user_id, &person).await {
+            return Err(failed(visit, &error.to_string()).await);
+        }
+    }
+    visit.site.provider.changed().await;
+    Ok(())
+}
+
+/// The answer with the sessions of this browser that are still alive.
+async fn left(visit: &Visit, mut response: Response) -> Response {
+    // A request without the cookie tells nothing about it.
+    if visit.session_values.is_empty() {
+        return response;
+    }
     let kept = match present(visit).await {
         Ok(present) => present,
         Err(response) => return response,
     };
-    let person = visit.person(None);
-    for session in sessions {
-        if let Err(error) = visit.site.identity.end_session(&session.id, &session.user_id, &person).await {
-            return failed(visit, &error.to_string()).await;
-        }
-    }
-    visit.site.provider.changed().await;
-    let ended = |session: &Session| sessions.iter().any(|gone| gone.id == session.id);
-    let remembered = kept.iter().any(|(_, session)| session.remembered && !ended(session));
-    let values: Vec<Secret> = kept.into_iter().filter(|(_, session)| !ended(session)).map(|(value, _)| value).collect();
-    let mut response = match &logout.then {
-        Some(location) => to(visit, location),
-        None => signed_out(visit, logout.client.as_deref(), None),
-    };
-    // A request without the cookie tells nothing about it.
-    if !visit.session_values.is_empty() {
-        set_sessions(visit, &mut response, &values, remembered);
-    }
+    let remembered = kept.iter().any(|(_, session)| session.remembered);
+    let values: Vec<Secret> = kept.into_iter().map(|(value, _)| value).collect();
+    set_sessions(visit, &mut response, &values, remembered);
     response
 }
 

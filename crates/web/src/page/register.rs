@@ -10,17 +10,17 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
+use kabinet_core::client::Client;
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::{Kind, Reference};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
 use kabinet_core::work::Action;
 use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New, Work};
-use kabinet_store::document::Document;
 
 use super::code::{Place, Tried};
 use super::login::{self, Shown, invalid, signed_in, work_wait};
 use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
-use crate::brand::documents::Kind;
 use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{self, Chrome, CodePurpose, Confirmed, Errors, Message, Registration};
@@ -82,7 +82,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         typed.errors = typed.errors.and("password", Message::of("password-missing"));
     }
     if !typed.consent {
-        typed.errors = typed.errors.and("pd-consent", Message::of("consent-missing"));
+        typed.errors = typed.errors.and("pd-consent", Message::of("consent-missing").with("place", "register"));
     }
     typed.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
     if form.is_oversized("password") {
@@ -96,7 +96,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     let new = New {
         contact,
         password: form.secret("password"),
-        documents: documents(&site),
+        documents: documents(&site, client_of(&visit, &opened).await.as_deref()),
         client: person.client.clone(),
     };
     match site.identity.begin_registration(new, &person).await {
@@ -111,16 +111,11 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
 }
 
 /// What the form's sentence and box agree to.
-fn documents(site: &Site) -> Vec<Document> {
-    let of = |kind| site.documents.current(kind);
-    let agreed = [Kind::Agreement, Kind::PdConsent].into_iter().filter_map(of);
-    agreed
-        .map(|d| Document {
-            document: d.kind.as_str().to_owned(),
-            version: d.version.clone(),
-            sha256: d.sha256.clone(),
-        })
-        .collect()
+fn documents(site: &Site, client: Option<&Client>) -> Vec<Reference> {
+    let documents = site.provider.documents();
+    let brand = client.and_then(|client| client.metadata.brand.as_deref());
+    let in_force = Kind::ASKED.into_iter().filter_map(|kind| documents.in_force(kind, brand));
+    in_force.map(|document| document.head.reference()).collect()
 }
 
 async fn refuse(

@@ -2,11 +2,12 @@
 
 use askama::Template;
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::Standing;
 use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 
-use super::chrome::{Chrome, LEGAL_ROOT, plain_name};
+use super::chrome::{Chrome, plain_name};
 use super::form::Message;
 use super::request::initial;
 use crate::brand::Words;
@@ -231,8 +232,12 @@ pub struct DocumentRow {
     pub version: String,
     /// When it was agreed to.
     pub at: Timestamp,
-    /// Whether the page of this kind shows the very text that was agreed to.
-    pub shown: bool,
+    /// On the page of which client, where that is still known.
+    pub client_name: Option<String>,
+    /// What has become of the agreement.
+    pub standing: Standing,
+    /// Where the very text is shown that was agreed to.
+    pub href: Option<String>,
 }
 
 impl DocumentRow {
@@ -240,6 +245,25 @@ impl DocumentRow {
         self.title
             .as_ref()
             .map_or_else(|| self.kind.clone(), |title| chrome.words(title).to_owned())
+    }
+
+    fn client(&self) -> String {
+        self.client_name.as_deref().map(plain_name).unwrap_or_default()
+    }
+
+    const fn withdrawn_at(&self) -> Option<Timestamp> {
+        match self.standing {
+            Standing::Withdrawn(at) => Some(at),
+            Standing::InForce | Standing::Replaced => None,
+        }
+    }
+
+    const fn state(&self) -> &'static str {
+        match self.standing {
+            Standing::InForce => "document-in-force",
+            Standing::Replaced => "document-replaced",
+            Standing::Withdrawn(_) => "document-withdrawn",
+        }
     }
 }
 
@@ -253,10 +277,32 @@ pub struct AccountConsents<'a> {
     pub consents: Vec<ConsentRow>,
     /// The legal texts that were agreed to, the newest first.
     pub documents: Vec<DocumentRow>,
+    /// Whether a personal-data consent is in force: link `withdraw-pd-consent`.
+    pub has_consent: bool,
     /// How long an access token lives that products check by themselves, in minutes.
     pub token_minutes: u32,
     /// What happened.
     pub notice: Option<Message>,
+}
+
+/// `/account/consents/pd-consent`: form `withdraw-form`, button `submit`.
+#[derive(Template)]
+#[template(path = "consent-withdrawal.html")]
+pub struct ConsentWithdrawal<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Whether there is a consent to take back; without one there is no form.
+    pub has_consent: bool,
+    /// How long an access token lives that products check by themselves, in minutes.
+    pub token_minutes: u32,
+    /// What happened.
+    pub notice: Option<Message>,
+}
+
+impl ConsentWithdrawal<'_> {
+    fn section(&self) -> Section {
+        Section::Consents
+    }
 }
 
 impl AccountConsents<'_> {

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use fluent_bundle::FluentValue;
+use kabinet_core::document::{EVERY_BRAND, Head, Kind};
 use kabinet_core::time::Timestamp;
 use kabinet_identity::Work;
 
 use super::form::{Errors, Message};
 use crate::assets;
-use crate::brand::{Brand, documents};
+use crate::brand::Brand;
 use crate::i18n::{Language, Locale, iso};
 
 /// The path below which legal documents are shown: `/legal/agreement`, `/legal/pd-consent`, `/legal/pd-policy`.
@@ -200,8 +201,12 @@ impl Chrome<'_> {
     pub fn legal(&self, key: &str) -> String {
         let hint = self.t("new-tab");
         linked(&self.t(key), |tag| {
-            let kind = documents::Kind::of_name(tag)?;
-            let href = with_query(&format!("{LEGAL_ROOT}{}", kind.as_str()), "lang", self.lang());
+            let path = format!("{LEGAL_ROOT}{}", Kind::of_name(tag)?.as_str());
+            let path = match self.brand.name.as_str() {
+                "default" => path,
+                brand => with_query(&path, "brand", brand),
+            };
+            let href = with_query(&path, "lang", self.lang());
             Some(format!(
                 "<a href=\"{}\" target=\"_blank\" rel=\"noopener\" title=\"{hint}\">",
                 escape(&href)
@@ -249,6 +254,16 @@ impl Chrome<'_> {
     #[must_use]
     pub fn icon_path(&self) -> &'static str {
         &assets::icon().path
+    }
+}
+
+/// Where one version of a legal document is shown.
+#[must_use]
+pub fn legal_path(head: &Head) -> String {
+    let path = with_query(&format!("{LEGAL_ROOT}{}", head.kind.as_str()), "version", &head.version);
+    match head.brand.as_str() {
+        EVERY_BRAND => path,
+        brand => with_query(&path, "brand", brand),
     }
 }
 

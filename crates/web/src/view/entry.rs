@@ -2,6 +2,8 @@
 
 use askama::Template;
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::Kind;
+use kabinet_core::language::Words;
 use kabinet_core::time::Timestamp;
 
 use super::chrome::Chrome;
@@ -312,6 +314,60 @@ impl Complete<'_> {
             ContactKind::Phone => phone,
             ContactKind::Email => email,
         }
+    }
+}
+
+/// A legal text that is asked about.
+#[derive(Clone, Debug)]
+pub struct NewText {
+    /// What it is.
+    pub kind: Kind,
+    /// Its title.
+    pub title: Words,
+    /// Its version.
+    pub version: String,
+    /// Since when it is in force; absent for a sample.
+    pub published_at: Option<Timestamp>,
+    /// Where it is shown.
+    pub href: String,
+    /// Where the version is shown that the person agreed to before.
+    pub before_href: Option<String>,
+}
+
+/// `/complete` for legal texts: form `complete-form`, posts `pd-consent`, buttons `submit` and `deny`.
+#[derive(Template)]
+#[template(path = "complete-documents.html")]
+pub struct CompleteDocuments<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The texts.
+    pub texts: Vec<NewText>,
+    /// Whether the button accepts the agreement.
+    pub asks_agreement: bool,
+    /// Whether the personal-data consent is asked for; its box is never ticked for the person.
+    pub asks_consent: bool,
+    /// Who is asked, and their session.
+    pub account: (String, String),
+    /// What the page shows to whom, stamped; posted as `shown`.
+    pub shown: String,
+    /// Whether a product waits; a refusal goes back to it.
+    pub has_product: bool,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+impl CompleteDocuments<'_> {
+    fn key(&self, changed: &'static str, new: &'static str) -> &'static str {
+        let is_changed = self.texts.iter().all(|text| text.before_href.is_some());
+        if is_changed { changed } else { new }
+    }
+
+    fn heading(&self) -> &'static str {
+        self.key("complete-documents-changed", "complete-documents-new")
+    }
+
+    fn lead(&self) -> &'static str {
+        self.key("complete-documents-changed-lead", "complete-documents-new-lead")
     }
 }
 

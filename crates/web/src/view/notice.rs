@@ -1,10 +1,10 @@
 //! Pages that only say something: an error, a legal document, the form post of an answer.
 
 use askama::Template;
+use kabinet_core::document::{Block, Document};
 
 use super::chrome::{Chrome, Link};
 use super::form::Message;
-use crate::brand::documents::{Block, Document};
 
 /// An error: element `error` with `data-error`, a sentence, the request's id and a way back.
 #[derive(Template)]
@@ -77,12 +77,14 @@ pub struct DocumentPage<'a> {
     pub chrome: Chrome<'a>,
     /// The document.
     pub document: &'a Document,
+    /// Whether a later version is in force.
+    pub is_former: bool,
 }
 
 impl DocumentPage<'_> {
     /// A sample's first paragraph says so; the page says it in a notice of its own.
     fn blocks(&self) -> impl Iterator<Item = Block<'_>> {
-        self.document.blocks().skip(usize::from(self.document.sample))
+        self.document.blocks().skip(usize::from(self.document.head.is_sample()))
     }
 }
 

@@ -1,14 +1,15 @@
 //! Every page in both languages, with and without errors: its markup is sound and its ids are there.
 
 use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::document::{Documents, Kind};
 use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_identity::Work;
 
+mod documents;
 mod recovery;
 
 use super::*;
-use crate::brand::documents::{Documents, Kind};
 use crate::brand::{Brands, Words};
 use crate::i18n::{Language, Locale};
 
@@ -114,7 +115,7 @@ fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
     };
     let missing = Errors::field("phone", Message::of("phone-invalid"))
         .and("password", Message::of("password-short").with("min", 10))
-        .and("pd-consent", Message::of("consent-missing"));
+        .and("pd-consent", Message::of("consent-missing").with("place", "register"));
     let with_tiles = Registration {
         methods: vec![Method::Certificate, Method::Esia],
         ..register(ContactKind::Email, "", Errors::none())
@@ -294,29 +295,6 @@ fn account_pages(scene: Scene<'_>) -> Vec<Sample> {
         contacts: vec![row(ContactKind::Email, Some(email()), None)],
         ..person()
     };
-    let document = |kind: &str, title, shown| DocumentRow {
-        kind: kind.to_owned(),
-        title,
-        version: "2\"><b>".to_owned(),
-        at: NOW,
-        shown,
-    };
-    let consents = |consents| AccountConsents {
-        chrome: chrome("/account/consents"),
-        consents,
-        documents: vec![
-            document("agreement", Some(Words::new("Пользовательское соглашение", "User agreement")), true),
-            document("<script>alert(1)</script>", None, false),
-        ],
-        token_minutes: 5,
-        notice: Some(Message::of("consent-withdrawn")),
-    };
-    let allowed = ConsentRow {
-        id: "rp1".to_owned(),
-        client_name: "Ромашка".to_owned(),
-        scope: Scope::parse("openid email offline_access orders").unwrap(),
-        since: NOW,
-    };
     vec![
         sample(
             "account",
@@ -344,16 +322,15 @@ fn account_pages(scene: Scene<'_>) -> Vec<Sample> {
             },
             &["end-session-c3", "end-others"],
         ),
-        sample("account-consents", &consents(vec![allowed]), &["consents-form", "withdraw-rp1"]),
-        sample("account-consents-none", &consents(vec![]), &["no-consents"]),
     ]
 }
 
 fn notices(scene: Scene<'_>) -> Vec<Sample> {
-    let documents = Documents::built_in();
-    let document = |kind| DocumentPage {
+    let documents = Documents::default();
+    let document = |kind, is_former| DocumentPage {
         chrome: scene.chrome("/legal/agreement"),
-        document: documents.current(kind).unwrap(),
+        document: documents.in_force(kind, None).unwrap(),
+        is_former,
     };
     let unknown = ErrorPage::new(
         scene.chrome("/oauth2/authorize?x=1"),
@@ -368,9 +345,9 @@ fn notices(scene: Scene<'_>) -> Vec<Sample> {
         sample("error", &unknown, &["error", "request-id", "back"]),
         sample("error-expired", &expired, &["error", "back"]),
         sample("not-found", &ErrorPage::not_found(scene.chrome("/nowhere"), "7f3a"), &["error"]),
-        sample("agreement", &document(Kind::Agreement), &["document"]),
-        sample("pd-consent", &document(Kind::PdConsent), &["document"]),
-        sample("pd-policy", &document(Kind::PdPolicy), &["document"]),
+        sample("agreement", &document(Kind::Agreement, true), &["document", "former"]),
+        sample("pd-consent", &document(Kind::PdConsent, false), &["document"]),
+        sample("pd-policy", &document(Kind::PdPolicy, false), &["document"]),
         sample(
             "form-post",
             &FormPost {
@@ -389,6 +366,8 @@ pub(crate) fn gallery(scene: Scene<'_>) -> Vec<Sample> {
         entry_pages(scene),
         code_pages(scene),
         recovery::pages(scene),
+        documents::pages(scene),
+        documents::account_pages(scene),
         request_pages(scene),
         account_pages(scene),
         notices(scene),

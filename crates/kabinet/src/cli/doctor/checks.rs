@@ -8,6 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use kabinet::Ambient;
 use kabinet::config::{self, Config, Loaded};
 use kabinet_core::client::Alg;
+use kabinet_core::document::Kind;
 use kabinet_core::key::{KeyState, Ring, SigningKey};
 use kabinet_core::time::Timestamp;
 use kabinet_fetch::{Fetch, Options, Response};
@@ -42,6 +43,7 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
             findings.ok("database", format!("{} answers.", config.store.url));
             schema_and_keys(config, &store, &ambient, findings).await;
             redis(config, &store, findings).await;
+            documents(config, &store, findings).await;
             store.close().await;
         }
         Err(why) => findings.fail("database", why),
@@ -191,6 +193,28 @@ async fn redis(config: &Config, store: &Store, findings: &mut Findings) {
         Ok(Some(Err(_))) | Err(_) => {
             findings.warn("redis", "Does not answer; nodes work on with their own counters until it does.");
         }
+    }
+}
+
+/// The legal texts that people agree to.
+async fn documents(config: &Config, store: &Store, findings: &mut Findings) {
+    // A schema that is not up to date has been told of.
+    let Ok(documents) = kabinet_store::document::published(store.db()).await else {
+        return;
+    };
+    let samples: Vec<&str> = documents.samples_in_force().map(Kind::as_str).collect();
+    if samples.is_empty() {
+        findings.ok("documents", "Every legal text is the operator's own.");
+    } else if config.is_https() {
+        let samples = samples.join(", ");
+        findings.warn(
+            "documents",
+            format!(
+                "People agree to samples ({samples}); run `kabinet document publish --kind KIND …` with your own texts."
+            ),
+        );
+    } else {
+        findings.ok("documents", format!("Samples are in force ({}), for development.", samples.join(", ")));
     }
 }
 
