@@ -155,10 +155,10 @@ impl Identity {
         self.end_all_in(&mut tx, (id, ""), "the personal-data consent was withdrawn", &visit.origin)
             .await?;
         grant::end_of_user(&mut tx, id, now).await?;
-        let posted = self.post_to_all(&mut tx, &person, None, Word::ConsentWithdrawn(now)).await?;
+        self.post_to_all(&mut tx, &person, None, Word::ConsentWithdrawn(now)).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
-        self.tell(posted).await;
+        self.posted();
         Ok(true)
     }
 

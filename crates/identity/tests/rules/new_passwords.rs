@@ -193,7 +193,7 @@ async fn a_leaked_password_is_refused_everywhere_where_one_is_set_and_only_there
     assert!(identity.check_password(&ivan, crate::world::GOOD, &visit()).await.is_ok());
     let id = identity.begin_recovery(&ivan, &visit()).await.unwrap();
     let Confirmed::Recovering(id) =
-        identity.confirm(Purpose::Recover, &id, &world.last().code, &visit()).await.unwrap()
+        identity.confirm(Purpose::Recover, &id, &world.last().await.code, &visit()).await.unwrap()
     else {
         panic!("the code opens a recovery")
     };
