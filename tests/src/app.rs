@@ -15,6 +15,7 @@ use kabinet::Ambient;
 use kabinet::config::{Config, Hidden, Log, LogFormat};
 use kabinet_core::ambient::Clock;
 use kabinet_core::audit::Origin;
+use kabinet_core::brand::Brand;
 use kabinet_core::client::{Alg, Client, ClientMetadata, ClientSecret, Profile};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::document::{EVERY_BRAND, Kind, NewDocument};
@@ -283,6 +284,17 @@ impl TestApp {
         change::tell(&mut tx, change::Kind::Client, &[id.to_string()], now)
             .await
             .expect("word of it");
+        tx.commit().await.expect("committed");
+        self.store.ephemeral().publish().await;
+    }
+
+    /// Saves a brand as the command line does, unchecked; running nodes hear of it within a second.
+    pub async fn save_brand(&self, brand: &Brand) {
+        let now = self.clock.now();
+        let mut tx = self.store.begin().await.expect("a transaction");
+        kabinet_store::brand::put(&mut tx, brand, now).await.expect("a saved brand");
+        let names = [brand.name.clone()];
+        change::tell(&mut tx, change::Kind::Brand, &names, now).await.expect("word of it");
         tx.commit().await.expect("committed");
         self.store.ephemeral().publish().await;
     }

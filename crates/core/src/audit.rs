@@ -80,6 +80,10 @@ events! {
     ClientSecretRotated = "client.secret_rotated"
     /// A client was deleted.
     ClientDeleted = "client.deleted"
+    /// A brand was saved.
+    BrandChanged = "brand.changed"
+    /// A saved brand was deleted.
+    BrandDeleted = "brand.deleted"
     /// A signing key was made.
     KeyCreated = "key.created"
     /// Signing keys moved on.

@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::contact::ContactKind;
 use crate::id::ClientId;
+use crate::method::{MethodName, login_problem, registration_problem};
 use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
 use crate::scope::Scope;
 use crate::secret::TokenHash;
+use crate::text::disguises;
 use crate::time::Timestamp;
 use crate::user::User;
 
@@ -195,6 +197,12 @@ pub struct ClientMetadata {
     /// Whose look and texts its pages have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
+    /// Ways to sign in on its pages, in their order; absent: those of the brand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_methods: Option<Vec<MethodName>>,
+    /// Ways to register on its pages, in their order; empty: nobody registers there; absent: those of the brand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration_methods: Option<Vec<MethodName>>,
     /// Where the product lives: the way back from an error page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_uri: Option<String>,
@@ -286,6 +294,8 @@ impl ClientMetadata {
             require_pkce: false,
             first_party: false,
             brand: None,
+            login_methods: None,
+            registration_methods: None,
             client_uri: None,
             id_token_signed_response_alg: Alg::RS256,
             // 1С verifies with a pasted RSA key.
@@ -307,6 +317,7 @@ impl ClientMetadata {
     pub fn check(&self) -> Result<(), BadClient> {
         self.check_name()?;
         self.check_redirects()?;
+        self.check_methods()?;
         let grants = |grant| self.grant_types.contains(&grant);
         let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
         if self.grant_types.is_empty() {
@@ -352,10 +363,7 @@ impl ClientMetadata {
             return bad("must have 1 to 100 characters");
         }
         // Look-alikes and reordering in a name that people are asked to trust.
-        let hostile = |c: char| {
-            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        if self.client_name.chars().any(hostile) {
+        if self.client_name.chars().any(disguises) {
             return bad("must not hold control or direction characters");
         }
         if let Some(uri) = &self.client_uri
@@ -367,6 +375,16 @@ impl ClientMetadata {
             });
         }
         Ok(())
+    }
+
+    fn check_methods(&self) -> Result<(), BadClient> {
+        let login = self.login_methods.as_deref().and_then(login_problem);
+        let registration = self.registration_methods.as_deref().and_then(registration_problem);
+        let problems = [("login_methods", login), ("registration_methods", registration)];
+        match problems.into_iter().find_map(|(field, detail)| Some((field, detail?))) {
+            Some((field, detail)) => Err(BadClient { field, detail }),
+            None => Ok(()),
+        }
     }
 
     fn check_redirects(&self) -> Result<(), BadClient> {
@@ -512,7 +530,7 @@ mod tests {
     #[test]
     fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
         type Spoil = fn(&mut ClientMetadata);
-        let cases: [(&str, Spoil); 9] = [
+        let cases: [(&str, Spoil); 11] = [
             ("client_name", |c| c.client_name = "  ".to_owned()),
             ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
             ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),
@@ -524,6 +542,8 @@ mod tests {
                 c.grant_types.push(GrantType::ClientCredentials);
             }),
             ("scope", |c| c.scope = Scope::parse("kabinet:admin").unwrap()),
+            ("login_methods", |c| c.login_methods = Some(Vec::new())),
+            ("registration_methods", |c| c.registration_methods = Some(vec![MethodName::Code])),
             ("resources", |c| c.resources.push("https://api.example/#x".to_owned())),
         ];
         for (field, spoil) in cases {

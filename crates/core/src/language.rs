@@ -68,7 +68,7 @@ fn accepted(header: &str) -> Option<Language> {
 }
 
 /// A text in every language of the pages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
     /// Russian.
@@ -91,5 +91,11 @@ impl Words {
             Language::Ru => &self.ru,
             Language::En => &self.en,
         }
+    }
+
+    /// Whether there is no text in any language.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ru.is_empty() && self.en.is_empty()
     }
 }

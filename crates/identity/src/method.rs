@@ -5,6 +5,8 @@
 
 pub mod password;
 
+use kabinet_core::method::{Built, MethodName};
+
 /// Where the sign-in page shows a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -21,7 +23,24 @@ pub struct Method {
     pub id: &'static str,
     /// Where the sign-in page shows it.
     pub place: Place,
+    /// Whether an account can be made with it.
+    pub registers: bool,
 }
 
 /// Every way to sign in, in the order in which pages show them.
 pub static METHODS: &[Method] = &[password::METHOD];
+
+/// What this release can do of what brands and clients may allow.
+#[must_use]
+pub fn built() -> Built {
+    let named = |method: &Method| MethodName::ALL.into_iter().find(|name| name.as_str() == method.id);
+    Built {
+        login: METHODS.iter().filter_map(named).collect(),
+        registration: METHODS.iter().filter(|method| method.registers).filter_map(named).collect(),
+    }
+}
+
+/// The methods of a list that this release has, in the order of the list.
+pub fn present(allowed: &[MethodName]) -> impl Iterator<Item = &'static Method> {
+    allowed.iter().filter_map(|name| METHODS.iter().find(|method| method.id == name.as_str()))
+}

@@ -1,5 +1,6 @@
 //! The commands, and what they share: reading the configuration, opening the store, answering.
 
+mod brand;
 mod client;
 mod config;
 mod delivery;
@@ -54,6 +55,9 @@ enum Command {
     /// Relying parties: the products that people sign in to
     #[command(subcommand)]
     Client(client::Command),
+    /// Brands: how the pages of each product look and speak
+    #[command(subcommand)]
+    Brand(brand::Command),
     /// People
     #[command(subcommand)]
     User(user::Command),
@@ -128,6 +132,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Result<()> {
     match command {
         Command::Client(command) => client::run(command, desk, output).await,
+        Command::Brand(command) => brand::run(command, desk, output).await,
         Command::User(command) => user::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,
         Command::Delivery(command) => delivery::run(command, desk, output).await,

@@ -1,5 +1,5 @@
-//! What this node keeps in memory so that a request need not ask: clients, people, legal documents, and which grants and
-//! tokens are dead.
+//! What this node keeps in memory so that a request need not ask: clients, people, brands, legal documents, and which
+//! grants and tokens are dead.
 //!
 //! 1. [`Provider::hear`] asks the primary for changes: one statement; called several times a second by a job and at once
 //!    after an own change.
@@ -12,13 +12,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use kabinet_core::brand::Brands;
 use kabinet_core::client::Client;
 use kabinet_core::decision::{self, Missing};
 use kabinet_core::id::{ClientId, GrantId, UserId};
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::Tx;
-use kabinet_store::change::{self, Kind};
+use kabinet_store::change::{self, Change, Kind};
 
 use crate::{Error, Provider, Result, keys};
 
@@ -68,20 +69,11 @@ impl Provider {
         let asked_at = Instant::now();
         let seen = self.inner.live.state().seen;
         let (newest, changes) = change::since(self.store().db(), seen).await?;
-        // Before anything is noted as seen: a set of keys that cannot be read is asked for again.
-        if changes.iter().any(|change| change.kind == Kind::Keys) {
-            let ring =
-                keys::Keyring::load(kabinet_store::key::every(self.store().db()).await?, &self.inner.key_sealer)?;
-            self.inner.keys.store(Arc::new(ring));
-            self.inner.verified.clear();
-        }
         let now = self.now();
-        // Changes that were swept while this node slept were about anybody and anything.
+        // Changes that were swept while this node slept were about anybody. A node that starts has slept since 1970.
         let has_slept = now.since(self.inner.live.state().heard_at) >= change::KEPT;
-        if has_slept || changes.iter().any(|change| change.kind == Kind::Document) {
-            let documents = kabinet_store::document::published(self.store().db()).await?;
-            self.inner.documents.store(Arc::new(documents));
-        }
+        // Before anything is noted as seen: what cannot be read is asked for again.
+        self.reload(&changes, has_slept).await?;
         let until = now.plus(change::KEPT);
         let mut state = self.inner.live.state();
         if has_slept {
@@ -98,13 +90,37 @@ impl Provider {
                     state.clients_changed = change.n;
                 }
                 Kind::User => drop(state.users.remove(&UserId::from(change.what))),
-                Kind::Keys | Kind::Document => {}
+                Kind::Keys | Kind::Brand | Kind::Document => {}
             }
         }
         state.seen = state.seen.max(newest);
         state.heard = Some(asked_at);
         state.heard_at = now;
         Ok(())
+    }
+
+    /// Loads anew what is kept as a whole and changed.
+    async fn reload(&self, changes: &[Change], has_slept: bool) -> Result<()> {
+        let changed = |kind| changes.iter().any(|change| change.kind == kind);
+        let db = self.store().db();
+        if changed(Kind::Keys) {
+            let ring = keys::Keyring::load(kabinet_store::key::every(db).await?, &self.inner.key_sealer)?;
+            self.inner.keys.store(Arc::new(ring));
+            self.inner.verified.clear();
+        }
+        if has_slept || changed(Kind::Brand) {
+            self.inner.brands.store(Arc::new(brands(kabinet_store::brand::every(db).await?)));
+        }
+        if has_slept || changed(Kind::Document) {
+            self.inner.documents.store(Arc::new(kabinet_store::document::published(db).await?));
+        }
+        Ok(())
+    }
+
+    /// The brands, from memory.
+    #[must_use]
+    pub fn brands(&self) -> Arc<Brands> {
+        self.inner.brands.load_full()
     }
 
     /// Makes sure that this node has heard from the primary within a second.
@@ -251,6 +267,29 @@ impl Provider {
         drop(state);
         Some(user).filter(|user| !user.disabled)
     }
+}
+
+/// The built-in brands and the saved ones. One that this release cannot use is left out: pages go on without it.
+fn brands(kept: Vec<kabinet_store::brand::Kept>) -> Brands {
+    let mut saved = Vec::new();
+    for one in kept {
+        match one.brand {
+            Ok(brand) => saved.push(brand),
+            Err(error) => {
+                tracing::error!(brand.name = one.name, %error, "a saved brand cannot be read and is left out")
+            }
+        }
+    }
+    let (brands, left_out) = Brands::with(saved);
+    for (name, flaws) in left_out {
+        let flaws: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        tracing::error!(
+            brand.name = name,
+            flaws = flaws.join("; "),
+            "a saved brand is not fit for use and is left out"
+        );
+    }
+    brands
 }
 
 /// The origins of every client's redirect URIs, as of a number of changes.

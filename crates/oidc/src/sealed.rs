@@ -66,12 +66,12 @@ impl Flow {
 }
 
 /// Why a seal does not open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsealed {
     /// Not ours, changed, or of another installation.
     Broken,
-    /// Too old.
-    Expired,
+    /// Too old; the client whose request it was, where that can still be read.
+    Expired(Option<ClientId>),
 }
 
 impl Provider {
@@ -134,7 +134,7 @@ impl Provider {
         let row = match text.strip_prefix(ROW) {
             Some(_) => match kabinet_store::pushed::by_id(self.store().db(), text, self.now()).await? {
                 Some(sealed) => Some(sealed),
-                None => return Ok(Err(Unsealed::Expired)),
+                None => return Ok(Err(Unsealed::Expired(None))),
             },
             None => None,
         };
@@ -146,7 +146,9 @@ impl Provider {
             .and_then(|plain| serde_json::from_slice::<Flow>(&plain).ok());
         Ok(match opened {
             None => Err(Unsealed::Broken),
-            Some(flow) if self.now().since(flow.at) > self.config().token.flow => Err(Unsealed::Expired),
+            Some(flow) if self.now().since(flow.at) > self.config().token.flow => {
+                Err(Unsealed::Expired(flow.request().map(|request| request.client_id.as_str().into())))
+            }
             Some(flow) => Ok(flow),
         })
     }

@@ -39,6 +39,8 @@ pub enum Kind {
     Keys,
     /// A legal document was published; `ref` is its kind.
     Document,
+    /// A brand was saved or deleted; `ref` is its name.
+    Brand,
 }
 
 impl Kind {
@@ -50,11 +52,12 @@ impl Kind {
             Self::User => "user",
             Self::Keys => "keys",
             Self::Document => "document",
+            Self::Brand => "brand",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Grant, Self::Token, Self::Client, Self::User, Self::Keys, Self::Document]
+        [Self::Grant, Self::Token, Self::Client, Self::User, Self::Keys, Self::Document, Self::Brand]
             .into_iter()
             .find(|kind| kind.as_str() == text)
     }

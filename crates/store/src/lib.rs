@@ -18,6 +18,7 @@ mod db;
 mod writer;
 
 pub mod audit;
+pub mod brand;
 pub mod change;
 pub mod client;
 pub mod confirmation;
@@ -92,6 +93,7 @@ pub(crate) fn text<T: serde::Serialize>(table: &'static str, value: &T) -> Resul
 pub fn statements() -> Vec<&'static str> {
     [
         audit::ALL,
+        brand::ALL,
         change::ALL,
         client::ALL,
         confirmation::ALL,

@@ -52,6 +52,7 @@ fn short_hash(bytes: &[u8]) -> String {
 }
 
 /// The files that do not depend on a brand.
+#[derive(Clone)]
 struct Fixed {
     style: Asset,
     cabinet: Asset,
@@ -103,7 +104,7 @@ pub fn icon() -> &'static Asset {
     &fixed().icon
 }
 
-/// The path of a brand's style sheet.
+/// The path of a brand's style sheet; another one when its colours change.
 #[must_use]
 pub fn brand_path(brand: &Brand) -> String {
     brand_asset(brand).path
@@ -114,27 +115,15 @@ fn brand_asset(brand: &Brand) -> Asset {
     Asset::new(&name, "css", brand.stylesheet().into_bytes().into(), "text/css; charset=utf-8")
 }
 
-/// Every file that an installation serves.
-#[derive(Clone, Debug)]
-pub struct Assets {
-    list: Vec<Asset>,
-}
-
-impl Assets {
-    /// The fixed files and one style sheet for each brand.
-    #[must_use]
-    pub fn of(brands: &Brands) -> Self {
-        let Fixed { style, cabinet, script, work, icon } = fixed();
-        let mut list = vec![style.clone(), cabinet.clone(), script.clone(), work.clone(), icon.clone()];
-        list.extend(brands.iter().map(brand_asset));
-        Self { list }
-    }
-
-    /// The file at a path, e.g. `/assets/kabinet-0123456789abcdef.css`.
-    #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Asset> {
-        self.list.iter().find(|asset| asset.path == path)
-    }
+/// The file at a path, e.g. `/assets/kabinet-0123456789abcdef.css`.
+#[must_use]
+pub fn find(brands: &Brands, path: &str) -> Option<Asset> {
+    let Fixed { style, cabinet, script, work, icon } = fixed();
+    let known = [style, cabinet, script, work, icon].into_iter().find(|asset| asset.path == path);
+    known.cloned().or_else(|| {
+        let name = path.strip_prefix(ROOT)?.strip_prefix("brand-")?.rsplit_once('-')?.0;
+        brands.get(name).map(brand_asset).filter(|asset| asset.path == path)
+    })
 }
 
 #[cfg(test)]
@@ -144,22 +133,46 @@ mod tests {
     #[test]
     fn every_path_that_a_page_names_is_served_and_names_its_content() {
         let brands = Brands::built_in();
-        let assets = Assets::of(&brands);
         let mut paths: Vec<String> = [style_path(), cabinet_path(), script_path(), work_path(), &icon().path]
             .map(str::to_owned)
             .into();
         paths.extend(brands.iter().map(brand_path));
         for path in paths {
-            let asset = assets.find(&path).unwrap();
+            let asset = find(&brands, &path).unwrap();
             assert!(path.starts_with(ROOT) && path.contains(asset.etag.trim_matches('"')), "{path}");
             assert!(!asset.bytes.is_empty());
         }
-        assert!(assets.find("/assets/kabinet-0000000000000000.css").is_none());
+        for absent in
+            ["kabinet-0000000000000000.css", "brand-default-0000000000000000.css", "brand-", "brand-x-1.css", ""]
+        {
+            assert!(find(&brands, &format!("{ROOT}{absent}")).is_none(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_brand_s_style_sheet_changes_with_its_colours_and_with_nothing_else() {
+        let built_in = Brands::built_in();
+        let brand = built_in.get("1c-etp").unwrap();
+        let changed = |change: fn(&mut Brand)| {
+            let mut other = brand.clone();
+            change(&mut other);
+            Brands::with(vec![other]).0
+        };
+        let path = brand_path(brand);
+        let renamed = changed(|brand| brand.heading.ru = "ДРУГОЙ".to_owned());
+        assert_eq!(brand_path(renamed.get("1c-etp").unwrap()), path);
+        let painted = changed(|brand| brand.colour = "#ffdd00".to_owned());
+        let repainted = brand_path(painted.get("1c-etp").unwrap());
+        assert_ne!(repainted, path);
+        assert!(find(&painted, &path).is_none() && find(&painted, &repainted).is_some());
     }
 
     #[test]
     fn nothing_that_is_served_names_another_host() {
-        for asset in &Assets::of(&Brands::built_in()).list {
+        let Fixed { style, script, work, icon } = fixed().clone();
+        let brands = Brands::built_in();
+        let assets = [style, script, work, icon].into_iter().chain(brands.iter().map(brand_asset));
+        for asset in assets {
             let text = std::str::from_utf8(&asset.bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
             assert!(
                 !text.contains("http:") && !text.contains("https:") && !text.contains("//cdn"),

@@ -14,6 +14,7 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod recover;
 pub(crate) mod register;
+pub(crate) mod ways;
 
 use std::sync::Arc;
 
@@ -22,12 +23,13 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use kabinet_core::client::Client;
 use kabinet_core::decision::Step;
+use kabinet_core::id::ClientId;
 use kabinet_core::secret::Secret;
 use kabinet_oidc::authorize::{Fault, Next, Refusal};
 use kabinet_oidc::respond::ResponseMode;
 use kabinet_oidc::sealed::{Flow, Target, Unsealed};
 
-use crate::view::{self, Chrome, ErrorPage, FormPost, Message};
+use crate::view::{self, Chrome, ErrorPage, FormPost, Link, Message};
 use crate::visit::Visit;
 
 /// A flow that opened, with the text that carries it.
@@ -38,7 +40,8 @@ pub(crate) struct Opened {
 }
 
 /// Opens the parameter `flow`, or gives the answer to show instead. A flow of another browser, or of one whose cookie is
-/// new, holds only what anyone may send: it goes on under a new id, so that nothing done elsewhere counts for it.
+/// new, holds only what anyone may send: it goes on under a new id, so that nothing done elsewhere counts for it. From here
+/// on the visit belongs to the client whose request it is.
 pub(crate) async fn flow_or_page(visit: &Visit, carried: &str) -> Result<Opened, Response> {
     let provider = &visit.site.provider;
     if carried.is_empty() {
@@ -48,18 +51,41 @@ pub(crate) async fn flow_or_page(visit: &Visit, carried: &str) -> Result<Opened,
     }
     let flow = match provider.unseal(carried).await {
         Ok(Ok(flow)) => flow,
-        Ok(Err(Unsealed::Expired)) => {
-            return Err(error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await);
-        }
+        Ok(Err(Unsealed::Expired(client))) => return Err(expired(visit, client).await),
         Ok(Err(Unsealed::Broken)) => return Err(error_page(visit, StatusCode::BAD_REQUEST, "error-request").await),
         Err(error) => return Err(failed(visit, &error.to_string()).await),
     };
+    if let Some(request) = flow.request() {
+        belongs_to(visit, &request.client_id.as_str().into()).await?;
+    }
     if flow.binding == visit.binding_hash() {
         return Ok(Opened { flow, sealed: carried.to_owned() });
     }
     let flow = provider.new_flow(flow.target, &visit.binding_hash());
     let sealed = seal(visit, &flow).await?;
     Ok(Opened { flow, sealed })
+}
+
+async fn belongs_to(visit: &Visit, client: &ClientId) -> Result<(), Response> {
+    match visit.belongs_to(client).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(failed(visit, &error.to_string()).await),
+    }
+}
+
+/// A flow that is too old: the product is where it starts again.
+async fn expired(visit: &Visit, client: Option<ClientId>) -> Response {
+    if let Some(client) = client
+        && let Err(response) = belongs_to(visit, &client).await
+    {
+        return response;
+    }
+    let product = visit.client().map(|_| chrome(visit, None, None).product());
+    let message = match product {
+        Some(product) => Message::of("request-expired").with("product", product),
+        None => Message::of("request-expired-here"),
+    };
+    html(visit, StatusCode::BAD_REQUEST, &view::render(&error_view(visit, message)))
 }
 
 async fn seal(visit: &Visit, flow: &Flow) -> Result<String, Response> {
@@ -183,14 +209,16 @@ pub(crate) fn html(visit: &Visit, status: StatusCode, body: &str) -> Response {
     response
 }
 
-/// What surrounds a page: the look and the words of the client that is asking.
+/// What surrounds a page: the look and the words of the client that is asking; without one, of the client that the visit
+/// belongs to.
 pub(crate) fn chrome<'a>(visit: &'a Visit, opened: Option<&Opened>, client: Option<&Client>) -> Chrome<'a> {
     let ui_locales = opened
         .and_then(|opened| opened.flow.request())
         .and_then(|request| request.ui_locales.as_deref());
+    let client = client.or(visit.client());
     Chrome {
         locale: visit.locale(ui_locales),
-        brand: visit.site.brands.find(client.and_then(|client| client.metadata.brand.as_deref())),
+        brand: visit.brands.find(client.and_then(|client| client.metadata.brand.as_deref())),
         nonce: visit.nonce.clone(),
         form_token: visit.form_token(),
         flow: opened.map(|opened| opened.sealed.clone()),
@@ -209,8 +237,29 @@ pub(crate) async fn client_of(visit: &Visit, opened: &Opened) -> Option<Arc<Clie
 
 /// A page with one sentence.
 pub(crate) async fn error_page(visit: &Visit, status: StatusCode, key: &'static str) -> Response {
-    let page = ErrorPage::new(chrome(visit, None, None), Message::of(key), &visit.request_id);
-    html(visit, status, &view::render(&page))
+    html(visit, status, &view::render(&error_view(visit, Message::of(key))))
+}
+
+/// An error in the look of the client that the visit belongs to, with the way back there.
+fn error_view(visit: &Visit, message: Message) -> ErrorPage<'_> {
+    let page = ErrorPage::new(chrome(visit, None, None), message, &visit.request_id);
+    match visit.client().and_then(|client| client.metadata.client_uri.as_deref()) {
+        Some(href) => page.with_product(href),
+        None => page,
+    }
+}
+
+/// What is closed to people of this client: the way back is the one to sign in.
+pub(crate) fn closed(visit: &Visit, opened: &Opened, key: &'static str, back: Option<&'static str>) -> Response {
+    let mut page = error_view(visit, Message::of(key));
+    page.chrome.flow = Some(opened.sealed.clone());
+    if let Some(path) = back {
+        page.back = Link {
+            href: page.chrome.link(path),
+            text: page.chrome.t("go-login").into_owned(),
+        };
+    }
+    html(visit, StatusCode::FORBIDDEN, &view::render(&page))
 }
 
 /// A failure of ours: logged here, once; the page has the id.
@@ -236,8 +285,7 @@ pub(crate) async fn refused(visit: &Visit, refusal: Refusal) -> Response {
             };
             tracing::info!(error.code = code, "an authorization request was refused by a page");
             let message = Message::of(key).with("id", visit.request_id.clone());
-            let page = ErrorPage::new(chrome(visit, None, None), message, &visit.request_id).with_code(code);
-            html(visit, StatusCode::BAD_REQUEST, &view::render(&page))
+            html(visit, StatusCode::BAD_REQUEST, &view::render(&error_view(visit, message).with_code(code)))
         }
         Refusal::Failed(error) => failed(visit, &error.to_string()).await,
     }

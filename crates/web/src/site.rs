@@ -8,8 +8,6 @@ use kabinet_core::seal::{MasterKey, Stamper};
 use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
 
-use crate::assets::Assets;
-use crate::brand::Brands;
 
 /// Settings of the web layer.
 #[derive(Clone, Debug)]
@@ -56,8 +54,6 @@ pub struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) form_stamper: Stamper,
-    pub(crate) brands: Brands,
-    pub(crate) assets: Assets,
     pub(crate) cookies: crate::cookies::Names,
     pub(crate) secure: bool,
     metadata: String,
@@ -70,14 +66,11 @@ impl Site {
     /// When the metadata cannot be written, which a checked configuration does not cause.
     pub fn new(parts: Parts) -> kabinet_oidc::Result<Self> {
         let Parts { config, provider, identity, master, clock, entropy } = parts;
-        let brands = Brands::built_in();
         let inner = Inner {
             metadata: provider.metadata()?,
             form_stamper: master.stamper("form-token"),
-            assets: Assets::of(&brands),
             cookies: crate::cookies::Names::of(&config.issuer),
             secure: config.issuer.starts_with("https:"),
-            brands,
             config,
             provider,
             identity,

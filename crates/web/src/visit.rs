@@ -1,6 +1,7 @@
 //! Who is asking: one value per request, made from its headers.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use base64::Engine;
@@ -12,6 +13,9 @@ use ipnet::IpNet;
 use kabinet_core::ambient::random;
 use kabinet_core::audit::Origin;
 use kabinet_core::authn::Session;
+use kabinet_core::brand::{Brand, Brands};
+use kabinet_core::client::Client;
+use kabinet_core::id::ClientId;
 use kabinet_core::secret::{Secret, TokenHash};
 use kabinet_identity::Visit as Person;
 use kabinet_oidc::Caller;
@@ -43,6 +47,10 @@ pub(crate) struct Visit {
     pub(crate) authorization: Option<String>,
     /// `Origin`, as sent.
     pub(crate) origin: Option<String>,
+    /// The brands as they are now: one request sees one state of them.
+    pub(crate) brands: Arc<Brands>,
+    /// The client whose request this belongs to, once that is known: whatever is shown from then on looks like it.
+    client: OnceLock<Arc<Client>>,
     /// The device marks of the accounts that signed in here.
     pub(crate) devices: Vec<String>,
     explicit_language: Option<String>,
@@ -93,6 +101,8 @@ impl Visit {
             nonce,
             authorization: text(AUTHORIZATION),
             origin: text(ORIGIN),
+            brands: site.provider.brands(),
+            client: OnceLock::new(),
             devices: site.cookies.devices(headers),
             explicit_language: query_value(&parts.uri, "lang"),
             cookie_language: site.cookies.language(headers),
@@ -107,6 +117,24 @@ impl Visit {
                 .collect(),
             site: site.clone(),
         }
+    }
+
+    /// Notes whose request this belongs to; pages then look like that client, error pages, too. Read from memory.
+    pub(crate) async fn belongs_to(&self, id: &ClientId) -> kabinet_oidc::Result<()> {
+        if let Some(client) = self.site.provider.client(id).await? {
+            self.client.get_or_init(|| client);
+        }
+        Ok(())
+    }
+
+    /// The client whose request this belongs to, as far as that is known.
+    pub(crate) fn client(&self) -> Option<&Client> {
+        self.client.get().map(Arc::as_ref)
+    }
+
+    /// That client's brand.
+    pub(crate) fn brand(&self) -> &Brand {
+        self.brands.find(self.client().and_then(|client| client.metadata.brand.as_deref()))
     }
 
     /// The hash of the binding, which flows and codes are tied to.

@@ -90,6 +90,26 @@ impl Counted {
 }
 
 #[tokio::test]
+async fn the_pages_of_a_brand_cost_no_statement_for_an_anonymous_visitor() {
+    let app = TestApp::start().await;
+    let saved = kabinet_core::brand::Brands::built_in().get("1c-etp").unwrap().clone();
+    app.save_brand(&saved).await;
+    let counted = Counted::of(&app).await;
+    let rp = counted
+        .client(&app, Profile::Web, |metadata| metadata.brand = Some("1c-etp".to_owned()))
+        .await;
+    let mut browser = app.browser();
+    browser.use_node(&counted.node);
+    browser.get(&rp.ask().url()).await;
+    let url = rp.ask().url();
+    let (statements, _) = counted.count(browser.get(&url)).await;
+    assert!(browser.page.text().contains("Вход в 1С-ЭТП"));
+    assert_eq!(statements, 0, "the request and its sign-in page");
+    let (statements, _) = counted.count(browser.click("go-register")).await;
+    assert_eq!(statements, 0, "registration");
+}
+
+#[tokio::test]
 async fn authorize_with_a_session_costs_at_most_four_reads_and_one_write_with_its_audit_record() {
     let app = TestApp::start().await;
     let counted = Counted::of(&app).await;

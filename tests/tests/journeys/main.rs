@@ -12,6 +12,7 @@ mod abuse;
 mod accounts;
 mod asking;
 mod audit_trail;
+mod brands;
 mod budgets;
 mod command_line;
 mod complete;

@@ -23,7 +23,7 @@ use crate::throttle::{Counters, Standing};
 use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit};
 
 /// The entry in the list of methods.
-pub const METHOD: Method = Method { id: "password", place: Place::Form };
+pub const METHOD: Method = Method { id: "password", place: Place::Form, registers: true };
 
 /// Why a password did not prove anything.
 #[derive(Debug, thiserror::Error)]

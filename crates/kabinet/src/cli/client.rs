@@ -11,11 +11,13 @@ use kabinet::config::Seconds;
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::client::{Client, ClientMetadata, ClientSecret, Profile};
 use kabinet_core::id::ClientId;
+use kabinet_core::method::unusable;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
-use kabinet_store::{Tx, audit, change, client, grant};
+use kabinet_identity::method::built;
+use kabinet_store::{Store, Tx, audit, change, client, grant};
 use serde_json::{Value, json};
 
-use super::{Desk, Output, moment, origin, wire};
+use super::{Desk, Output, brand, moment, origin, wire};
 use flags::Flags;
 
 /// Clients that are read in one go.
@@ -73,6 +75,7 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
     match command {
         Command::Create { name, profile, flags } => {
             let mut metadata = ClientMetadata::of_profile(profile, &name);
+            check_flags(&flags, desk).await?;
             flags.apply(&mut metadata);
             create(metadata, desk, output).await
         }
@@ -83,6 +86,7 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
         }
         Command::Update { id, name, disabled, flags } => {
             let mut client = find(desk, &id).await?;
+            check_flags(&flags, desk).await?;
             flags.apply(&mut client.metadata);
             client.metadata.client_name = name.unwrap_or(client.metadata.client_name);
             let is_disabled_now = disabled == Some(true) && !client.disabled;
@@ -141,15 +145,31 @@ async fn create(metadata: ClientMetadata, desk: &Desk, output: Output) -> anyhow
     })
 }
 
+/// Refuses lists that cannot be meant, and a brand that does not exist.
+async fn check_flags(flags: &Flags, desk: &Desk) -> anyhow::Result<()> {
+    flags.check()?;
+    match flags.brand() {
+        Some(name) if !name.is_empty() => brand::known(name, desk).await.context("--brand"),
+        _ => Ok(()),
+    }
+}
+
 /// Checks metadata and names the flag that is wrong.
 fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
-    let Err(bad) = metadata.check() else { return Ok(()) };
-    let flag = match bad.field {
+    let lists = (metadata.login_methods.as_deref(), metadata.registration_methods.as_deref());
+    let (field, detail) = match metadata.check() {
+        Err(bad) => (bad.field, bad.detail),
+        Ok(()) => match unusable(lists.0, lists.1, &built()).into_iter().next() {
+            Some(problem) => problem,
+            None => return Ok(()),
+        },
+    };
+    let flag = match field {
         "client_name" => "the name".to_owned(),
         // Lists have a flag for one of theirs: redirect_uris, --redirect-uri.
         field => format!("--{}", field.trim_end_matches('s').replace('_', "-")),
     };
-    bail!("{flag}: {}", bad.detail)
+    bail!("{flag}: {detail}")
 }
 
 fn new_secret(desk: &Desk) -> (Option<Secret>, Vec<ClientSecret>) {
@@ -172,17 +192,22 @@ async fn finish(mut tx: Tx, event: Event, id: &ClientId, desk: &Desk) -> anyhow:
     Ok(())
 }
 
-async fn list(desk: &Desk, output: Output) -> anyhow::Result<()> {
+/// Every client.
+pub(super) async fn every(store: &Store) -> anyhow::Result<Vec<Client>> {
     let mut clients: Vec<Client> = Vec::new();
     loop {
         let after = clients.last().map(|client| client.id.to_string()).unwrap_or_default();
-        let page = client::page(desk.store.db(), &after, PAGE).await?;
+        let page = client::page(store.db(), &after, PAGE).await?;
         let is_last = i64::try_from(page.len()).is_ok_and(|rows| rows < PAGE);
         clients.extend(page);
         if is_last {
-            break;
+            return Ok(clients);
         }
     }
+}
+
+async fn list(desk: &Desk, output: Output) -> anyhow::Result<()> {
+    let clients = every(&desk.store).await?;
     let objects: Vec<Value> = clients.iter().map(object).collect();
     output.answer(&json!({"clients": objects}), || {
         let profile = |client: &Client| json!(client.metadata.profile).as_str().unwrap_or_default().to_owned();

@@ -1,5 +1,6 @@
 //! `kabinet doctor`: one line a finding, `ok`, `warn` or `fail`, a name and a sentence. Exit 1 when something failed.
 
+mod brands;
 mod checks;
 
 use std::process::ExitCode;

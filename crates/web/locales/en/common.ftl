@@ -2,6 +2,7 @@
 skip-to-content = Skip to content
 language = Language
 help = Help
+support = Support
 required = required
 error-prefix = Error: { $title }
 page-title = { $title } · { $product }

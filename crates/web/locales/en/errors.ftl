@@ -6,6 +6,8 @@ login-busy = Very many people are signing in right now. Try again in a few secon
 phone-invalid = Enter the whole phone number, for example +7 (900) 000-00-00.
 phone-unreachable = A code cannot be sent to this number. Give another mobile number or use email.
 email-invalid = Check the address: it needs an @ and a server name.
+only-phone = Only a phone number is accepted here.
+only-email = Only an email address is accepted here.
 password-missing = Enter the password.
 password-short = The password is shorter than { $min ->
     [one] { $min } character
@@ -56,6 +58,7 @@ client-unknown = The site you came from is not registered. Give its owner the co
 client-disabled = Sign-in to this site is switched off. Give its owner the code { $id }.
 redirect-unregistered = The return address is not registered for the site you came from. Give its owner the code { $id }.
 registration-closed = Registration is closed. Ask the administrator.
+login-closed = Sign-in is closed here. Ask the administrator.
 logout-failed = The sign-out could not be completed through this link. Sign out in your account.
 request-id = Error code
 back-to-product = Back to { $product }

@@ -18,7 +18,6 @@ method-esia = Gosuslugi
 method-telegram = Telegram
 have-code = I have a code
 forgot-password = Forgot password?
-login-agreement = By pressing “Sign in” I accept the <agreement>User agreement</agreement> and <pd-consent>consent</pd-consent> to the processing of personal data under the <pd-policy>Personal data policy</pd-policy>
 
 # Registration
 register-title = Registration
@@ -32,7 +31,6 @@ password-rule = At least { $min ->
 pd-consent = I <pd-consent>consent to the processing of personal data</pd-consent> under the <pd-policy>Personal data policy</pd-policy>
 pd-consent-label = Consent to the processing of personal data
 register-agreement = By pressing “Create account” I accept the <agreement>User agreement</agreement>
-register-agreement-one-line = By pressing “Create account” I accept the <agreement>User agreement</agreement> and <pd-consent>consent</pd-consent> to the processing of personal data under the <pd-policy>Personal data policy</pd-policy>
 
 # Confirmation code
 back-to-registration = ← Back to registration

@@ -2,6 +2,7 @@
 skip-to-content = Перейти к содержанию
 language = Язык
 help = Помощь
+support = Поддержка
 required = обязательное поле
 error-prefix = Ошибка: { $title }
 page-title = { $title } · { $product }

@@ -18,7 +18,6 @@ method-esia = Госуслуги
 method-telegram = Telegram
 have-code = У меня есть код
 forgot-password = Забыли пароль?
-login-agreement = Нажимая кнопку «Войти», я соглашаюсь с условиями <agreement>Пользовательского соглашения</agreement> и выражаю <pd-consent>согласие</pd-consent> на обработку персональных данных в соответствии с <pd-policy>Политикой обработки персональных данных</pd-policy>
 
 # Registration
 register-title = Регистрация
@@ -32,7 +31,6 @@ password-rule = Не короче { $min ->
 pd-consent = Даю <pd-consent>согласие на обработку персональных данных</pd-consent> в соответствии с <pd-policy>Политикой обработки персональных данных</pd-policy>
 pd-consent-label = Согласие на обработку персональных данных
 register-agreement = Нажимая кнопку «Создать аккаунт», я соглашаюсь с условиями <agreement>Пользовательского соглашения</agreement>
-register-agreement-one-line = Нажимая кнопку «Создать аккаунт», я соглашаюсь с условиями <agreement>Пользовательского соглашения</agreement> и выражаю <pd-consent>согласие</pd-consent> на обработку персональных данных в соответствии с <pd-policy>Политикой обработки персональных данных</pd-policy>
 
 # Confirmation code
 back-to-registration = ← Вернуться к началу регистрации

@@ -6,6 +6,7 @@ use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 use http::Method;
 use http::header::SET_COOKIE;
+use kabinet_oidc::authorize::{Fault, Refusal};
 use kabinet_oidc::request::Params;
 use kabinet_oidc::sealed::Flow;
 
@@ -23,9 +24,28 @@ pub(crate) async fn get(State(site): State<Site>, visit: Visit, RawQuery(query):
     }
     let params = Params::parse(query.unwrap_or_default().as_bytes());
     match site.provider.enter(&params, &visit.binding_hash()).await {
-        Ok(flow) => decide(&visit, &flow, None).await,
-        Err(refusal) => refused(&visit, refusal).await,
+        Ok(flow) => {
+            belongs(&visit, &params).await;
+            decide(&visit, &flow, None).await
+        }
+        Err(refusal) => no_entry(&visit, &params, refusal).await,
     }
+}
+
+/// Pages from here on look like the client that asks. What goes wrong here goes wrong again where it is answered.
+async fn belongs(visit: &Visit, params: &Params) {
+    if let Some(client) = params.get("client_id")
+        && let Err(error) = visit.belongs_to(&client.into()).await
+    {
+        tracing::debug!(%error, "the client of a request was not read again");
+    }
+}
+
+async fn no_entry(visit: &Visit, params: &Params, refusal: Refusal) -> Response {
+    if !matches!(refusal, Refusal::Page(Fault::UnknownClient) | Refusal::Failed(_)) {
+        belongs(visit, params).await;
+    }
+    refused(visit, refusal).await
 }
 
 /// `POST /oauth2/authorize`
@@ -44,7 +64,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, request: Reques
             }
             Err(error) => refused(&visit, error.into()).await,
         },
-        Err(refusal) => refused(&visit, refusal).await,
+        Err(refusal) => no_entry(&visit, &params, refusal).await,
     }
 }
 

@@ -57,9 +57,9 @@ async fn text(visit: &Visit, documents: &Documents, head: &Head) -> Result<Optio
 }
 
 /// `GET /assets/{file}`: the hash is part of the name, so it may be kept for ever.
-pub(crate) async fn asset(State(site): State<Site>, visit: Visit) -> Response {
+pub(crate) async fn asset(visit: Visit) -> Response {
     let path = visit.here.split('?').next().unwrap_or_default();
-    let Some(asset) = site.assets.find(path) else {
+    let Some(asset) = assets::find(&visit.brands, path) else {
         return not_found(visit).await;
     };
     let headers = [
@@ -67,5 +67,5 @@ pub(crate) async fn asset(State(site): State<Site>, visit: Visit) -> Response {
         (CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),
         (ETAG, HeaderValue::from_str(&asset.etag).unwrap_or(HeaderValue::from_static("\"asset\""))),
     ];
-    (headers, asset.bytes.clone().into_owned()).into_response()
+    (headers, asset.bytes.into_owned()).into_response()
 }

@@ -1,7 +1,7 @@
 //! `/login`: phone or e-mail with a password.
 //!
 //! 1. GET shows the form for the flow; without one the person is on the way to `/account`.
-//! 2. POST checks the form token, then the pair; a wrong pair gets one neutral sentence and keeps what was typed.
+//! 2. POST checks the form token, whether the client and its brand take such a contact, then the pair; a wrong pair gets one neutral sentence and keeps what was typed.
 //! 3. A right one begins or renews the session of that account in this browser, under a new cookie value, and goes on.
 
 use axum::extract::State;
@@ -12,14 +12,14 @@ use kabinet_core::authn::Session;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::secret::Secret;
 use kabinet_core::work::Action;
-use kabinet_identity::method::{METHODS, Place};
 use kabinet_identity::{LoginError, Proof, SignedIn, Work};
 use kabinet_oidc::sealed::Target;
 
-use super::{Opened, add_device, chrome, client_of, failed, flow_or_page, html, onward, to, to_with_sessions};
+use super::ways::Ways;
+use super::{Opened, add_device, chrome, closed, failed, flow_or_page, html, onward, to, to_with_sessions};
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, Chrome, Errors, Message, Method, Offers, SignIn};
+use crate::view::{self, Chrome, Errors, Message, Offers, SignIn};
 use crate::visit::Visit;
 
 /// What the form shows.
@@ -72,13 +72,10 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
             .into_iter()
             .find_map(|kind| Contact::parse(kind, hint))
     });
-    let (identifier, value) = match (asked.by, hinted) {
-        (Some(by), Some(contact)) if contact.kind() == by => (by, contact.display()),
-        (Some(by), _) => (by, String::new()),
-        (None, Some(contact)) => (contact.kind(), contact.display()),
-        (None, None) => (ContactKind::Phone, String::new()),
-    };
-    let mut shown = Shown::of(identifier, value);
+    // A hint of a kind that is not asked for here is no help.
+    let identifier = Ways::of(&visit).identifier(asked.by.or(hinted.as_ref().map(Contact::kind)));
+    let value = hinted.filter(|contact| contact.kind() == identifier).map(|contact| contact.display());
+    let mut shown = Shown::of(identifier, value.unwrap_or_default());
     if !sessions.is_empty() && !asked.another && opened.flow.request().is_some() {
         shown.notice = Some(Message::of("reauthenticate"));
     }
@@ -96,6 +93,14 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     shown.remember = form.has("remember");
     if !visit.accepts(&form) {
         shown.notice = Some(Message::of("form-stale"));
+        return show(&visit, &opened, shown).await;
+    }
+    let ways = Ways::of(&visit);
+    if let Some(refusal) = ways.refusal(identifier) {
+        shown.errors = Errors::whole(refusal);
+        shown.status = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    if !ways.has_login_form() || !shown.errors.is_empty() {
         return show(&visit, &opened, shown).await;
     }
     let contact = Contact::parse(identifier, &typed);
@@ -222,29 +227,37 @@ pub(crate) async fn present(visit: &Visit) -> Result<Vec<(Secret, Session)>, Res
     Ok(present)
 }
 
-/// The ways beside the form that this release has, in their order.
-fn beside() -> Vec<Method> {
-    let beside = METHODS.iter().filter(|method| method.place == Place::Beside);
-    beside.filter_map(|method| Method::named(method.id)).collect()
-}
-
-/// The sign-in page.
+/// The sign-in page, with what this client's people may use.
 pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Response {
-    let client = client_of(visit, opened).await;
+    let ways = Ways::of(visit);
+    let (has_form, methods) = (ways.has_login_form(), ways.login_tiles());
+    if !has_form && methods.is_empty() {
+        return closed(visit, opened, "login-closed", None);
+    }
+    let identifier = ways.identifier(Some(shown.identifier));
     let work = match shown.work {
         None => visit.site.identity.offer_work(Action::SignIn, &visit.person(Some(&opened.flow))).await,
         work => work,
     };
     let page = SignIn {
-        chrome: Chrome { work, ..chrome(visit, Some(opened), client.as_deref()) },
-        identifier: shown.identifier,
-        value: shown.value,
+        chrome: Chrome { work, ..chrome(visit, Some(opened), None) },
+        identifier,
+        value: if identifier == shown.identifier {
+            shown.value
+        } else {
+            String::new()
+        },
         remember: shown.remember,
         errors: shown.errors,
         notice: shown.notice,
         disown: shown.disown,
-        methods: beside(),
-        offers: Offers { register: true, recover: true, code: false },
+        methods,
+        offers: Offers {
+            password: has_form,
+            register: ways.has_registration(),
+            recover: has_form,
+            code: false,
+        },
     };
     html(visit, shown.status, &view::render(&page))
 }

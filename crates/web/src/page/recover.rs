@@ -20,6 +20,7 @@ use kabinet_store::recovery::Stage;
 use super::code::{Place, Tried, Trouble, complaint};
 use super::login::{self, Shown, invalid, work_wait};
 use super::register::{password_message, password_status};
+use super::ways::Ways;
 use super::{Opened, add_device, chrome, client_of, error_page, failed, flow_or_page, html, to};
 use crate::form::{Asked, Form};
 use crate::site::Site;
@@ -47,7 +48,7 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     show(
         &visit,
         &opened,
-        asked.by.unwrap_or(ContactKind::Phone),
+        Ways::of(&visit).identifier(asked.by),
         (String::new(), errors, StatusCode::OK, None),
     )
     .await
@@ -59,13 +60,14 @@ async fn show(
     identifier: ContactKind,
     (value, errors, status, work): (String, Errors, StatusCode, Option<Work>),
 ) -> Response {
-    let client = client_of(visit, opened).await;
+    let asked = Ways::of(visit).identifier(Some(identifier));
+    let value = if asked == identifier { value } else { String::new() };
     let work = match work {
         None => visit.site.identity.offer_work(Action::Recover, &visit.person(Some(&opened.flow))).await,
         work => work,
     };
-    let chrome = Chrome { work, ..chrome(visit, Some(opened), client.as_deref()) };
-    html(visit, status, &view::render(&Recover { chrome, identifier, value, errors }))
+    let chrome = Chrome { work, ..chrome(visit, Some(opened), None) };
+    html(visit, status, &view::render(&Recover { chrome, identifier: asked, value, errors }))
 }
 
 /// `POST /recover`
@@ -78,6 +80,10 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     if !visit.accepts(&form) {
         let stale = Errors::whole(Message::of("form-stale"));
         return show(&visit, &opened, identifier, (typed, stale, StatusCode::OK, None)).await;
+    }
+    if let Some(refusal) = Ways::of(&visit).refusal(identifier) {
+        let refused = (typed, Errors::whole(refusal), StatusCode::UNPROCESSABLE_ENTITY, None);
+        return show(&visit, &opened, identifier, refused).await;
     }
     let Some(contact) = Contact::parse(identifier, &typed) else {
         let errors = Errors::field(identifier.as_str(), invalid(identifier));

@@ -1,6 +1,7 @@
 //! `/register`: two fields and a box, then a code, then the way on.
 //!
-//! 1. POST `/register` checks the fields and sends a code; nothing is made yet. A contact that is known already leads to the
+//! 1. Where the client or its brand has closed registration, GET and POST say so. POST `/register` checks the fields and
+//!    sends a code; nothing is made yet. A contact that is known already leads to the
 //!    same page, so that nobody learns of it without holding the contact.
 //! 2. POST `/register/confirm` spends the code: the account, its contact, its password and its consents are made in one
 //!    transaction, and the person is signed in.
@@ -20,7 +21,8 @@ use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, R
 
 use super::code::{Place, Tried};
 use super::login::{self, Shown, invalid, signed_in, work_wait};
-use super::{Opened, chrome, client_of, failed, flow_or_page, html, onward, to};
+use super::ways::Ways;
+use super::{Opened, chrome, client_of, closed, failed, flow_or_page, html, onward, to};
 use crate::form::{Asked, Form};
 use crate::site::Site;
 use crate::view::{self, Chrome, CodePurpose, Confirmed, Errors, Message, Registration};
@@ -32,7 +34,7 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    show(&visit, &opened, asked.by.unwrap_or(ContactKind::Phone), Typed::default()).await
+    show(&visit, &opened, Ways::of(&visit).identifier(asked.by), Typed::default()).await
 }
 
 #[derive(Default)]
@@ -44,20 +46,26 @@ struct Typed {
     work: Option<Work>,
 }
 
-async fn show(visit: &Visit, opened: &Opened, identifier: ContactKind, typed: Typed) -> Response {
-    let client = client_of(visit, opened).await;
+async fn show(visit: &Visit, opened: &Opened, asked: ContactKind, typed: Typed) -> Response {
+    let ways = Ways::of(visit);
+    let (has_form, methods) = (ways.has_registration_form(), ways.registration_tiles());
+    if !has_form && methods.is_empty() {
+        return closed(visit, opened, "registration-closed", Some("/login"));
+    }
+    let identifier = ways.identifier(Some(asked));
     let work = match typed.work {
         None => visit.site.identity.offer_work(Action::Register, &visit.person(Some(&opened.flow))).await,
         work => work,
     };
     let page = Registration {
-        chrome: Chrome { work, ..chrome(visit, Some(opened), client.as_deref()) },
+        chrome: Chrome { work, ..chrome(visit, Some(opened), None) },
+        password: has_form,
         identifier,
-        value: typed.value,
+        value: if identifier == asked { typed.value } else { String::new() },
         pd_consent: typed.consent,
         password_min: visit.site.config.password_length.0,
         errors: typed.errors,
-        methods: Vec::new(),
+        methods,
     };
     html(visit, typed.status.unwrap_or(StatusCode::OK), &view::render(&page))
 }
@@ -70,8 +78,14 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     };
     let (identifier, value) = form.identifier();
     let mut typed = Typed { value, consent: form.has("pd-consent"), ..Typed::default() };
+    let ways = Ways::of(&visit);
     if !visit.accepts(&form) {
         typed.errors = Errors::whole(Message::of("form-stale"));
+    } else if let Some(refusal) = ways.refusal(identifier) {
+        typed.errors = Errors::whole(refusal);
+        typed.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    if !ways.has_registration_form() || !typed.errors.is_empty() {
         return show(&visit, &opened, identifier, typed).await;
     }
     let contact = Contact::parse(identifier, &typed.value);

@@ -1,15 +1,18 @@
 //! What surrounds every page: language, brand, nonce, carried-over fields, links.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use fluent_bundle::FluentValue;
+use kabinet_core::brand::{DEFAULT, legal};
 use kabinet_core::document::{EVERY_BRAND, Head, Kind};
+use kabinet_core::text::disguises;
 use kabinet_core::time::Timestamp;
 use kabinet_identity::Work;
 
 use super::form::{Errors, Message};
 use crate::assets;
-use crate::brand::Brand;
+use crate::brand::{Brand, Words};
 use crate::i18n::{Language, Locale, iso};
 
 /// The path below which legal documents are shown: `/legal/agreement`, `/legal/pd-consent`, `/legal/pd-policy`.
@@ -71,7 +74,7 @@ pub struct Moment {
 impl Chrome<'_> {
     /// The message `key`.
     #[must_use]
-    pub fn t(&self, key: &str) -> std::borrow::Cow<'static, str> {
+    pub fn t(&self, key: &str) -> Cow<'static, str> {
         self.locale.text(key)
     }
 
@@ -95,8 +98,87 @@ impl Chrome<'_> {
 
     /// A text of the brand in the page's language.
     #[must_use]
-    pub fn words<'w>(&self, words: &'w crate::brand::Words) -> &'w str {
+    pub fn words<'w>(&self, words: &'w Words) -> &'w str {
         words.in_language(self.locale.language())
+    }
+
+    /// A text of the brand's own, where it has one.
+    fn own<'w>(&self, words: Option<&'w Words>) -> Option<&'w str> {
+        words.map(|words| self.words(words))
+    }
+
+    /// A heading: the brand's own pattern with the product put in, else the message `key`.
+    fn heading(&self, own: Option<&Words>, key: &str) -> String {
+        let product = self.words(&self.brand.title);
+        match self.own(own) {
+            Some(pattern) => legal::title(pattern, product),
+            None => self.t_with(key, "product", product),
+        }
+    }
+
+    /// The heading of the sign-in page.
+    #[must_use]
+    pub fn login_title(&self) -> String {
+        self.heading(self.brand.texts.login_title.as_ref(), "login-title")
+    }
+
+    /// The heading of the registration page.
+    #[must_use]
+    pub fn register_title(&self) -> String {
+        self.heading(self.brand.texts.register_title.as_ref(), "register-title")
+    }
+
+    /// The line below the button «Войти», as HTML, where the brand has one.
+    #[must_use]
+    pub fn login_agreement(&self) -> Option<String> {
+        self.own(self.brand.texts.login_agreement.as_ref()).map(|line| self.legal_line(line))
+    }
+
+    /// The line below the button «Создать аккаунт», as HTML.
+    #[must_use]
+    pub fn register_agreement(&self) -> String {
+        match self.own(self.brand.texts.register_agreement.as_ref()) {
+            Some(line) => self.legal_line(line),
+            None => self.legal("register-agreement"),
+        }
+    }
+
+    /// What stands before the link to registration.
+    #[must_use]
+    pub fn register_prompt(&self) -> Cow<'_, str> {
+        let own = self.own(self.brand.texts.register_prompt.as_ref());
+        own.map_or_else(|| self.t("no-account"), Cow::Borrowed)
+    }
+
+    /// The link to registration.
+    #[must_use]
+    pub fn register_link(&self) -> Cow<'_, str> {
+        let own = self.own(self.brand.texts.register_link.as_ref());
+        own.map_or_else(|| self.t("go-register"), Cow::Borrowed)
+    }
+
+    /// Whether forms let the person choose between phone and e-mail.
+    #[must_use]
+    pub fn asks_for_either(&self) -> bool {
+        self.brand.identifiers.len() > 1
+    }
+
+    /// The year beside the legal entity.
+    #[must_use]
+    pub fn footer_year(&self) -> i64 {
+        self.brand.year.map_or(self.year, i64::from)
+    }
+
+    /// Whom to turn to: an address says itself, a page is named.
+    #[must_use]
+    pub fn support(&self) -> Option<Link> {
+        let (href, given) = (self.brand.support_href()?, self.brand.support.as_deref()?);
+        let text = if href == given {
+            self.t("support").into_owned()
+        } else {
+            given.to_owned()
+        };
+        Some(Link { href, text })
     }
 
     /// What the person is on the way to, in the accusative: the brand's product, else the client by its name in
@@ -104,7 +186,7 @@ impl Chrome<'_> {
     #[must_use]
     pub fn product(&self) -> String {
         match &self.client_name {
-            Some(name) if self.brand.name == "default" => self.quoted(name),
+            Some(name) if self.brand.name == DEFAULT => self.quoted(name),
             _ => self.words(&self.brand.title).to_owned(),
         }
     }
@@ -112,7 +194,7 @@ impl Chrome<'_> {
     /// Whether the request comes from a client that has no brand of its own, which pages then name.
     #[must_use]
     pub fn names_client(&self) -> bool {
-        self.client_name.is_some() && self.brand.name == "default"
+        self.client_name.is_some() && self.brand.name == DEFAULT
     }
 
     /// A foreign name, safe to show: without control and direction characters, at most 80 long, in quotation marks.
@@ -199,11 +281,15 @@ impl Chrome<'_> {
     /// A message whose `<agreement>`, `<pd-consent>` and `<pd-policy>` are links to the documents, as HTML.
     #[must_use]
     pub fn legal(&self, key: &str) -> String {
+        self.legal_line(&self.t(key))
+    }
+
+    fn legal_line(&self, line: &str) -> String {
         let hint = self.t("new-tab");
-        linked(&self.t(key), |tag| {
+        linked(line, |tag| {
             let path = format!("{LEGAL_ROOT}{}", Kind::of_name(tag)?.as_str());
             let path = match self.brand.name.as_str() {
-                "default" => path,
+                DEFAULT => path,
                 brand => with_query(&path, "brand", brand),
             };
             let href = with_query(&path, "lang", self.lang());
@@ -282,9 +368,7 @@ pub fn with_query(url: &str, key: &str, value: &str) -> String {
 /// A name chosen by somebody else, without what could disguise it.
 #[must_use]
 pub fn plain_name(name: &str) -> String {
-    // Direction and format characters: they reorder or hide what follows.
-    let is_format = |c: char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    let clean: String = name.chars().filter(|c| !c.is_control() && !is_format(*c)).collect();
+    let clean: String = name.chars().filter(|c| !disguises(*c)).collect();
     let clean = clean.trim();
     if clean.chars().count() <= LONGEST_NAME {
         return clean.to_owned();

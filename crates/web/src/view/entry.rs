@@ -81,6 +81,8 @@ impl Method {
 /// What the sign-in page offers beside the form.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Offers {
+    /// People sign in with a password here: form `login-form`.
+    pub password: bool,
     /// Registration is open: link `go-register`.
     pub register: bool,
     /// Recovery exists: link `go-recover`.
@@ -119,6 +121,8 @@ pub struct SignIn<'a> {
 pub struct Registration<'a> {
     /// What surrounds the page.
     pub chrome: Chrome<'a>,
+    /// People register with a password here: form `register-form`.
+    pub password: bool,
     /// The field that is asked for.
     pub identifier: ContactKind,
     /// What was typed.

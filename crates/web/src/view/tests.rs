@@ -6,6 +6,7 @@ use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_identity::Work;
 
+mod brands;
 mod documents;
 mod recovery;
 
@@ -65,7 +66,7 @@ fn email() -> Contact {
 fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
     let methods = || vec![Method::Certificate, Method::Esia, Method::Telegram];
     let upstream = Method::Upstream { name: "vk".to_owned(), title: "VK ID".to_owned() };
-    let all = Offers { register: true, recover: true, code: true };
+    let all = Offers { password: true, register: true, recover: true, code: true };
     let login = |identifier, value: &str, errors| SignIn {
         chrome: scene.chrome("/login?flow=abc"),
         identifier,
@@ -75,10 +76,11 @@ fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
         notice: None,
         disown: None,
         methods: Vec::new(),
-        offers: Offers { register: true, ..Offers::default() },
+        offers: Offers { password: true, register: true, ..Offers::default() },
     };
     let register = |identifier, value: &str, errors| Registration {
         chrome: scene.chrome("/register"),
+        password: true,
         identifier,
         value: value.to_owned(),
         pd_consent: false,

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat};
+use kabinet_core::method::MethodName;
 use kabinet_core::scope::Scope;
 
 use crate::cli::wire;
@@ -36,6 +37,14 @@ pub(crate) struct Flags {
     /// Whose look and texts its pages have
     #[arg(long, value_name = "NAME")]
     brand: Option<String>,
+    /// A way to sign in on its pages, in their order: password, certificate, esia, telegram or code; repeatable; '' for
+    /// those of its brand
+    #[arg(long = "login-method", value_name = "METHOD", value_parser = way)]
+    login_methods: Vec<Way>,
+    /// A way to register on its pages, in their order: password, certificate or esia; repeatable; none closes
+    /// registration, '' leaves it to its brand
+    #[arg(long = "registration-method", value_name = "METHOD", value_parser = way)]
+    registration_methods: Vec<Way>,
     /// Make it a service account of the admin API: owner, security, support, developer or auditor
     #[arg(long, value_name = "ROLE", value_parser = wire::<Role>)]
     admin_role: Option<Role>,
@@ -78,7 +87,52 @@ fn scope(text: &str) -> Result<Scope, String> {
     Scope::parse(text).map_err(|why| why.to_string())
 }
 
+/// One value of a list of methods.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// What the brand says.
+    OfBrand,
+    /// No method at all.
+    None,
+    Method(MethodName),
+}
+
+fn way(text: &str) -> Result<Way, String> {
+    match text {
+        "" => Ok(Way::OfBrand),
+        "none" => Ok(Way::None),
+        name => wire(name).map(Way::Method),
+    }
+}
+
+/// Puts the methods that were given in place of those that were kept.
+fn methods(given: &[Way], kept: &mut Option<Vec<MethodName>>) {
+    let named = given.iter().filter_map(|way| match way {
+        Way::Method(name) => Some(*name),
+        Way::OfBrand | Way::None => None,
+    });
+    if !given.is_empty() {
+        *kept = Some(named.collect()).filter(|_| !given.contains(&Way::OfBrand));
+    }
+}
+
 impl Flags {
+    /// The brand that was given.
+    pub(super) fn brand(&self) -> Option<&str> {
+        self.brand.as_deref()
+    }
+
+    /// Refuses `none` or nothing beside a method: one of the two was not meant.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        let lists = [("--login-method", &self.login_methods), ("--registration-method", &self.registration_methods)];
+        for (flag, list) in lists {
+            if list.len() > 1 && list.iter().any(|way| !matches!(way, Way::Method(_))) {
+                anyhow::bail!("{flag}: none and an empty text stand alone");
+            }
+        }
+        Ok(())
+    }
+
     /// Puts what was given into the metadata; an empty text takes an optional value away.
     pub(super) fn apply(self, metadata: &mut ClientMetadata) {
         fn list<T>(given: Vec<T>, kept: &mut Vec<T>) {
@@ -117,6 +171,8 @@ impl Flags {
         set(self.access_token_signed_response_alg, &mut metadata.access_token_signed_response_alg);
         set(self.claims_in_id_token, &mut metadata.claims_in_id_token);
         optional(self.brand, &mut metadata.brand);
+        methods(&self.login_methods, &mut metadata.login_methods);
+        methods(&self.registration_methods, &mut metadata.registration_methods);
         optional(self.client_uri, &mut metadata.client_uri);
         optional(self.default_resource, &mut metadata.default_resource);
         metadata.admin_role = self.admin_role.or(metadata.admin_role);

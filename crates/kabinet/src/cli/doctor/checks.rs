@@ -44,6 +44,7 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
             schema_and_keys(config, &store, &ambient, findings).await;
             redis(config, &store, findings).await;
             documents(config, &store, findings).await;
+            super::brands::all(&store, findings).await;
             store.close().await;
         }
         Err(why) => findings.fail("database", why),
