@@ -8,7 +8,6 @@ use kabinet_core::seal::{MasterKey, Stamper};
 use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
 
-
 /// Settings of the web layer.
 #[derive(Clone, Debug)]
 pub struct Config {

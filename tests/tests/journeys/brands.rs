@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use kabinet_core::brand::{Brand, Brands, Texts, Words};
+use kabinet_core::brand::{Brand, Brands, Texts};
 use kabinet_core::client::{ClientMetadata, Profile};
 use kabinet_core::contact::ContactKind;
+use kabinet_core::language::Words;
 use kabinet_core::method::MethodName;
 use kabinet_tests::{Browser, Callback, PASSWORD, Page, Rp, TestApp, Tokens, eventually};
 

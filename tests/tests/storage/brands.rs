@@ -1,6 +1,7 @@
 //! Saved brands: a version for each change, nothing lost to a row that cannot be read.
 
-use kabinet_core::brand::{Brand, Brands, Words};
+use kabinet_core::brand::{Brand, Brands};
+use kabinet_core::language::Words;
 use kabinet_store::brand;
 use tokio::task::JoinSet;
 

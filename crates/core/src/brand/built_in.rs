@@ -1,8 +1,8 @@
 //! The brands that need no configuration. The texts of the products' guides are theirs, word for word.
 
 use super::{Brand, Texts};
-use crate::language::Words;
 use crate::contact::ContactKind;
+use crate::language::Words;
 use crate::method::MethodName;
 
 pub(super) fn ink() -> String {

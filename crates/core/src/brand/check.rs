@@ -4,8 +4,8 @@ use url::Url;
 
 use super::colour::{DARK_GROUND, LEAST_CONTRAST, contrast};
 use super::{Brand, Texts, legal};
-use crate::language::Words;
 use crate::contact::{Contact, ContactKind};
+use crate::language::Words;
 use crate::method::{login_problem, registration_problem};
 use crate::text::disguises;
 

@@ -95,27 +95,9 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
         shown.notice = Some(Message::of("form-stale"));
         return show(&visit, &opened, shown).await;
     }
-    let ways = Ways::of(&visit);
-    if let Some(refusal) = ways.refusal(identifier) {
-        shown.errors = Errors::whole(refusal);
-        shown.status = StatusCode::UNPROCESSABLE_ENTITY;
-    }
-    if !ways.has_login_form() || !shown.errors.is_empty() {
-        return show(&visit, &opened, shown).await;
-    }
+    (shown.errors, shown.status) = read(&visit, &form);
     let contact = Contact::parse(identifier, &typed);
-    if contact.is_none() {
-        shown.errors = shown.errors.and(identifier.as_str(), invalid(identifier));
-    }
-    if form.get("password").is_empty() {
-        shown.errors = shown.errors.and("password", Message::of("password-missing"));
-    }
-    shown.status = StatusCode::UNPROCESSABLE_ENTITY;
-    if form.is_oversized("password") {
-        shown.errors = Errors::field("password", Message::of("password-long").with("max", 256));
-        shown.status = StatusCode::BAD_REQUEST;
-    }
-    let Some(contact) = contact.filter(|_| shown.errors.is_empty()) else {
+    let Some(contact) = contact.filter(|_| shown.errors.is_empty() && Ways::of(&visit).has_login_form()) else {
         return show(&visit, &opened, shown).await;
     };
     let person = visit.worker(&opened.flow, &form);
@@ -128,6 +110,26 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
             refuse(&visit, &opened, shown, error).await
         }
     }
+}
+
+/// What is wrong with the fields, before anything is compared.
+fn read(visit: &Visit, form: &Form) -> (Errors, StatusCode) {
+    let (kind, typed) = form.identifier();
+    if let Some(refusal) = Ways::of(visit).refusal(kind) {
+        return (Errors::whole(refusal), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    if form.is_oversized("password") {
+        let long = Message::of("password-long").with("max", 256);
+        return (Errors::field("password", long), StatusCode::BAD_REQUEST);
+    }
+    let mut errors = Errors::none();
+    if Contact::parse(kind, &typed).is_none() {
+        errors = errors.and(kind.as_str(), invalid(kind));
+    }
+    if form.get("password").is_empty() {
+        errors = errors.and("password", Message::of("password-missing"));
+    }
+    (errors, StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// What is wrong with a contact that cannot be read.

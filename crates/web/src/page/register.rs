@@ -78,32 +78,14 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     };
     let (identifier, value) = form.identifier();
     let mut typed = Typed { value, consent: form.has("pd-consent"), ..Typed::default() };
-    let ways = Ways::of(&visit);
     if !visit.accepts(&form) {
         typed.errors = Errors::whole(Message::of("form-stale"));
-    } else if let Some(refusal) = ways.refusal(identifier) {
-        typed.errors = Errors::whole(refusal);
-        typed.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
-    }
-    if !ways.has_registration_form() || !typed.errors.is_empty() {
         return show(&visit, &opened, identifier, typed).await;
     }
+    let (errors, status) = read(&visit, &form);
+    (typed.errors, typed.status) = (errors, Some(status));
     let contact = Contact::parse(identifier, &typed.value);
-    if contact.is_none() {
-        typed.errors = typed.errors.and(identifier.as_str(), invalid(identifier));
-    }
-    if form.get("password").is_empty() {
-        typed.errors = typed.errors.and("password", Message::of("password-missing"));
-    }
-    if !typed.consent {
-        typed.errors = typed.errors.and("pd-consent", Message::of("consent-missing").with("place", "register"));
-    }
-    typed.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
-    if form.is_oversized("password") {
-        typed.errors = Errors::field("password", password_message(&BadPassword::TooLong, &visit));
-        typed.status = Some(StatusCode::BAD_REQUEST);
-    }
-    let Some(contact) = contact.filter(|_| typed.errors.is_empty()) else {
+    let Some(contact) = contact.filter(|_| typed.errors.is_empty() && Ways::of(&visit).has_registration_form()) else {
         return show(&visit, &opened, identifier, typed).await;
     };
     let person = visit.worker(&opened.flow, &form);
@@ -122,6 +104,29 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
             refuse(&visit, &opened, identifier, typed, error).await
         }
     }
+}
+
+/// What is wrong with the fields, before anything is hashed or sent.
+fn read(visit: &Visit, form: &Form) -> (Errors, StatusCode) {
+    let (kind, typed) = form.identifier();
+    if let Some(refusal) = Ways::of(visit).refusal(kind) {
+        return (Errors::whole(refusal), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    if form.is_oversized("password") {
+        let long = password_message(&BadPassword::TooLong, visit);
+        return (Errors::field("password", long), StatusCode::BAD_REQUEST);
+    }
+    let mut errors = Errors::none();
+    if Contact::parse(kind, &typed).is_none() {
+        errors = errors.and(kind.as_str(), invalid(kind));
+    }
+    if form.get("password").is_empty() {
+        errors = errors.and("password", Message::of("password-missing"));
+    }
+    if !form.has("pd-consent") {
+        errors = errors.and("pd-consent", Message::of("consent-missing").with("place", "register"));
+    }
+    (errors, StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// What the form's sentence and box agree to.
