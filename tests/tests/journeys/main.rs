@@ -17,6 +17,7 @@ mod budgets;
 mod command_line;
 mod complete;
 mod consent;
+mod delivery;
 mod documents;
 mod flows;
 mod input;
