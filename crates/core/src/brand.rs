@@ -18,7 +18,7 @@ pub use check::Flaw;
 
 use crate::client::ClientMetadata;
 use crate::contact::ContactKind;
-use crate::language::{Language, Words};
+use crate::language::Words;
 use crate::method::MethodName;
 
 /// The brand of whoever names no other.

@@ -169,9 +169,9 @@ mod tests {
 
     #[test]
     fn nothing_that_is_served_names_another_host() {
-        let Fixed { style, script, work, icon } = fixed().clone();
+        let Fixed { style, cabinet, script, work, icon } = fixed().clone();
         let brands = Brands::built_in();
-        let assets = [style, script, work, icon].into_iter().chain(brands.iter().map(brand_asset));
+        let assets = [style, cabinet, script, work, icon].into_iter().chain(brands.iter().map(brand_asset));
         for asset in assets {
             let text = std::str::from_utf8(&asset.bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
             assert!(

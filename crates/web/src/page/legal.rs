@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderValue, StatusCode};
@@ -11,7 +11,6 @@ use kabinet_core::document::{Document, Documents, EVERY_BRAND, Head, Kind};
 use super::{chrome, failed, html, not_found};
 use crate::assets;
 use crate::form::Asked;
-use crate::site::Site;
 use crate::view::{self, DocumentPage};
 use crate::visit::Visit;
 
