@@ -47,12 +47,14 @@
       atEnd();
     };
     field.addEventListener("input", (event) => { if (!event.isComposing) regroup(field, event.inputType ?? ""); });
-    field.addEventListener("focus", ready);
+    field.addEventListener("focus", () => { if (touched) ready(); });
     field.addEventListener("click", atEnd);
     field.addEventListener("blur", () => { if (/^\+7?\s?\(?$/.test(field.value)) field.value = ""; });
     // A field that has the focus from the start stays empty until the person does something: password managers fill
     // only what is empty.
-    for (const sign of ["keydown", "pointerdown"]) addEventListener(sign, ready, { once: true });
+    let touched = false;
+    const touch = () => { touched = true; ready(); };
+    for (const sign of ["keydown", "pointerdown"]) addEventListener(sign, touch, { once: true });
   }
 
   // Codes: a pasted sentence leaves its digits.
