@@ -60,6 +60,12 @@ events! {
     DocumentPublished = "document.published"
     /// A legal document was agreed to.
     DocumentAccepted = "document.accepted"
+    /// An organisation was added to a person.
+    OrganisationAdded = "organisation.added"
+    /// An organisation was taken from a person.
+    OrganisationRemoved = "organisation.removed"
+    /// A person chose for which organisation they act in a product.
+    OrganisationChosen = "organisation.chosen"
     /// A person allowed a client.
     ConsentGranted = "consent.granted"
     /// A person took an allowance back, or the consent to the processing of personal data.

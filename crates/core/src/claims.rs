@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::id::ClientId;
 use crate::scope::Scope;
 use crate::user::User;
 
@@ -23,7 +24,7 @@ const PROFILE: [&str; 13] = [
 ];
 
 /// Every claim that the provider can give, for `claims_supported`.
-pub const SUPPORTED: [&str; 27] = [
+pub const SUPPORTED: [&str; 29] = [
     "sub",
     "iss",
     "aud",
@@ -51,6 +52,8 @@ pub const SUPPORTED: [&str; 27] = [
     "email",
     "phone_number",
     "address",
+    "org",
+    "orgs",
 ];
 
 /// What is wrong with claims that someone wants to store.
@@ -95,9 +98,9 @@ pub fn check(claims: &Map<String, Value>) -> Result<(), BadClaim> {
     Ok(())
 }
 
-/// The claims about `user` that `scope` gives, without `sub`. A claim without a value is left out.
+/// The claims about `user` that `scope` gives this client, without `sub`. A claim without a value is left out.
 #[must_use]
-pub fn of(user: &User, scope: &Scope) -> Map<String, Value> {
+pub fn of(user: &User, scope: &Scope, client: &ClientId) -> Map<String, Value> {
     let mut out = Map::new();
     if scope.has("profile") {
         for name in PROFILE {
@@ -130,6 +133,14 @@ pub fn of(user: &User, scope: &Scope) -> Map<String, Value> {
     {
         out.insert("address".to_owned(), json!(address));
     }
+    if scope.has("orgs") && !user.organisations.list.is_empty() {
+        out.insert("orgs".to_owned(), json!(user.organisations.list));
+    }
+    if scope.has("org")
+        && let Some(chosen) = user.organisations.of_client(client)
+    {
+        out.insert("org".to_owned(), json!(chosen));
+    }
     out
 }
 
@@ -137,7 +148,8 @@ pub fn of(user: &User, scope: &Scope) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::contact::{Contact, ContactKind};
-    use crate::id::UserId;
+    use crate::id::{OrganisationId, UserId};
+    use crate::organisation::{Named, Organisations, Proof, Relation, Typed};
     use crate::time::Timestamp;
     use crate::user::ConfirmedContact;
 
@@ -154,6 +166,7 @@ mod tests {
             }),
             role: None,
             agreed: None,
+            organisations: Organisations::default(),
             created_at: Timestamp(1),
             updated_at: Timestamp(7),
         }
@@ -161,7 +174,7 @@ mod tests {
 
     #[test]
     fn each_scope_gives_its_claims_and_openid_alone_gives_none() {
-        let given = |scope: &str| Value::Object(of(&person(), &Scope::parse(scope).unwrap()));
+        let given = |scope: &str| Value::Object(of(&person(), &Scope::parse(scope).unwrap(), &ClientId::from("c")));
         assert_eq!(given("openid"), json!({}));
         assert_eq!(given("openid email"), json!({"email": "ivan@example.test", "email_verified": true}));
         assert_eq!(given("openid phone"), json!({}));
@@ -170,6 +183,32 @@ mod tests {
             given("openid profile"),
             json!({"name": "Иван Петров", "given_name": "Иван", "preferred_username": "ivan@example.test", "updated_at": 7})
         );
+    }
+
+    #[test]
+    fn organisations_come_with_their_scopes_and_of_several_only_the_chosen_one_is_the_clients() {
+        let mut person = person();
+        for (id, inn, kpp) in [("1", "7707083893", "773601001"), ("2", "500100732259", "")] {
+            let named = Named::read(Typed { inn, kpp, ogrn: "", name: "П" }).unwrap();
+            let known = (named.relation(), Proof::Administrator);
+            person
+                .organisations
+                .list
+                .push(named.of_person(OrganisationId::from(id), known, Timestamp(9)));
+        }
+        let given = |person: &User, scope: &str, client: &str| {
+            Value::Object(of(person, &Scope::parse(scope).unwrap(), &ClientId::from(client)))
+        };
+        let first = json!({"id": "1", "inn": "7707083893", "kpp": "773601001", "name": "П", "relation": "employee",
+            "proof": "administrator", "proof_time": 9});
+        let second = json!({"id": "2", "inn": "500100732259", "name": "П", "relation": "entrepreneur",
+            "proof": "administrator", "proof_time": 9});
+        assert_eq!(given(&person, "openid org", "c"), json!({}));
+        assert_eq!(given(&person, "openid orgs", "c"), json!({"orgs": [first, second]}));
+        person.organisations.chosen.insert(ClientId::from("c"), OrganisationId::from("2"));
+        assert_eq!(given(&person, "openid org", "c"), json!({"org": second}));
+        assert_eq!(given(&person, "openid org", "other"), json!({}));
+        assert_eq!(Relation::Head.as_str(), "head");
     }
 
     #[test]

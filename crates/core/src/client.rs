@@ -136,15 +136,18 @@ pub enum RequiredClaim {
     Email,
     /// A confirmed phone.
     PhoneNumber,
+    /// An organisation that the person acts for.
+    Organisation,
 }
 
 impl RequiredClaim {
     /// The kind of contact that the claim is made of.
     #[must_use]
-    pub const fn contact(self) -> ContactKind {
+    pub const fn contact(self) -> Option<ContactKind> {
         match self {
-            Self::Email => ContactKind::Email,
-            Self::PhoneNumber => ContactKind::Phone,
+            Self::Email => Some(ContactKind::Email),
+            Self::PhoneNumber => Some(ContactKind::Phone),
+            Self::Organisation => None,
         }
     }
 }
@@ -342,6 +345,10 @@ impl ClientMetadata {
         if !self.required_claims.is_empty() && !grants(GrantType::AuthorizationCode) {
             return bad("required_claims", "nobody signs in to this client: it has no grant type that redirects");
         }
+        let is_given = self.scope.has("org") || self.scope.has("orgs");
+        if self.required_claims.contains(&RequiredClaim::Organisation) && !is_given {
+            return bad("required_claims", "organisation needs the scope org or orgs");
+        }
         if self.admin_role.is_some() && !grants(GrantType::ClientCredentials) {
             return bad("admin_role", "is for clients with the grant type client_credentials");
         }
@@ -426,7 +433,10 @@ impl ClientMetadata {
     #[must_use]
     pub fn lacks(&self, user: &User) -> Option<ContactKind> {
         let is_there = |kind| user.contact(kind).is_some_and(|held| held.verified_at.is_some());
-        self.required_claims.iter().map(|claim| claim.contact()).find(|kind| !is_there(*kind))
+        self.required_claims
+            .iter()
+            .filter_map(|claim| claim.contact())
+            .find(|kind| !is_there(*kind))
     }
 
     /// Whether the client cannot keep a secret (RFC 6749 §2.1).

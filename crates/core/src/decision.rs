@@ -6,7 +6,7 @@
 //! 3. Is the sign-in good enough: `prompt=login` and `max_age`. Both are met by an authentication that was made for
 //!    this very request, compared by id and not by clock, so that nothing asks for ever.
 //! 4. What is missing ([`Missing`]): legal texts not agreed to in their present edition, then data that the client cannot do
-//!    without. Asked for until it is there.
+//!    without, then the choice of an organisation. Asked for until it is there.
 //! 5. Consent: none for first-party clients; otherwise for every scope that was not yet allowed, and again for
 //!    `prompt=consent` until a consent was given for this very request.
 //!
@@ -17,11 +17,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::authn::Session;
-use crate::client::ClientMetadata;
+use crate::client::{Client, RequiredClaim};
 use crate::contact::ContactKind;
 use crate::document::{Document, Documents};
 use crate::error::Code;
 use crate::id::{FlowId, UserId};
+use crate::organisation::Organisation;
 use crate::scope::Scope;
 use crate::time::Timestamp;
 use crate::user::User;
@@ -144,17 +145,29 @@ pub enum Missing {
     Documents(Vec<Arc<Document>>),
     /// A confirmed contact.
     Contact(ContactKind),
+    /// An organisation: one of these, or where there is none, any.
+    Organisation(Vec<Organisation>),
 }
 
-/// What is missing first of a person whom this client (`None`: the cabinet itself) is to get: no data is asked for before the
-/// legal texts are agreed to.
+/// What is missing first of a person before this client gets this scope (`None`: before the cabinet is shown). No data is asked
+/// for before the legal texts are agreed to.
 #[must_use]
-pub fn missing(user: &User, client: Option<&ClientMetadata>, documents: &Documents) -> Option<Missing> {
-    let texts = documents.missing(user, client.and_then(|client| client.brand.as_deref()));
+pub fn missing(user: &User, asking: Option<(&Client, &Scope)>, documents: &Documents) -> Option<Missing> {
+    let brand = asking.and_then(|(client, _)| client.metadata.brand.as_deref());
+    let texts = documents.missing(user, brand);
     if !texts.is_empty() {
         return Some(Missing::Documents(texts));
     }
-    client.and_then(|client| client.lacks(user)).map(Missing::Contact)
+    let (client, scope) = asking?;
+    if let Some(kind) = client.metadata.lacks(user) {
+        return Some(Missing::Contact(kind));
+    }
+    let held = &user.organisations;
+    let is_required = client.metadata.required_claims.contains(&RequiredClaim::Organisation);
+    // With one there is nothing to choose, and with none only who cannot do without asks.
+    let must_choose = held.list.len() > 1 && (is_required || scope.has("org"));
+    let is_open = (is_required && held.list.is_empty()) || must_choose;
+    (is_open && held.of_client(&client.id).is_none()).then(|| Missing::Organisation(held.list.clone()))
 }
 
 /// Decides what happens next; the numbers in the answer are places in `known.sessions`.

@@ -63,6 +63,8 @@ id! {
     MessageId
     /// A signing key; the `kid` in the JWKS.
     KeyId
+    /// An organisation of one person.
+    OrganisationId
 }
 
 macro_rules! generated {
@@ -78,7 +80,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

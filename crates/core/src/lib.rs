@@ -19,6 +19,7 @@ pub mod id;
 pub mod key;
 pub mod language;
 pub mod method;
+pub mod organisation;
 pub mod password;
 pub mod redirect;
 pub mod scope;

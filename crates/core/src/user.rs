@@ -7,6 +7,7 @@ use crate::client::Role;
 use crate::contact::{Contact, ContactKind};
 use crate::document::Agreed;
 use crate::id::UserId;
+use crate::organisation::Organisations;
 use crate::time::Timestamp;
 
 /// A person's account.
@@ -28,6 +29,8 @@ pub struct User {
     /// The versions of the legal texts that were agreed to last; `None`: never asked, as with accounts that an administrator
     /// makes.
     pub agreed: Option<Agreed>,
+    /// The organisations that the person acts for.
+    pub organisations: Organisations,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When the claims or contacts last changed (`updated_at`).

@@ -22,6 +22,7 @@ mod gates;
 mod hashing;
 pub mod leaked;
 pub mod method;
+mod organisation;
 pub mod recovery;
 pub mod registration;
 pub mod session;
@@ -51,6 +52,7 @@ pub use config::{
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
 pub use method::password::LoginError;
+pub use organisation::OrganisationError;
 pub use recovery::{RecoveryError, Way};
 pub use registration::{RegisterError, Registration};
 pub use session::SignedIn;

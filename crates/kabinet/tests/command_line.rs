@@ -424,3 +424,39 @@ fn the_brand_of_the_guides_is_one_that_is_taken() {
         assert_eq!(place.json(&["brand", "set", guide, "--file", "-"], example)["version"], 1);
     }
 }
+
+#[test]
+fn organisations_of_a_person_are_added_listed_and_removed() {
+    let place = Place::new("organisations");
+    place.json(&["migrate"], "");
+    place.json(
+        &["user", "create", "--email", "ivan@example.ru", "--password-stdin"],
+        "длинная фраза из слов\n",
+    );
+    let named =
+        |inn: &'static str| ["user", "organisation", "add", "ivan@example.ru", "--name", "ООО «Ромашка»", "--inn", inn];
+    let made = place.json(&[&named("7707083893")[..], &["--kpp", "773601001", "--relation", "head"]].concat(), "");
+    let one = &made["organisations"][0];
+    assert_eq!(
+        (&one["proof"], &one["relation"], &one["kpp"]),
+        (&"administrator".into(), &"head".into(), &"773601001".into())
+    );
+    place.json(&named("7707083893"), "");
+    assert_eq!(
+        place.json(&["user", "organisation", "list", "ivan@example.ru"], "")["organisations"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    for (more, flag) in [(&["--ogrn", "1"][..], "--ogrn"), (&["--kpp", "1"], "--kpp")] {
+        let (code, told) = place.refusal(&[&named("7707083893")[..], more].concat());
+        assert!(code == 1 && told.contains(flag), "{told}");
+    }
+    assert!(place.refusal(&named("7707083894")).1.contains("--inn"));
+    let remove = ["user", "organisation", "remove", "ivan@example.ru", "--inn", "7707083893"];
+    assert_eq!(place.refusal(&remove).0, 1, "which of the two?");
+    let left = place.json(&[&remove[..], &["--kpp", "773601001"]].concat(), "");
+    assert_eq!(left["organisations"].as_array().unwrap().len(), 1);
+    assert_eq!(place.json(&remove, "")["organisations"].as_array().unwrap().len(), 0);
+}

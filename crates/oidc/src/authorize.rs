@@ -292,7 +292,7 @@ impl Provider {
         };
         // Only now, and of the chosen account only: it may cost a read.
         let chosen = &users[place..=place];
-        if self.missing(&users[place], Some(&checked.client)).await?.is_some() {
+        if self.missing(&users[place], Some((&checked.client, &checked.scope))).await?.is_some() {
             known.incomplete = chosen;
         }
         Ok(decide(&asked, &known))

@@ -47,7 +47,7 @@ type Metadata = ProviderMetadata<
 >;
 
 /// The scopes that every provider of ours knows.
-const SCOPES: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
+const SCOPES: [&str; 8] = ["openid", "profile", "email", "phone", "address", "org", "orgs", "offline_access"];
 
 impl Provider {
     /// The metadata document as JSON text.

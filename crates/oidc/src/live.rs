@@ -16,6 +16,7 @@ use kabinet_core::brand::Brands;
 use kabinet_core::client::Client;
 use kabinet_core::decision::{self, Missing};
 use kabinet_core::id::{ClientId, GrantId, UserId};
+use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::Tx;
@@ -219,15 +220,18 @@ impl Provider {
         Ok(self.remember(kabinet_store::user::by_id(self.store().db(), id).await?, seen))
     }
 
-    /// What a person must give before this client (`None`: the cabinet itself) gets anything. Memory may be a moment behind what
-    /// they have just given on another node, so that something is missing is said by the database alone.
+    /// What a person must give before this client gets this scope (`None`: before the cabinet is shown). Memory may be a moment
+    /// behind what they have just given on another node, so that something is missing is said by the database alone.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn missing(&self, id: &UserId, client: Option<&Client>) -> Result<Option<(Arc<User>, Missing)>> {
+    pub async fn missing(
+        &self,
+        id: &UserId,
+        asking: Option<(&Client, &Scope)>,
+    ) -> Result<Option<(Arc<User>, Missing)>> {
         let documents = self.documents();
-        let metadata = client.map(|client| &client.metadata);
-        let lacks = |user: &User| decision::missing(user, metadata, &documents);
+        let lacks = |user: &User| decision::missing(user, asking, &documents);
         if self.user(id).await?.is_none_or(|user| lacks(&user).is_none()) {
             return Ok(None);
         }

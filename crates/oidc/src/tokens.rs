@@ -193,7 +193,7 @@ impl Provider {
     ) -> Result<String> {
         let now = self.now();
         let mut claims = if client.metadata.claims_in_id_token {
-            kabinet_core::claims::of(beside.user, &grant.scope)
+            kabinet_core::claims::of(beside.user, &grant.scope, &client.id)
         } else {
             Map::new()
         };

@@ -29,6 +29,7 @@ pub mod ephemeral;
 pub mod grant;
 pub mod key;
 pub mod message;
+pub mod organisation;
 pub mod pushed;
 pub mod recovery;
 pub mod session;
@@ -103,6 +104,7 @@ pub fn statements() -> Vec<&'static str> {
         grant::ALL,
         key::ALL,
         message::ALL,
+        organisation::ALL,
         pushed::ALL,
         recovery::ALL,
         session::ALL,

@@ -14,7 +14,7 @@ use crate::{Db, Error, Result, Tx, json, on_db, on_tx, text};
 macro_rules! person {
     ($rest:literal) => {
         concat!(
-            "SELECT u.id, u.disabled, u.claims, u.role, u.agreed, u.created_at, u.updated_at, ",
+            "SELECT u.id, u.disabled, u.claims, u.role, u.agreed, u.organisations, u.created_at, u.updated_at, ",
             "p.value AS phone, p.verified_at AS phone_verified_at, e.value AS email, e.verified_at AS email_verified_at ",
             "FROM users u ",
             "LEFT JOIN contacts p ON p.user_id = u.id AND p.kind = 'phone' AND p.main ",
@@ -52,6 +52,7 @@ struct Row {
     claims: String,
     role: Option<String>,
     agreed: Option<String>,
+    organisations: Option<String>,
     created_at: i64,
     updated_at: i64,
     phone: Option<String>,
@@ -78,6 +79,7 @@ impl TryFrom<Row> for User {
             email: contact(ContactKind::Email, row.email, row.email_verified_at),
             role: row.role.map(|role| role_of(&role)).transpose()?,
             agreed: row.agreed.as_deref().map(Agreed::parse),
+            organisations: row.organisations.map(|copy| json("users", &copy)).transpose()?.unwrap_or_default(),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })

@@ -12,6 +12,7 @@ pub(crate) mod consent;
 pub(crate) mod legal;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod organisations;
 pub(crate) mod recover;
 pub(crate) mod register;
 pub(crate) mod ways;

@@ -9,7 +9,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::layers;
 use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
 use crate::page::{
-    account, agreements, choose, complete, consent, legal, login, logout, not_found, recover, register, wrong_method,
+    account, agreements, choose, complete, consent, legal, login, logout, not_found, organisations, recover, register,
+    wrong_method,
 };
 use crate::site::Site;
 
@@ -104,6 +105,8 @@ static OWN: &[Entry] = table! {
     post "/account/consents" Person => account::withdraw;
     get "/account/consents/pd-consent" Person => agreements::get;
     post "/account/consents/pd-consent" Person => agreements::post;
+    get "/account/organisations" Person => organisations::get;
+    post "/account/organisations" Person => organisations::post;
     get "/legal/{document}" Anyone => legal::document;
     get "/assets/{file}" Anyone => legal::asset;
     get "/" Anyone => account::start;

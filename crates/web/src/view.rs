@@ -18,13 +18,13 @@ mod tests;
 use askama::Template;
 
 pub use account::{
-    AccountConsents, AccountContacts, AccountHome, AccountSessions, ConsentRow, ConsentWithdrawal, ContactRow,
-    DocumentRow, Person, Section, SessionRow, device_name,
+    AccountConsents, AccountContacts, AccountHome, AccountOrganisations, AccountSessions, ConsentRow,
+    ConsentWithdrawal, ContactRow, DocumentRow, Person, Section, SessionRow, TypedOrganisation, device_name,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, legal_path, with_query};
 pub use entry::{
-    CodeEntry, CodePurpose, Complete, CompleteDocuments, Confirmed, Method, NewPassword, NewText, Offers, Recover,
-    Registration, SecondProof, SignIn, Told,
+    CodeEntry, CodePurpose, Complete, CompleteDocuments, CompleteOrganisation, Confirmed, Method, NewPassword, NewText,
+    Offers, Recover, Registration, SecondProof, SignIn, Told,
 };
 pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};

@@ -127,6 +127,11 @@ async fn every(world: &World) -> Vec<Ready> {
     page.get("/account/consents/pd-consent").await;
     all.push(Ready::of("/account/consents/pd-consent", page, "withdraw-form", &[], "submit"));
 
+    let mut page = world.browser.clone();
+    page.get("/account/organisations").await;
+    let fields = [("inn", "7707083893"), ("organisation-name", "ООО «Ромашка»")];
+    all.push(Ready::of("/account/organisations", page, "organisation-form", &fields, "submit"));
+
     let mut second = world.app.browser();
     world.app.sign_in(&mut second, &world.person).await;
     let mut page = world.browser.clone();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 47] = [
+pub const ROUTES: [(&str, &str, Access); 49] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -13,6 +13,7 @@ pub const ROUTES: [(&str, &str, Access); 47] = [
     ("GET", "/account/consents", Person),
     ("GET", "/account/consents/pd-consent", Person),
     ("GET", "/account/contacts", Person),
+    ("GET", "/account/organisations", Person),
     ("GET", "/account/sessions", Person),
     ("GET", "/assets/{file}", Anyone),
     ("GET", "/choose", Browser),
@@ -35,6 +36,7 @@ pub const ROUTES: [(&str, &str, Access); 47] = [
     ("GET", "/register/done", Browser),
     ("POST", "/account/consents", Person),
     ("POST", "/account/consents/pd-consent", Person),
+    ("POST", "/account/organisations", Person),
     ("POST", "/account/sessions", Person),
     ("POST", "/choose", Browser),
     ("POST", "/complete", Browser),

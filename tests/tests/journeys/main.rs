@@ -23,6 +23,7 @@ mod flows;
 mod input;
 mod mended;
 mod new_passwords;
+mod organisations;
 mod processes;
 mod program;
 mod recovery;

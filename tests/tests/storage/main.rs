@@ -13,6 +13,7 @@ mod ephemera;
 mod growth;
 mod messages;
 mod migrations;
+mod organisations;
 mod place;
 mod spending;
 mod statements;

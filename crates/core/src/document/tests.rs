@@ -34,6 +34,7 @@ fn person(agreed: Option<&str>, created_at: i64) -> User {
         email: None,
         role: None,
         agreed: agreed.map(Agreed::parse),
+        organisations: crate::organisation::Organisations::default(),
         created_at: Timestamp(created_at),
         updated_at: Timestamp(created_at),
     }

@@ -1,7 +1,9 @@
-//! `kabinet user create | show | disable | enable | unlock | delete`
+//! `kabinet user create | show | disable | enable | unlock | organisation | delete`
 //!
 //! A person is named by subject, phone or e-mail address. Each change is one transaction with its audit record; whoever
 //! is disabled or deleted is signed out everywhere.
+
+mod organisation;
 
 use std::path::{Path, PathBuf};
 
@@ -41,6 +43,9 @@ pub(crate) enum Command {
         #[arg(value_name = "SUB|PHONE|EMAIL")]
         who: String,
     },
+    /// The organisations that a person acts for
+    #[command(subcommand)]
+    Organisation(organisation::Command),
     /// Delete an account for good; its subject is never given to anybody else
     Delete {
         #[arg(value_name = "SUB|PHONE|EMAIL")]
@@ -90,6 +95,7 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
             let unlocked = desk.identity()?.unlock(&id, &origin()).await?;
             output.answer(&json!({"sub": id, "unlocked": unlocked}), || format!("{id} may try again."))
         }
+        Command::Organisation(command) => organisation::run(command, desk, output).await,
         Command::Delete { who } => {
             let id = find(desk, &who).await?.id;
             desk.identity()?.delete_user(&id, &origin()).await?;
@@ -167,6 +173,7 @@ fn object(user: &User) -> Value {
         "email": value(&user.email),
         "claims": user.claims,
         "role": user.role,
+        "organisations": user.organisations.list,
         "disabled": user.disabled,
         "created_at": user.created_at,
         "updated_at": user.updated_at,

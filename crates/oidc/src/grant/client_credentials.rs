@@ -44,6 +44,8 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
                 "email",
                 "phone",
                 "address",
+                "org",
+                "orgs",
             ]));
             let scope = asked.unwrap_or_else(|| allowed.clone());
             if !scope.is_within(&allowed) {

@@ -8,6 +8,10 @@ phone-unreachable = A code cannot be sent to this number. Give another mobile nu
 email-invalid = Check the address: it needs an @ and a server name.
 only-phone = Only a phone number is accepted here.
 only-email = Only an email address is accepted here.
+inn-invalid = Check the INN: 10 digits of an organisation, 12 of a sole proprietor.
+kpp-invalid = Check the KPP: 9 characters; a sole proprietor has none.
+organisation-name-invalid = Enter the name, at most 300 characters.
+organisations-too-many = Too many organisations. Remove some in your account.
 password-missing = Enter the password.
 password-short = The password is shorter than { $min ->
     [one] { $min } character

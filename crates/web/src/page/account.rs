@@ -27,6 +27,8 @@ pub(super) fn notice(asked: &Asked) -> Option<Message> {
         "session" => Some(Message::of("session-ended")),
         "sessions" => Some(Message::of("sessions-ended").with("count", asked.count)),
         "consent" => Some(Message::of("consent-withdrawn")),
+        "organisation-added" => Some(Message::of("organisation-added")),
+        "organisation-removed" => Some(Message::of("organisation-removed")),
         "no-consent" => Some(Message::of("pd-not-given")),
         "stale" => Some(Message::of("form-stale")),
         _ => None,

@@ -1,11 +1,13 @@
 //! `/complete`: what is missing is asked for, once, before the code is given.
 //!
 //! 1. GET shows what is missing of the account of this flow: legal texts first ([`documents`]), then a contact that the client
-//!    cannot do without; whoever lacks nothing goes on. A sign-in that no product waits for is asked about the texts, too.
+//!    cannot do without, then an organisation ([`organisation`]); whoever lacks nothing goes on. A sign-in that no product waits
+//!    for is asked about the texts, too.
 //! 2. POST records the agreement, or sends a code to the contact; `/complete/confirm` spends it. Then the flow goes on.
 //! 3. The refusal answers the client with `access_denied`; without a client it is a sign-out.
 
 mod documents;
+mod organisation;
 
 use std::sync::Arc;
 
@@ -66,18 +68,24 @@ async fn lacking(visit: &Visit, opened: &Opened) -> Result<Lacking, Response> {
         Ok(sessions) => sessions,
         Err(error) => return Err(failed(visit, &error.to_string()).await),
     };
-    let (place, client) = match opened.flow.request() {
+    let (place, asking) = match opened.flow.request() {
         None if sessions.is_empty() => return Err(to(visit, &format!("/login?flow={}", opened.sealed))),
         None => (0, None),
         Some(_) => match provider.next(&opened.flow, &sessions, &visit.audit()).await {
-            Ok(Next::Page(Step::Complete(place), checked)) => (place, Some(checked.client)),
+            Ok(Next::Page(Step::Complete(place), checked)) => (place, Some((checked.client, checked.scope))),
             Ok(next) => return Err(go(visit, &opened.flow, Some(&opened.sealed), next).await),
             Err(refusal) => return Err(refused(visit, refusal).await),
         },
     };
     let session = sessions.swap_remove(place);
-    match provider.missing(&session.user_id, client.as_deref()).await {
-        Ok(Some((user, missing))) => Ok(Lacking { session, user, client, missing }),
+    let asked_by = asking.as_ref().map(|(client, scope)| (&**client, scope));
+    match provider.missing(&session.user_id, asked_by).await {
+        Ok(Some((user, missing))) => Ok(Lacking {
+            session,
+            user,
+            client: asking.map(|(client, _)| client),
+            missing,
+        }),
         // Given in another tab a moment ago.
         Ok(None) => Err(to(visit, &onward(opened))),
         Err(error) => Err(failed(visit, &error.to_string()).await),
@@ -103,6 +111,7 @@ fn page(visit: &Visit, opened: &Opened, lacking: &Lacking, said: Said) -> Respon
     match &lacking.missing {
         Missing::Documents(texts) => documents::page(visit, opened, (lacking, texts), said),
         Missing::Contact(kind) => contact_page(visit, opened, (lacking, *kind), said),
+        Missing::Organisation(held) => organisation::page(visit, opened, (lacking, held), said),
     }
 }
 
@@ -134,7 +143,7 @@ pub(crate) async fn post(visit: Visit, form: Form) -> Response {
     if !visit.accepts(&form) || form.get("account") != lacking.session.id.as_str() {
         let typed = match lacking.missing {
             Missing::Contact(kind) => form.get(kind.as_str()).to_owned(),
-            Missing::Documents(_) => String::new(),
+            Missing::Documents(_) | Missing::Organisation(_) => String::new(),
         };
         let stale = Errors::whole(Message::of("form-stale"));
         return page(&visit, &opened, &lacking, Said::again(typed, stale, StatusCode::OK));
@@ -145,6 +154,7 @@ pub(crate) async fn post(visit: Visit, form: Form) -> Response {
     match &lacking.missing {
         Missing::Documents(texts) => documents::post(&visit, &opened, (&lacking, texts), &form).await,
         Missing::Contact(kind) => post_contact(&visit, &opened, (&lacking, *kind), &form).await,
+        Missing::Organisation(held) => organisation::post(&visit, &opened, (&lacking, held), &form).await,
     }
 }
 

@@ -3,12 +3,13 @@
 use askama::Template;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::document::Standing;
+use kabinet_core::organisation::{Organisation, Proof};
 use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 
 use super::chrome::{Chrome, plain_name};
-use super::form::Message;
+use super::form::{Errors, Message};
 use super::request::initial;
 use crate::brand::Words;
 
@@ -23,11 +24,13 @@ pub enum Section {
     Sessions,
     /// What other sites may know.
     Consents,
+    /// Organisations.
+    Organisations,
 }
 
 impl Section {
     /// Every section, in order.
-    pub const ALL: [Self; 4] = [Self::Home, Self::Contacts, Self::Sessions, Self::Consents];
+    pub const ALL: [Self; 5] = [Self::Home, Self::Contacts, Self::Organisations, Self::Sessions, Self::Consents];
 
     /// Its path.
     #[must_use]
@@ -37,6 +40,7 @@ impl Section {
             Self::Contacts => "/account/contacts",
             Self::Sessions => "/account/sessions",
             Self::Consents => "/account/consents",
+            Self::Organisations => "/account/organisations",
         }
     }
 
@@ -46,6 +50,7 @@ impl Section {
             Self::Contacts => "account-contacts",
             Self::Sessions => "account-sessions",
             Self::Consents => "account-consents",
+            Self::Organisations => "account-organisations",
         };
         chrome.t(key).into_owned()
     }
@@ -56,6 +61,7 @@ impl Section {
             Self::Contacts => "contacts",
             Self::Sessions => "sessions",
             Self::Consents => "consents",
+            Self::Organisations => "organisations",
         }
     }
 
@@ -65,6 +71,7 @@ impl Section {
             Self::Contacts => "password",
             Self::Sessions => "device",
             Self::Consents => "scope",
+            Self::Organisations => "esia",
         }
     }
 }
@@ -283,6 +290,53 @@ pub struct AccountConsents<'a> {
     pub token_minutes: u32,
     /// What happened.
     pub notice: Option<Message>,
+}
+
+/// An organisation as typed.
+#[derive(Clone, Debug, Default)]
+pub struct TypedOrganisation {
+    /// ИНН.
+    pub inn: String,
+    /// КПП.
+    pub kpp: String,
+    /// The name.
+    pub name: String,
+}
+
+/// `/account/organisations`: form `organisations-form`, buttons `remove-ID`; form `organisation-form`, posts `inn`, `kpp`,
+/// `organisation-name`, button `submit`.
+#[derive(Template)]
+#[template(path = "account-organisations.html")]
+pub struct AccountOrganisations<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// The organisations.
+    pub list: Vec<Organisation>,
+    /// What was typed.
+    pub typed: TypedOrganisation,
+    /// What is wrong.
+    pub errors: Errors,
+    /// What happened.
+    pub notice: Option<Message>,
+}
+
+impl AccountOrganisations<'_> {
+    fn section(&self) -> Section {
+        Section::Organisations
+    }
+}
+
+/// The key of the words for who vouches for an organisation.
+pub(super) const fn proof_key(proof: &Proof) -> &'static str {
+    match proof {
+        Proof::Stated => "proof-stated",
+        Proof::Administrator => "proof-administrator",
+    }
+}
+
+/// Whether the person may remove an organisation.
+pub(super) fn is_removable(one: &Organisation) -> bool {
+    one.proof == Proof::Stated
 }
 
 /// `/account/consents/pd-consent`: form `withdraw-form`, button `submit`.

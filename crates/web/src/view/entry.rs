@@ -4,8 +4,10 @@ use askama::Template;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::document::Kind;
 use kabinet_core::language::Words;
+use kabinet_core::organisation::Organisation;
 use kabinet_core::time::Timestamp;
 
+use super::account::TypedOrganisation;
 use super::chrome::Chrome;
 use super::form::{Errors, Message};
 
@@ -372,6 +374,43 @@ impl CompleteDocuments<'_> {
 
     fn lead(&self) -> &'static str {
         self.key("complete-documents-changed-lead", "complete-documents-new-lead")
+    }
+}
+
+/// `/complete` for an organisation: form `complete-form`, posts `inn`, `kpp`, `organisation-name` where there is none, `organisation`
+/// where there are several; buttons `submit` and `deny`.
+#[derive(Template)]
+#[template(path = "complete-organisation.html")]
+pub struct CompleteOrganisation<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Who needs it.
+    pub client_name: String,
+    /// What there is to choose from; empty: it is asked for.
+    pub choices: Vec<Organisation>,
+    /// What was typed.
+    pub typed: TypedOrganisation,
+    /// Who is asked, and their session.
+    pub account: (String, String),
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+impl CompleteOrganisation<'_> {
+    fn heading(&self) -> &'static str {
+        if self.choices.is_empty() {
+            "complete-organisation"
+        } else {
+            "complete-choose"
+        }
+    }
+
+    fn lead(&self) -> &'static str {
+        if self.choices.is_empty() {
+            "complete-organisation-lead"
+        } else {
+            "complete-choose-lead"
+        }
     }
 }
 

@@ -88,7 +88,7 @@ impl Consent<'_> {
             }
         };
         // What identifies comes first, what lasts comes last.
-        const ORDER: [&str; 6] = ["openid", "profile", "email", "phone", "address", "offline_access"];
+        const ORDER: [&str; 8] = ["openid", "profile", "email", "phone", "address", "org", "orgs", "offline_access"];
         let known = ORDER.into_iter().filter(|scope| self.scope.has(scope));
         known.chain(self.scope.iter().filter(|scope| !ORDER.contains(scope))).map(line).collect()
     }

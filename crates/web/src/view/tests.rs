@@ -8,6 +8,7 @@ use kabinet_identity::Work;
 
 mod brands;
 mod documents;
+mod organisations;
 mod recovery;
 
 use super::*;
@@ -370,6 +371,7 @@ pub(crate) fn gallery(scene: Scene<'_>) -> Vec<Sample> {
         recovery::pages(scene),
         documents::pages(scene),
         documents::account_pages(scene),
+        organisations::pages(scene),
         request_pages(scene),
         account_pages(scene),
         notices(scene),
@@ -452,7 +454,8 @@ fn check_page(sample: &Sample) {
             }
         }
         let is_field = ["input", "button"].contains(&tag.name.as_str()) && tag.get("type") != Some("hidden");
-        if is_field && tag.get("name").is_some_and(|name| name != "account") {
+        // Radio buttons share a name.
+        if is_field && tag.get("name").is_some_and(|name| !["account", "organisation"].contains(&name)) {
             assert_eq!(tag.get("name"), tag.get("id"), "{name}");
         }
         if tag.name == "script" && !tag.is_end {

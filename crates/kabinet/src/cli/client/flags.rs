@@ -60,7 +60,7 @@ pub(crate) struct Flags {
     /// Put the claims of the granted scopes into the ID token, too
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     claims_in_id_token: Option<bool>,
-    /// email or phone_number: whoever lacks it is asked for it before the sign-in goes on; repeatable
+    /// email, phone_number or organisation: whoever lacks it is asked for it before the sign-in goes on; repeatable
     #[arg(long = "required-claim", value_name = "CLAIM", value_parser = wire::<RequiredClaim>)]
     required_claims: Vec<RequiredClaim>,
     /// Where the product lives: the way back from an error page
