@@ -57,6 +57,14 @@ impl Authentication {
         ACR[usize::from(strong || self.factors.len() > 1)]
     }
 
+    /// Whether this sign-in is at least as good as one of these values of `acr`; values that are not ours cannot be met.
+    #[must_use]
+    pub fn meets(&self, values: &[String]) -> bool {
+        let rank = |value: &str| ACR.iter().position(|acr| *acr == value);
+        let own = rank(self.acr());
+        values.iter().any(|value| rank(value).is_some_and(|asked| Some(asked) <= own))
+    }
+
     /// `amr`.
     #[must_use]
     pub fn amr(&self) -> Vec<&'static str> {

@@ -144,6 +144,31 @@ pub fn of(user: &User, scope: &Scope, client: &ClientId) -> Map<String, Value> {
     out
 }
 
+/// The scope that gives a claim about a person; `None`: no such claim, or one that every token has.
+#[must_use]
+pub fn scope_of(claim: &str) -> Option<&'static str> {
+    Some(match claim {
+        "email" | "email_verified" => "email",
+        "phone_number" | "phone_number_verified" => "phone",
+        "address" => "address",
+        "org" => "org",
+        "orgs" => "orgs",
+        "updated_at" => "profile",
+        name if PROFILE.contains(&name) => "profile",
+        _ => return None,
+    })
+}
+
+/// The claims about `user` that are asked for by name (OpenID Connect Core §5.5). What is not known is left out, essential or
+/// not (§5.5.1).
+#[must_use]
+pub fn named(user: &User, names: &[String], client: &ClientId) -> Map<String, Value> {
+    let scope = names.iter().filter_map(|name| scope_of(name)).collect();
+    let mut out = of(user, &scope, client);
+    out.retain(|name, _| names.contains(name));
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +234,17 @@ mod tests {
         assert_eq!(given(&person, "openid org", "c"), json!({"org": second}));
         assert_eq!(given(&person, "openid org", "other"), json!({}));
         assert_eq!(Relation::Head.as_str(), "head");
+    }
+
+    #[test]
+    fn a_claim_asked_for_by_name_comes_alone() {
+        let names = ["name", "email", "phone_number", "sub", "no_such"].map(str::to_owned);
+        let given = named(&person(), &names, &ClientId::from("c"));
+        assert_eq!(Value::Object(given), json!({"name": "Иван Петров", "email": "ivan@example.test"}));
+        assert!(named(&person(), &[], &ClientId::from("c")).is_empty());
+        for name in SUPPORTED.iter().skip(10) {
+            assert!(scope_of(name).is_some(), "{name}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::contact::ContactKind;
 use crate::id::ClientId;
 use crate::method::{MethodName, login_problem, registration_problem};
 use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
+use crate::response_type::ResponseType;
 use crate::scope::Scope;
 use crate::secret::TokenHash;
 use crate::text::disguises;
@@ -44,6 +45,9 @@ pub enum GrantType {
     /// RFC 6749 §6
     #[serde(rename = "refresh_token")]
     RefreshToken,
+    /// RFC 6749 §4.2, as OpenID Connect Core §3.2 and §3.3 need it: tokens in the answer of the authorization endpoint.
+    #[serde(rename = "implicit")]
+    Implicit,
     /// RFC 6749 §4.4
     #[serde(rename = "client_credentials")]
     ClientCredentials,
@@ -59,6 +63,7 @@ impl GrantType {
         match self {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
+            Self::Implicit => "implicit",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
         }
@@ -116,6 +121,24 @@ impl Alg {
             Self::EdDSA => "EdDSA",
         }
     }
+}
+
+/// How a client signs its request objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RequestObjectAlg {
+    /// Not at all.
+    Unsigned(Unsigned),
+    /// With one of its keys.
+    Signed(Alg),
+}
+
+/// `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unsigned {
+    /// RFC 7518 §3.6
+    #[serde(rename = "none")]
+    None,
 }
 
 /// The form of the access tokens that a client gets.
@@ -186,7 +209,16 @@ pub struct ClientMetadata {
     pub grant_types: Vec<GrantType>,
     /// What the authorization endpoint will do for it.
     #[serde(default)]
-    pub response_types: Vec<String>,
+    pub response_types: Vec<ResponseType>,
+    /// Signature of its request objects (OpenID Connect Core §6, RFC 9101); absent: signed or not as it likes; `none`: never signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<RequestObjectAlg>,
+    /// Where request objects may be fetched from, byte by byte without the fragment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    /// Whether requests must be pushed (RFC 9126 §6).
+    #[serde(default)]
+    pub require_pushed_authorization_requests: bool,
     /// What it may ask for.
     pub scope: Scope,
     /// How it authenticates.
@@ -291,7 +323,7 @@ impl ClientMetadata {
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             grant_types: grants.to_vec(),
-            response_types: if redirects { vec!["code".to_owned()] } else { Vec::new() },
+            response_types: if redirects { vec![ResponseType::CODE] } else { Vec::new() },
             scope: Scope::parse(scope).unwrap_or_default(),
             token_endpoint_auth_method: auth,
             require_pkce: false,
@@ -304,6 +336,9 @@ impl ClientMetadata {
             // 1С verifies with a pasted RSA key.
             access_token_signed_response_alg: if profile == Profile::OneC { Alg::RS256 } else { Alg::ES256 },
             access_token_format: TokenFormat::Jwt,
+            request_object_signing_alg: None,
+            request_uris: Vec::new(),
+            require_pushed_authorization_requests: false,
             // 1С maps the person by a claim of the ID token.
             claims_in_id_token: profile == Profile::OneC,
             required_claims: Vec::new(),
@@ -326,12 +361,7 @@ impl ClientMetadata {
         if self.grant_types.is_empty() {
             return bad("grant_types", "must name at least one grant type");
         }
-        if grants(GrantType::AuthorizationCode) == self.response_types.is_empty() {
-            return bad("response_types", "must go with the grant type authorization_code (RFC 7591 section 2.1)");
-        }
-        if let Some(other) = self.response_types.iter().find(|r| *r != "code") {
-            return bad("response_types", &format!("{other} is not offered; code is"));
-        }
+        self.check_requests()?;
         // RFC 6749 §4.4: client credentials are for confidential clients only.
         if grants(GrantType::ClientCredentials) && self.is_public() {
             return bad(
@@ -339,10 +369,13 @@ impl ClientMetadata {
                 "client_credentials needs a client that authenticates (RFC 6749 section 4.4)",
             );
         }
-        if self.grant_types == [GrantType::RefreshToken] {
+        if grants(GrantType::RefreshToken)
+            && !grants(GrantType::AuthorizationCode)
+            && !grants(GrantType::DeviceCode)
+        {
             return bad("grant_types", "refresh_token needs a grant that gives refresh tokens");
         }
-        if !self.required_claims.is_empty() && !grants(GrantType::AuthorizationCode) {
+        if !self.required_claims.is_empty() && !self.redirects() {
             return bad("required_claims", "nobody signs in to this client: it has no grant type that redirects");
         }
         let is_given = self.scope.has("org") || self.scope.has("orgs");
@@ -384,6 +417,36 @@ impl ClientMetadata {
         Ok(())
     }
 
+    fn check_requests(&self) -> Result<(), BadClient> {
+        let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
+        // RFC 7591 §2.1: response types and grant types go together.
+        if self.may(GrantType::AuthorizationCode) != self.response_types.iter().any(|kind| kind.code) {
+            return bad(
+                "response_types",
+                "those with code must go with the grant type authorization_code (RFC 7591 section 2.1)",
+            );
+        }
+        if self.may(GrantType::Implicit) != self.response_types.iter().any(|kind| kind.is_front_channel()) {
+            return bad(
+                "response_types",
+                "those with id_token or token must go with the grant type implicit (RFC 7591 section 2.1)",
+            );
+        }
+        for uri in &self.request_uris {
+            // OpenID Connect Core §6.2: https; a fragment is the hash of a request and never registered here.
+            let sound = url::Url::parse(uri).is_ok_and(|url| {
+                matches!(url.scheme(), "https" | "http") && url.fragment().is_none() && url.username().is_empty()
+            });
+            if !sound || uri.len() > 512 {
+                return bad("request_uris", "each must be an https URL of at most 512 bytes without a fragment");
+            }
+        }
+        if self.request_uris.len() > 20 {
+            return bad("request_uris", "at most 20 can be registered");
+        }
+        Ok(())
+    }
+
     fn check_methods(&self) -> Result<(), BadClient> {
         let login = self.login_methods.as_deref().and_then(login_problem);
         let registration = self.registration_methods.as_deref().and_then(registration_problem);
@@ -395,7 +458,7 @@ impl ClientMetadata {
     }
 
     fn check_redirects(&self) -> Result<(), BadClient> {
-        let wants = self.grant_types.contains(&GrantType::AuthorizationCode);
+        let wants = self.redirects();
         if wants && self.redirect_uris.is_empty() {
             return Err(BadClient {
                 field: "redirect_uris",
@@ -449,6 +512,12 @@ impl ClientMetadata {
     #[must_use]
     pub fn needs_pkce(&self) -> bool {
         self.is_public() || self.require_pkce
+    }
+
+    /// Whether people are sent to its redirect URIs.
+    #[must_use]
+    pub fn redirects(&self) -> bool {
+        self.may(GrantType::AuthorizationCode) || self.may(GrantType::Implicit)
     }
 
     /// Whether the client may use a grant type.
@@ -540,13 +609,15 @@ mod tests {
     #[test]
     fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
         type Spoil = fn(&mut ClientMetadata);
-        let cases: [(&str, Spoil); 11] = [
+        let cases: [(&str, Spoil); 13] = [
             ("client_name", |c| c.client_name = "  ".to_owned()),
             ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
             ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),
             ("redirect_uris", |c| c.redirect_uris.clear()),
             ("redirect_uris", |c| c.redirect_uris.push("http://rp.example/".to_owned())),
-            ("response_types", |c| c.response_types = vec!["token".to_owned()]),
+            ("response_types", |c| c.response_types = vec!["id_token".parse().unwrap()]),
+            ("response_types", |c| c.response_types.push("code id_token".parse().unwrap())),
+            ("request_uris", |c| c.request_uris.push("https://rp.example/request#hash".to_owned())),
             ("grant_types", |c| {
                 c.token_endpoint_auth_method = AuthMethod::None;
                 c.grant_types.push(GrantType::ClientCredentials);

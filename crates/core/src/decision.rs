@@ -3,8 +3,9 @@
 //! 1. `prompt=none` never shows anything: what would be a page becomes an error.
 //! 2. Which account: the hint's, else the one chosen for this request, else the one this client last got here, else the
 //!    only one; otherwise the person chooses.
-//! 3. Is the sign-in good enough: `prompt=login` and `max_age`. Both are met by an authentication that was made for
-//!    this very request, compared by id and not by clock, so that nothing asks for ever.
+//! 3. Is the sign-in good enough: `prompt=login`, `max_age` and an essential `acr`. All are met by an authentication that
+//!    was made for this very request, compared by id and not by clock, so that nothing asks for ever; one that still does not
+//!    reach the `acr` is an error (OpenID Connect Core §5.5.1.1).
 //! 4. What is missing ([`Missing`]): legal texts not agreed to in their present edition, then data that the client cannot do
 //!    without, then the choice of an organisation. Asked for until it is there.
 //! 5. Consent: none for first-party clients; otherwise for every scope that was not yet allowed, and again for
@@ -78,6 +79,8 @@ pub struct Asked<'a> {
     pub prompt: Prompt,
     /// `max_age`, seconds.
     pub max_age: Option<i64>,
+    /// Values of `acr` of which one is essential; empty: any sign-in will do.
+    pub acr: &'a [String],
     /// The subject of a valid `id_token_hint`.
     pub hint: Option<&'a UserId>,
 }
@@ -219,8 +222,13 @@ fn interactive(asked: &Asked<'_>, known: &Known<'_>) -> Step {
     let stale = asked
         .max_age
         .is_some_and(|age| age == 0 || known.now.since(session.authentication.at) > age);
-    if (asked.prompt.login || stale) && !met(session) {
+    let is_weak = !asked.acr.is_empty() && !session.authentication.meets(asked.acr);
+    if (asked.prompt.login || stale || is_weak) && !met(session) {
         return Step::LoginAgain(session.user_id.clone());
+    }
+    // OpenID Connect Core §5.5.1.1: an essential acr that is not reached is a failed authentication attempt.
+    if is_weak {
+        return Step::Refuse(Code::UnmetAuthenticationRequirements);
     }
     if known.incomplete.contains(&session.user_id) {
         return Step::Complete(place);
@@ -266,6 +274,7 @@ mod tests {
     struct Case {
         prompt: &'static str,
         max_age: Option<i64>,
+        acr: &'static [&'static str],
         hint: Option<&'static str>,
         last: Option<&'static str>,
         sessions: Vec<Session>,
@@ -278,6 +287,7 @@ mod tests {
             Self {
                 prompt,
                 max_age: None,
+                acr: &[],
                 hint: None,
                 last: None,
                 sessions,
@@ -288,6 +298,7 @@ mod tests {
 
         fn decide(&self) -> Step {
             let flow = FlowId::from("f");
+            let acr: Vec<String> = self.acr.iter().map(|value| (*value).to_owned()).collect();
             let hint = self.hint.map(UserId::from);
             let last = self.last.map(UserId::from);
             let asked_scope = self.consent.map(|c| Scope::parse(c.0).unwrap()).unwrap_or_default();
@@ -306,6 +317,7 @@ mod tests {
                 flow: &flow,
                 prompt: Prompt::parse(self.prompt).unwrap(),
                 max_age: self.max_age,
+                acr: &acr,
                 hint: hint.as_ref(),
             };
             let known = Known {
@@ -402,6 +414,17 @@ mod tests {
             .decide(),
             again()
         );
+    }
+
+    #[test]
+    fn an_essential_acr_is_asked_for_once_and_what_does_not_reach_it_then_is_an_error() {
+        let case = |prompt, acr, flow| Case { acr, ..Case::of(prompt, vec![session("a", 900, flow)]) }.decide();
+        assert_eq!(case("", &["1"], None), Step::Issue(0));
+        assert_eq!(case("", &["2", "1"], None), Step::Issue(0));
+        assert_eq!(case("", &["2"], None), Step::LoginAgain(UserId::from("a")));
+        assert_eq!(case("", &["2"], Some("f")), Step::Refuse(Code::UnmetAuthenticationRequirements));
+        assert_eq!(case("", &["urn:mace:gold"], Some("f")), Step::Refuse(Code::UnmetAuthenticationRequirements));
+        assert_eq!(case("none", &["2"], None), Step::Refuse(Code::LoginRequired));
     }
 
     #[test]

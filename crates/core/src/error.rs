@@ -42,6 +42,12 @@ pub enum Code {
     InteractionRequired,
     /// OpenID Connect Core §3.1.2.6
     AccountSelectionRequired,
+    /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0
+    UnmetAuthenticationRequirements,
+    /// OpenID Connect Core §3.1.2.6, RFC 9101 §7
+    InvalidRequestObject,
+    /// OpenID Connect Core §3.1.2.6, RFC 9101 §7
+    InvalidRequestUri,
     /// OpenID Connect Core §3.1.2.6
     RequestNotSupported,
     /// OpenID Connect Core §3.1.2.6
@@ -72,6 +78,9 @@ impl Code {
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::InvalidRequestObject => "invalid_request_object",
+            Self::InvalidRequestUri => "invalid_request_uri",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",

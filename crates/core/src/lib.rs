@@ -22,6 +22,7 @@ pub mod method;
 pub mod organisation;
 pub mod password;
 pub mod redirect;
+pub mod response_type;
 pub mod scope;
 pub mod seal;
 pub mod secret;

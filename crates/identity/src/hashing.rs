@@ -3,17 +3,17 @@
 //! 1. A permit comes first ([`Hasher::permit`]). There are as many as cores; a bounded number waits for one, for a
 //!    bounded time; everybody else is told to come later. So a flood of sign-ins takes no more than permits × memory.
 //! 2. The work runs off the async threads and carries its permit along, so that a visitor who goes away half-way does
-//!    not free a place that is still in use.
+//!    not free a place that is still in use. Its memory goes on to the next hash while somebody waits for one, since
+//!    new pages cost a tenth of a hash, and back to the system when nobody does.
 //! 3. Where there is no hash to compare with (unknown person, no password), the same work is done against a hash of
 //!    nothing that was made from random bytes when the program started, and the answer is no.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::Error as PhcError;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use kabinet_core::ambient::{Entropy, random};
 use kabinet_core::secret::Secret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -46,10 +46,11 @@ pub struct Hasher {
     pepper: Arc<Pepper>,
     nothing: String,
     permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    waiting: Arc<AtomicUsize>,
     queue: usize,
     wait: Duration,
     made: Arc<AtomicU64>,
+    memory: Arc<Memory>,
 }
 
 impl Hasher {
@@ -65,10 +66,11 @@ impl Hasher {
             params,
             pepper: Arc::new(pepper),
             permits: Arc::new(Semaphore::new(config.permits.unwrap_or_else(cores).max(1))),
-            waiting: AtomicUsize::new(0),
+            waiting: Arc::default(),
             queue: config.queue,
             wait: Duration::from_secs(config.wait.max(0).unsigned_abs()),
             made: Arc::default(),
+            memory: Arc::default(),
         }
     }
 
@@ -106,10 +108,16 @@ impl Hasher {
         entropy: &dyn Entropy,
     ) -> Result<(String, Permit), HashError> {
         let salt: [u8; 16] = random(entropy);
-        self.work(permit, password, move |argon2, password| {
-            argon2.hash_password_with_salt(password, &salt).map(|hash| hash.to_string())
-        })
-        .await
+        let params = self.params.clone();
+        let (output, permit) = self.work(permit, password, params.clone(), Salt::new(&salt).map_err(failed)?).await?;
+        let hash = PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).map_err(failed)?,
+            salt: Some(Salt::new(&salt).map_err(failed)?),
+            hash: Some(output),
+        };
+        Ok((hash.to_string(), permit))
     }
 
     /// Whether a password in normal form is the one of the PHC string; costs the same without one.
@@ -120,17 +128,17 @@ impl Hasher {
         phc: Option<&str>,
     ) -> Result<(bool, Permit), HashError> {
         let there = phc.is_some();
-        let phc = phc.unwrap_or(&self.nothing).to_owned();
-        let (same, permit) = self
-            .work(permit, password, move |argon2, password| {
-                match argon2.verify_password(password, phc.as_str()) {
-                    Ok(()) => Ok(true),
-                    Err(PhcError::PasswordInvalid) => Ok(false),
-                    Err(e) => Err(e),
-                }
-            })
-            .await?;
-        Ok((same && there, permit))
+        let stored = PasswordHash::new(phc.unwrap_or(&self.nothing)).map_err(failed)?;
+        let (Some(salt), Some(wanted)) = (stored.salt, stored.hash) else {
+            return Err(HashError::Failed("a stored hash without salt or hash".to_owned()));
+        };
+        if stored.algorithm != ARGON2ID_IDENT || stored.version != Some(Version::V0x13.into()) {
+            return Err(HashError::Failed(format!("a stored hash of the kind {}", stored.algorithm)));
+        }
+        let params = Params::try_from(&stored).map_err(failed)?;
+        let (output, permit) = self.work(permit, password, params, salt).await?;
+        // `Output` compares in constant time.
+        Ok((output == wanted && there, permit))
     }
 
     /// Whether a hash was made at another cost than today's.
@@ -142,22 +150,52 @@ impl Hasher {
             || Params::try_from(&hash).map_or(true, |params| cost(&params) != cost(&self.params))
     }
 
-    async fn work<T: Send + 'static>(
+    async fn work(
         &self,
         permit: Permit,
         password: &str,
-        run: impl FnOnce(&Argon2<'_>, &[u8]) -> Result<T, PhcError> + Send + 'static,
-    ) -> Result<(T, Permit), HashError> {
-        let (pepper, params, made) = (self.pepper.clone(), self.params.clone(), self.made.clone());
+        params: Params,
+        salt: Salt,
+    ) -> Result<(Output, Permit), HashError> {
+        let (pepper, made) = (self.pepper.clone(), self.made.clone());
+        let (memory, waiting) = (self.memory.clone(), self.waiting.clone());
         let password = Secret::from(password);
         let hashed = move || {
+            let (mut blocks, length) = (memory.take(), params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN));
+            blocks.resize(params.block_count(), Block::new());
             let argon2 = Argon2::new_with_secret(&**pepper, Algorithm::Argon2id, Version::V0x13, params);
-            let argon2 = argon2.map_err(|e| HashError::Failed(e.to_string()))?;
+            let argon2 = argon2.map_err(failed)?;
             made.fetch_add(1, Ordering::Relaxed);
-            run(&argon2, password.expose().as_bytes()).map_err(|e| HashError::Failed(e.to_string()))
+            let mut out = vec![0; length];
+            let done =
+                argon2.hash_password_into_with_memory(password.expose().as_bytes(), &salt, &mut out, &mut blocks[..]);
+            if waiting.load(Ordering::SeqCst) > 0 {
+                memory.keep(blocks);
+            }
+            done.map_err(failed)?;
+            Output::new(&out).map_err(failed)
         };
         let (out, permit) = aside(permit, hashed).await?;
         Ok((out?, permit))
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> HashError {
+    HashError::Failed(error.to_string())
+}
+
+/// Memory of hashes that are done, for those who wait: never more pieces than permits, since whoever keeps one has a
+/// permit and whoever gets the permit next takes it.
+#[derive(Default)]
+struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    fn take(&self) -> Vec<Block> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn keep(&self, blocks: Vec<Block>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
     }
 }
 

@@ -1,12 +1,14 @@
-//! The authorization endpoint (OpenID Connect Core §3.1.2, RFC 6749 §4.1.1).
+//! The authorization endpoint (OpenID Connect Core §3.1.2, §3.2, §3.3, RFC 6749 §4.1.1).
 //!
-//! 1. [`Provider::enter`]: repeated parameters, client, redirect URI (until here an error is a page, RFC 6749 §4.1.2.1), then
-//!    the rest in one order, then what is checked once: the hint.
+//! 1. [`Provider::enter`]: repeated parameters, client, the parameters of a pushed request ([`par`](crate::par)) or of a request
+//!    object ([`request_object`](crate::request_object)), redirect URI (until here an error is a page, RFC 6749 §4.1.2.1), then
+//!    the rest in one order, then what is read once: claims and hint.
 //! 2. [`Provider::next`]: sessions, consents and the request go into `core::decision`; its answer is a page or an answer.
 //! 3. A page gets the request sealed; at resume [`Provider::next`] repeats every check that can have changed.
-//! 4. `Issue` writes the grant with the hash of its code; the code goes to the client.
+//! 4. `Issue` writes the grant with the hash of its code; then tokens that the response type asks for are minted, and all goes
+//!    to the client.
 //!
-//! Refused: response types other than `code`, request objects (`request`, `request_uri`: announced as unsupported), PKCE
+//! Refused: response types that the client is not registered for, tokens in a query, an ID token without `nonce`, PKCE
 //! `plain`, redirects to anything that is not registered.
 
 use std::sync::Arc;
@@ -18,18 +20,22 @@ use kabinet_core::client::{Client, GrantType};
 use kabinet_core::decision::{Asked, Consents, Known, Prompt, Step, decide};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::{ClientId, GrantId, UserId};
+use kabinet_core::response_type::ResponseType;
 use kabinet_core::scope::Scope;
-use kabinet_core::secret::{TokenHash, TokenKind};
+use kabinet_core::secret::{Secret, TokenHash, TokenKind};
+use kabinet_core::user::User;
 use kabinet_store::grant::Grant;
 
+use crate::claims::ClaimsRequest;
 use crate::request::{AuthorizeParams, Params};
 use crate::respond::{Destination, Response, ResponseMode};
 use crate::sealed::{Flow, Target};
-use crate::tokens::Detail;
-use crate::{Error, Provider, Result, flow};
+use crate::tokens::{Beside, Detail};
+use crate::{Error, Provider, Result, flow, par};
 
 /// `state` longer than this is refused, bytes.
 const LONGEST_STATE: usize = 2048;
+const GONE: OAuthError = OAuthError::new(Code::LoginRequired, "the person is no longer known");
 /// No other parameter may be longer, bytes.
 const LONGEST: usize = 2048;
 
@@ -42,6 +48,8 @@ pub enum Fault {
     BadRedirectUri,
     /// `client_id` or `redirect_uri` stands twice, or the like.
     BadRequest,
+    /// A pushed request that is unknown, spent, of another client or older than its minute.
+    ExpiredRequest,
 }
 
 /// How an authorization request fails.
@@ -70,6 +78,10 @@ pub struct Checked {
     pub scope: Scope,
     /// `prompt`.
     pub prompt: Prompt,
+    kind: ResponseType,
+    claims: ClaimsRequest,
+    /// The scopes that the person allows: those asked for, and those that the claims asked for by name belong to.
+    pub allowing: Scope,
     destination: Destination,
     max_age: Option<i64>,
     challenge: Option<String>,
@@ -94,21 +106,51 @@ impl Provider {
         if params.repeats("client_id") || params.repeats("redirect_uri") {
             return Err(Refusal::Page(Fault::BadRequest));
         }
+        let client = self.known_client(params.get("client_id").unwrap_or_default()).await?;
+        let request = match params.get("request_uri").filter(|uri| par::is_pushed(uri)) {
+            Some(id) => self.pushed(id, &client).await?,
+            None => self.read_directly(&client, params).await?,
+        };
+        Ok(self.new_flow(Target::Authorize(Box::new(request)), binding))
+    }
+
+    async fn read_directly(
+        &self,
+        client: &Arc<Client>,
+        params: &Params,
+    ) -> std::result::Result<AuthorizeParams, Refusal> {
+        let request = self.read(client, params).await?;
+        // RFC 9126 §6.
+        if client.metadata.require_pushed_authorization_requests {
+            let why = "this client must push its authorization requests (RFC 9126)";
+            return Err(self.refuse(
+                &Self::destination(client, &request)?,
+                OAuthError::new(Code::InvalidRequest, why),
+            ));
+        }
+        Ok(request)
+    }
+
+    /// Reads and checks the parameters of a request, wherever they come from.
+    pub(crate) async fn read(
+        &self,
+        client: &Arc<Client>,
+        params: &Params,
+    ) -> std::result::Result<AuthorizeParams, Refusal> {
+        let params = &self.resolve(client, params).await?;
         let mut request = AuthorizeParams::of(params);
-        let (client, destination) = self.prove_destination(&request).await?;
+        let destination = Self::destination(client, &request)?;
         let answer = |error: OAuthError| self.refuse(&destination, error);
         params.sound().map_err(answer)?;
-        // OpenID Connect Core §6.1, §6.2: never ignored.
-        if params.get("request").is_some() {
-            return Err(answer(OAuthError::new(Code::RequestNotSupported, "request objects are not supported")));
-        }
-        if params.get("request_uri").is_some() {
-            return Err(answer(OAuthError::new(Code::RequestUriNotSupported, "request_uri is not supported")));
-        }
         if params.get("registration").is_some() {
             return Err(answer(OAuthError::new(Code::RegistrationNotSupported, "registration is not supported")));
         }
-        self.check(&request, client, destination.clone())?;
+        if let Some(claims) = params.get("claims") {
+            request.claims = ClaimsRequest::parse(claims).map_err(answer)?;
+        }
+        self.check(&request, client.clone(), destination.clone())?;
+        // OpenID Connect Core §5.5.1: a `sub` that is asked for by value admits only that person, as a hint does.
+        request.hint = request.claims.sub.take();
         if let Some(token) = params.get("id_token_hint") {
             let hint = self.read_hint(token).filter(|hint| hint.client_id.as_str() == request.client_id);
             let hint = hint.ok_or_else(|| {
@@ -116,7 +158,7 @@ impl Provider {
             })?;
             request.hint = Some(hint.user_id.to_string());
         }
-        Ok(self.new_flow(Target::Authorize(Box::new(request)), binding))
+        Ok(request)
     }
 
     /// Decides what happens next with a flow, and does it when nobody needs to be asked.
@@ -131,15 +173,22 @@ impl Provider {
         let checked = self.check(request, client, destination)?;
         let step = self.decide(flow, request, &checked, sessions).await?;
         match step {
-            Step::Refuse(code) => Err(self.refuse(
-                &checked.destination,
-                OAuthError::new(code, "the person must be asked, and prompt=none forbids it"),
-            )),
+            Step::Refuse(code) => {
+                let why = match code {
+                    Code::UnmetAuthenticationRequirements => "no sign-in of this person reaches the essential acr",
+                    _ => "the person must be asked, and prompt=none forbids it",
+                };
+                Err(self.refuse(&checked.destination, OAuthError::new(code, why)))
+            }
             Step::Issue(place) => {
                 let session = sessions
                     .get(place)
                     .ok_or_else(|| Error::Bug("the decision names no session".to_owned()))?;
-                Ok(Next::Answer(self.issue(request, &checked, session, origin).await?))
+                match self.issue(request, &checked, session, origin).await {
+                    Ok(response) => Ok(Next::Answer(response)),
+                    Err(Error::Client(error)) => Err(self.refuse(&checked.destination, error)),
+                    Err(error) => Err(error.into()),
+                }
             }
             page => Ok(Next::Page(page, checked)),
         }
@@ -162,25 +211,36 @@ impl Provider {
         &self,
         request: &AuthorizeParams,
     ) -> std::result::Result<(Arc<Client>, Destination), Refusal> {
-        if request.client_id.len() > LONGEST {
+        let client = self.known_client(&request.client_id).await?;
+        let destination = Self::destination(&client, request)?;
+        Ok((client, destination))
+    }
+
+    pub(crate) async fn known_client(&self, id: &str) -> std::result::Result<Arc<Client>, Refusal> {
+        if id.len() > LONGEST {
             return Err(Refusal::Page(Fault::UnknownClient));
         }
-        let client = self.client(&ClientId::from(request.client_id.as_str())).await?;
-        let client = client.ok_or(Refusal::Page(Fault::UnknownClient))?;
+        self.client(&ClientId::from(id)).await?.ok_or(Refusal::Page(Fault::UnknownClient))
+    }
+
+    /// Where the answer to a request goes, errors included.
+    pub(crate) fn destination(client: &Client, request: &AuthorizeParams) -> std::result::Result<Destination, Refusal> {
         // RFC 9700 §4.11.2: an unproven redirect URI gets a page and no redirect.
         if client.metadata.find_redirect(&request.redirect_uri).is_none() {
             return Err(Refusal::Page(Fault::BadRedirectUri));
         }
-        let mode = request
-            .response_mode
-            .as_deref()
-            .and_then(ResponseMode::parse)
-            .unwrap_or(ResponseMode::Query);
-        Ok((client, Destination::of(request, mode)))
+        let asked = request.response_mode.as_deref().and_then(ResponseMode::parse);
+        let mode = match (asked, ResponseType::asks_for_tokens(&request.response_type)) {
+            (None, false) => ResponseMode::Query,
+            // OAuth 2.0 Multiple Response Types §3: never in a query, not even the error that says so.
+            (None | Some(ResponseMode::Query), true) => ResponseMode::Fragment,
+            (Some(mode), _) => mode,
+        };
+        Ok(Destination::of(request, mode))
     }
 
     /// The checks that entry and resume share, in order.
-    fn check(
+    pub(crate) fn check(
         &self,
         request: &AuthorizeParams,
         client: Arc<Client>,
@@ -191,9 +251,19 @@ impl Provider {
         if request.response_type.is_empty() {
             return Err(bad("response_type is missing"));
         }
+        let Ok(kind) = request.response_type.parse::<ResponseType>() else {
+            return Err(answer(OAuthError::new(
+                Code::UnsupportedResponseType,
+                "response_type is none of those that are offered",
+            )));
+        };
         let mode_known = request.response_mode.as_deref().is_none_or(|mode| ResponseMode::parse(mode).is_some());
         if !mode_known {
             return Err(bad("response_mode must be query, fragment or form_post"));
+        }
+        // OAuth 2.0 Multiple Response Types §3: tokens must not stand in a query.
+        if kind.is_front_channel() && request.response_mode.as_deref() == Some("query") {
+            return Err(bad("response_mode query is not for this response_type"));
         }
         if request.state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
             // Too long to be given back.
@@ -204,14 +274,21 @@ impl Provider {
         if others.into_iter().flatten().chain([&request.scope]).any(|value| value.len() > LONGEST) {
             return Err(bad("a parameter is longer than 2048 bytes"));
         }
-        if !client.metadata.may(GrantType::AuthorizationCode) {
+        if !client.metadata.response_types.contains(&kind) {
             return Err(answer(OAuthError::new(
                 Code::UnauthorizedClient,
-                "this client may not use the authorization endpoint",
+                "this client is not registered for this response_type",
             )));
         }
-        let approved =
-            flow::authorize(request, client.metadata.needs_pkce(), &client.metadata.scope).map_err(answer)?;
+        // OpenID Connect Core §3.2.2.1, §3.3.2.11: what arrives through the browser is bound to it by the nonce.
+        if kind.id_token && request.nonce.is_none() {
+            return Err(bad("nonce is required where an ID token comes from the authorization endpoint"));
+        }
+        let needs_pkce = kind.code && client.metadata.needs_pkce();
+        let approved = flow::authorize(request, needs_pkce, &client.metadata.scope).map_err(answer)?;
+        if kind.id_token && !approved.scope.has("openid") {
+            return Err(answer(OAuthError::new(Code::InvalidScope, "an ID token needs the scope openid")));
+        }
         // Without openid this is plain OAuth; without any scope there is nothing to grant.
         if approved.scope.is_empty() {
             return Err(answer(OAuthError::new(
@@ -229,10 +306,15 @@ impl Provider {
             .map_err(|code| answer(OAuthError::new(code, "prompt=none stands alone")))?;
         let max_age = request.max_age.as_deref().map(|age| age.parse::<u32>().map(i64::from)).transpose();
         let max_age = max_age.map_err(|_| bad("max_age must be a number of seconds"))?;
-        let scope = self.offline_scope(&client, approved.scope);
+        // OpenID Connect Core §11: offline_access is ignored unless a code is asked for, which alone can bring a refresh token.
+        let scope = if kind.code { self.offline_scope(&client, approved.scope) } else { without_offline(&approved.scope) };
+        let claims = request.claims.clone().within(&client.metadata.scope);
         Ok(Checked {
+            allowing: scope.union(&claims.scope()),
             client,
             scope,
+            kind,
+            claims,
             prompt,
             destination,
             max_age,
@@ -246,7 +328,7 @@ impl Provider {
         if client.metadata.may(GrantType::RefreshToken) {
             scope
         } else {
-            scope.without(&Scope::from_iter(["offline_access"]))
+            without_offline(&scope)
         }
     }
 
@@ -275,10 +357,11 @@ impl Provider {
             flow: &flow.id,
             prompt: checked.prompt,
             max_age: checked.max_age,
+            acr: &checked.claims.acr,
             hint: hint.as_ref(),
         };
         let consent =
-            (!checked.client.metadata.first_party).then_some(Consents { asked: &checked.scope, given: &given });
+            (!checked.client.metadata.first_party).then_some(Consents { asked: &checked.allowing, given: &given });
         let mut known = Known {
             sessions,
             last_for_client: last.as_ref(),
@@ -313,6 +396,8 @@ impl Provider {
             challenge: checked.challenge.clone(),
             authentication: session.authentication.clone(),
             resource: request.resource.clone(),
+            userinfo_claims: checked.claims.userinfo.clone(),
+            id_token_claims: checked.claims.id_token.clone(),
         };
         let code = TokenKind::Code.generate(entropy);
         let grant = Grant {
@@ -334,28 +419,68 @@ impl Provider {
             expires_at: now.plus(life.refresh_absolute),
             ended_at: None,
         };
+        // A grant without a code has one that nobody gets and that is over. The row outlives an access token of this answer, so
+        // that it can be ended.
+        let code_end = now.plus(if checked.kind.code { life.code } else { 0 });
+        let token_life = if checked.kind.token { self.access_life(&checked.client) } else { 0 };
+        let keep = now.plus(life.code.max(token_life) + 60);
         let mut tx = self.store().begin().await?;
-        kabinet_store::grant::issue(
-            &mut tx,
-            &grant,
-            &TokenHash::of(code.expose()),
-            now.plus(life.code),
-            now.plus(life.code + 60),
-        )
-        .await?;
+        if let Some(id) = &request.pushed {
+            self.spend_pushed(&mut tx, id, now).await?;
+        }
+        kabinet_store::grant::issue(&mut tx, &grant, &TokenHash::of(code.expose()), code_end, keep).await?;
         let record = Record::of(Event::GrantIssued)
             .user(&grant.user_id)
             .client(&grant.client_id)
             .session(&grant.session_id);
         kabinet_store::audit::write(&mut tx, &record.with("grant", grant.id.as_str()), origin, now, entropy).await?;
+        let user = if checked.kind.id_token {
+            Some(self.user_in(&mut tx, &grant.user_id).await?.ok_or(GONE)?)
+        } else {
+            None
+        };
         tx.commit().await?;
-        Ok(checked
-            .destination
-            .clone()
-            .answer(vec![("code", code.expose().to_owned())], self.issuer()))
+        let mut params = Vec::new();
+        let code = checked.kind.code.then_some(&code);
+        if let Some(code) = code {
+            params.push(("code", code.expose().to_owned()));
+        }
+        self.front_channel(checked, &grant, &detail, (user.as_deref(), code), &mut params)?;
+        Ok(checked.destination.clone().answer(params, self.issuer()))
     }
 
-    fn refuse(&self, to: &Destination, error: OAuthError) -> Refusal {
+    /// Tokens of the authorization endpoint itself (OpenID Connect Core §3.2.2.5, §3.3.2.5). After the commit, as in
+    /// [`grant`](crate::grant).
+    fn front_channel(
+        &self,
+        checked: &Checked,
+        grant: &Grant,
+        detail: &Detail,
+        (user, code): (Option<&User>, Option<&Secret>),
+        params: &mut Vec<(&'static str, String)>,
+    ) -> Result<()> {
+        let client = &checked.client;
+        let token = if checked.kind.token {
+            let access = self.access_of(client, grant, detail, &checked.scope);
+            let (token, life) = self.mint_access(client, &access)?;
+            params.push(("access_token", token.expose().to_owned()));
+            params.push(("token_type", "Bearer".to_owned()));
+            params.push(("expires_in", life.to_string()));
+            params.push(("scope", checked.scope.to_string()));
+            Some(token)
+        } else {
+            None
+        };
+        if let Some(user) = user {
+            let nonce = detail.nonce.as_deref();
+            // Claims about the person stay out of the browser when a code can still bring an access token for them.
+            let beside = Beside { user, access_token: token.as_ref(), code, nonce };
+            params.push(("id_token", self.mint_id_token(client, grant, detail, beside)?));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn refuse(&self, to: &Destination, error: OAuthError) -> Refusal {
         Refusal::Answer(Box::new(self.error_response(to, &error)), error)
     }
 
@@ -364,4 +489,8 @@ impl Provider {
             vec![("error", error.code.as_str().to_owned()), ("error_description", error.description.to_owned())];
         to.clone().answer(params, self.issuer())
     }
+}
+
+fn without_offline(scope: &Scope) -> Scope {
+    scope.without(&Scope::from_iter(["offline_access"]))
 }

@@ -32,6 +32,12 @@ const UNKNOWN: OAuthError = OAuthError::new(Code::InvalidClient, "client authent
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient(Arc<Client>);
 
+impl AuthenticatedClient {
+    pub(crate) fn arc(&self) -> &Arc<Client> {
+        &self.0
+    }
+}
+
 impl std::ops::Deref for AuthenticatedClient {
     type Target = Client;
     fn deref(&self) -> &Client {

@@ -1,5 +1,6 @@
 //! Settings of the protocol. All times are seconds.
 
+use kabinet_core::response_type::ResponseType;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the protocol.
@@ -10,7 +11,7 @@ pub struct Config {
     /// Lifetimes.
     pub token: TokenConfig,
     /// What the server can do, for discovery.
-    pub response_types: Vec<String>,
+    pub response_types: Vec<ResponseType>,
 }
 
 /// Lifetimes, in seconds.

@@ -30,7 +30,7 @@ impl Provider {
         let known = before.into_iter().next().map(|given| given.scope).unwrap_or_default();
         let given = GivenConsent {
             user_id: session.user_id.clone(),
-            scope: known.union(&checked.scope),
+            scope: known.union(&checked.allowing),
             flow: Some(flow.id.clone()),
         };
         let mut tx = self.store().begin().await?;

@@ -2,6 +2,7 @@
 //! that it does not.
 
 use kabinet_core::client::{Alg, AuthMethod};
+use kabinet_core::response_type::ResponseType;
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
     CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode,
@@ -24,6 +25,7 @@ struct Beyond {
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: Vec<String>,
     end_session_endpoint: String,
+    pushed_authorization_request_endpoint: String,
     code_challenge_methods_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<String>,
@@ -65,13 +67,14 @@ impl Provider {
             introspection_endpoint: at("/oauth2/introspect"),
             introspection_endpoint_auth_methods_supported: names().into_iter().filter(|name| name != "none").collect(),
             end_session_endpoint: at("/oauth2/logout"),
+            pushed_authorization_request_endpoint: at("/oauth2/par"),
             code_challenge_methods_supported: vec!["S256".to_owned()],
             authorization_response_iss_parameter_supported: true,
             prompt_values_supported: ["none", "login", "consent", "select_account", "create"]
                 .map(str::to_owned)
                 .to_vec(),
         };
-        let algs = Alg::ALL.iter().map(|alg| match alg {
+        let algs = || Alg::ALL.iter().map(|alg| match alg {
             Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
             Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
             Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
@@ -81,9 +84,9 @@ impl Provider {
             IssuerUrl::new(self.issuer().to_owned()).map_err(bad)?,
             AuthUrl::new(at("/oauth2/authorize")).map_err(bad)?,
             JsonWebKeySetUrl::new(at("/oauth2/jwks")).map_err(bad)?,
-            vec![ResponseTypes::new(vec![CoreResponseType::Code])],
+            self.config().response_types.iter().map(|kind| response_type(*kind)).collect(),
             vec![CoreSubjectIdentifierType::Public],
-            algs.collect(),
+            algs().collect(),
             beyond,
         );
         let metadata = metadata
@@ -95,7 +98,7 @@ impl Provider {
                 CoreResponseMode::Fragment,
                 CoreResponseMode::FormPost,
             ]))
-            .set_grant_types_supported(Some(GRANTS.iter().map(|grant| grant_type(grant.kind.as_str())).collect()))
+            .set_grant_types_supported(Some(self.grant_types()))
             .set_token_endpoint_auth_methods_supported(Some(methods().map(auth_method).to_vec()))
             .set_acr_values_supported(Some(
                 kabinet_core::authn::ACR
@@ -105,12 +108,34 @@ impl Provider {
             .set_display_values_supported(Some(vec![CoreAuthDisplay::Page, CoreAuthDisplay::Popup]))
             .set_claim_types_supported(Some(vec![CoreClaimType::Normal]))
             .set_claims_supported(Some(claims_supported().map(|claim| CoreClaimName::new(claim.to_owned())).collect()))
-            .set_claims_parameter_supported(Some(false))
-            .set_request_parameter_supported(Some(false))
-            .set_request_uri_parameter_supported(Some(false))
+            .set_claims_parameter_supported(Some(true))
+            .set_request_parameter_supported(Some(true))
+            .set_request_uri_parameter_supported(Some(true))
+            .set_require_request_uri_registration(Some(true))
+            .set_request_object_signing_alg_values_supported(Some(
+                std::iter::once(CoreJwsSigningAlgorithm::None).chain(algs()).collect(),
+            ))
             .set_ui_locales_supported(Some(["ru", "en"].map(|tag| LanguageTag::new(tag.to_owned())).to_vec()));
         serde_json::to_string(&metadata).map_err(|e| Error::Bug(e.to_string()))
     }
+
+    /// Those of the token endpoint, and `implicit` where a response type gives tokens without it.
+    fn grant_types(&self) -> Vec<CoreGrantType> {
+        let mut kinds: Vec<_> = GRANTS.iter().map(|grant| grant_type(grant.kind.as_str())).collect();
+        if self.config().response_types.iter().any(|kind| kind.is_front_channel()) {
+            kinds.push(CoreGrantType::Implicit);
+        }
+        kinds
+    }
+}
+
+fn response_type(kind: ResponseType) -> ResponseTypes<CoreResponseType> {
+    let parts = [
+        (kind.code, CoreResponseType::Code),
+        (kind.id_token, CoreResponseType::IdToken),
+        (kind.token, CoreResponseType::Token),
+    ];
+    ResponseTypes::new(parts.into_iter().filter_map(|(asked, part)| asked.then_some(part)).collect())
 }
 
 fn claims_supported() -> impl Iterator<Item = &'static str> {

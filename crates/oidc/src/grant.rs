@@ -75,7 +75,7 @@ impl Request<'_> {
         let access = provider.access_of(self.client, grant, detail, scope);
         let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
         let id_token = if scope.has("openid") {
-            let beside = Beside { user, access_token: &access_token, nonce };
+            let beside = Beside { user, access_token: Some(&access_token), code: None, nonce };
             Some(provider.mint_id_token(self.client, grant, detail, beside)?)
         } else {
             None

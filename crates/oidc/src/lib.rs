@@ -1,7 +1,7 @@
 //! The protocol: OpenID Connect Core 1.0 on OAuth 2.0, as a library that knows neither HTTP nor pages.
 //!
 //! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
-//! [`authorize`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`], [`discovery`]; a grant type is one module in
+//! [`authorize`], [`par`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`], [`discovery`]; a grant type is one module in
 //! [`grant`] and one line in [`grant::GRANTS`].
 //!
 //! What is on the hot path and what it costs the database (asserted by a test):
@@ -14,6 +14,7 @@
 //! | token, client_credentials; introspect; userinfo | none when warm |
 
 pub mod authorize;
+pub mod claims;
 pub mod client_auth;
 pub mod config;
 pub mod consent;
@@ -24,7 +25,9 @@ pub mod introspect;
 pub mod keys;
 pub mod live;
 pub mod logout;
+pub mod par;
 pub mod request;
+mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;

@@ -6,6 +6,8 @@
 use kabinet_core::error::{Code, OAuthError};
 use serde::{Deserialize, Serialize};
 
+use crate::claims::ClaimsRequest;
+
 /// The parameters of a request: each name once, `resource` any number of times.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
@@ -40,6 +42,18 @@ impl Params {
             return;
         }
         self.pairs.push((name, value));
+    }
+
+    /// The same with one more parameter.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.push(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Every name and value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// What is wrong with the whole, if anything: to be answered once it is known where to.
@@ -134,13 +148,46 @@ pub struct AuthorizeParams {
     /// `acr_values`
     #[serde(rename = "av", default, skip_serializing_if = "Option::is_none")]
     pub acr_values: Option<String>,
+    /// `claims`, as it was read at entry.
+    #[serde(rename = "cl", default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
+    /// The pushed request that this is, which the answer spends (RFC 9126).
+    #[serde(rename = "pu", default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
     /// `resource`
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub resource: Vec<String>,
 }
 
 impl AuthorizeParams {
-    /// Takes what the authorization endpoint knows out of the parameters; `hint` stays empty.
+    /// Whether the authorization endpoint reads a parameter of this name.
+    pub(crate) fn knows(name: &str) -> bool {
+        const NAMES: [&str; 19] = [
+            "client_id",
+            "redirect_uri",
+            "response_type",
+            "response_mode",
+            "scope",
+            "state",
+            "nonce",
+            "code_challenge",
+            "code_challenge_method",
+            "prompt",
+            "max_age",
+            "login_hint",
+            "id_token_hint",
+            "ui_locales",
+            "acr_values",
+            "claims",
+            "resource",
+            "registration",
+            "display",
+        ];
+        NAMES.contains(&name)
+    }
+
+    /// Takes what the authorization endpoint knows out of the parameters. What is read once, at entry, stays empty: `hint`,
+    /// `claims`, `pushed`.
     #[must_use]
     pub fn of(params: &Params) -> Self {
         let get = |name: &str| params.get(name).map(str::to_owned);
@@ -160,6 +207,8 @@ impl AuthorizeParams {
             hint: None,
             ui_locales: get("ui_locales"),
             acr_values: get("acr_values"),
+            claims: ClaimsRequest::default(),
+            pushed: None,
             resource: params.all("resource").map(str::to_owned).collect(),
         }
     }

@@ -97,14 +97,7 @@ impl Provider {
         if sealed.len() <= IN_URL {
             return Ok(sealed);
         }
-        let hits = self
-            .store()
-            .ephemeral()
-            .hit(&format!("kabinet:seal:{network}"), Duration::from_secs(3600))
-            .await;
-        if hits > PER_NETWORK || kabinet_store::pushed::count(self.store().db()).await? >= KEPT {
-            return Err(kabinet_store::Error::Busy.into());
-        }
+        self.make_room(network).await?;
         let client = ClientId::from(flow.request().map_or("", |request| request.client_id.as_str()));
         let id = format!(
             "{ROW}{}",
@@ -124,6 +117,19 @@ impl Provider {
         .await?;
         tx.commit().await?;
         Ok(id)
+    }
+
+    /// Makes sure that one more request may be kept for a visitor or client of this network.
+    pub(crate) async fn make_room(&self, network: &str) -> Result<()> {
+        let hits = self
+            .store()
+            .ephemeral()
+            .hit(&format!("kabinet:seal:{network}"), Duration::from_secs(3600))
+            .await;
+        if hits > PER_NETWORK || kabinet_store::pushed::count(self.store().db()).await? >= KEPT {
+            return Err(kabinet_store::Error::Busy.into());
+        }
+        Ok(())
     }
 
     /// Opens the parameter `flow`.

@@ -46,6 +46,11 @@ pub(crate) struct Detail {
     pub(crate) authentication: Authentication,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) resource: Vec<String>,
+    /// Claims that the request named, for UserInfo and for the ID token.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) userinfo_claims: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) id_token_claims: Vec<String>,
 }
 
 impl Detail {
@@ -83,6 +88,9 @@ pub struct Access {
     /// How well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// Names of claims that UserInfo gives beside those of the scope (OpenID Connect Core §5.5).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub userinfo_claims: Vec<String>,
 }
 
 impl Access {
@@ -180,10 +188,13 @@ impl Provider {
             grant: Some(grant.id.clone()),
             auth_time: Some(detail.authentication.at.0),
             acr: Some(detail.authentication.acr().to_owned()),
+            userinfo_claims: detail.userinfo_claims.clone(),
         }
     }
 
-    /// Mints an ID token (OpenID Connect Core §2). `nonce` only in the answer to a code (§12.2).
+    /// Mints an ID token (OpenID Connect Core §2). `nonce` only in the answer to an authorization request or a code (§12.2).
+    /// Claims of the scopes stand in it where the client's setting says so, and where nothing else could bring them: without an
+    /// access token (§5.4).
     pub(crate) fn mint_id_token(
         &self,
         client: &Client,
@@ -192,11 +203,13 @@ impl Provider {
         beside: Beside<'_>,
     ) -> Result<String> {
         let now = self.now();
-        let mut claims = if client.metadata.claims_in_id_token {
+        let alg = client.metadata.id_token_signed_response_alg;
+        let mut claims = if client.metadata.claims_in_id_token || beside.is_alone() {
             kabinet_core::claims::of(beside.user, &grant.scope, &client.id)
         } else {
             Map::new()
         };
+        claims.extend(kabinet_core::claims::named(beside.user, &detail.id_token_claims, &client.id));
         let own = json!({
             "iss": self.issuer(),
             "sub": beside.user.id.as_str(),
@@ -207,14 +220,16 @@ impl Provider {
             "acr": detail.authentication.acr(),
             "amr": detail.authentication.amr(),
             "sid": self.sid(&grant.session_id, &client.id),
-            "at_hash": at_hash(beside.access_token, client.metadata.id_token_signed_response_alg),
         });
         claims.extend(own.as_object().cloned().unwrap_or_default());
-        if let Some(nonce) = beside.nonce {
-            claims.insert("nonce".to_owned(), nonce.into());
-        }
+        let optional = [
+            ("at_hash", beside.access_token.map(|token| half_hash(token, alg))),
+            ("c_hash", beside.code.map(|code| half_hash(code, alg))),
+            ("nonce", beside.nonce.map(str::to_owned)),
+        ];
+        claims.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
         let keys = self.inner.keys.load();
-        keys.current(Ring::of(client.metadata.profile), client.metadata.id_token_signed_response_alg)?
+        keys.current(Ring::of(client.metadata.profile), alg)?
             .sign(Typ::Jwt, &claims)
     }
 
@@ -357,14 +372,23 @@ impl Provider {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beside<'a> {
     pub(crate) user: &'a User,
-    pub(crate) access_token: &'a Secret,
+    pub(crate) access_token: Option<&'a Secret>,
+    /// The code in the same answer of the authorization endpoint.
+    pub(crate) code: Option<&'a Secret>,
     pub(crate) nonce: Option<&'a str>,
 }
 
-/// `at_hash`: the left half of the hash that goes with the signature (OpenID Connect Core §3.1.3.6). Ed25519 goes with
-/// SHA-512.
-fn at_hash(access_token: &Secret, alg: Alg) -> String {
-    let text = access_token.expose().as_bytes();
+impl Beside<'_> {
+    /// Whether nothing that could bring the person's claims was or will be given.
+    fn is_alone(&self) -> bool {
+        self.access_token.is_none() && self.code.is_none()
+    }
+}
+
+/// `at_hash` and `c_hash`: the left half of the hash that goes with the signature (OpenID Connect Core §3.1.3.6, §3.3.2.11).
+/// Ed25519 goes with SHA-512.
+fn half_hash(value: &Secret, alg: Alg) -> String {
+    let text = value.expose().as_bytes();
     match alg {
         Alg::EdDSA => URL_SAFE_NO_PAD.encode(&sha2::Sha512::digest(text)[..32]),
         Alg::RS256 | Alg::PS256 | Alg::ES256 => URL_SAFE_NO_PAD.encode(&Sha256::digest(text)[..16]),
@@ -400,10 +424,12 @@ mod tests {
     }
 
     #[test]
-    fn at_hash_is_the_left_half_of_the_hash_of_the_algorithm() {
-        // The example of OpenID Connect Core, appendix A.3.
+    fn at_hash_and_c_hash_are_the_left_half_of_the_hash_of_the_algorithm() {
+        // The examples of OpenID Connect Core, appendix A.3 and A.4.
         let token = Secret::from("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y");
-        assert_eq!(at_hash(&token, Alg::RS256), "77QmUPtjPfzWtF2AnpK9RQ");
-        assert_eq!(at_hash(&token, Alg::EdDSA).len(), 43);
+        assert_eq!(half_hash(&token, Alg::RS256), "77QmUPtjPfzWtF2AnpK9RQ");
+        let code = Secret::from("Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk");
+        assert_eq!(half_hash(&code, Alg::RS256), "LDktKdoQak3Pk0cnXxCltA");
+        assert_eq!(half_hash(&token, Alg::EdDSA).len(), 43);
     }
 }

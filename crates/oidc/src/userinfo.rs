@@ -23,6 +23,7 @@ impl Provider {
         let gone = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
         let user = self.user(&UserId::from(access.sub.as_str())).await?.ok_or(gone)?;
         let mut claims = kabinet_core::claims::of(&user, &access.scope, &access.client_id);
+        claims.extend(kabinet_core::claims::named(&user, &access.userinfo_claims, &access.client_id));
         claims.insert("sub".to_owned(), access.sub.as_str().into());
         Ok(claims)
     }

@@ -10,6 +10,8 @@ use crate::{Db, Result, Tx, on_db, on_tx};
 crate::sql! {
     INSERT = "INSERT INTO pushed_requests (id, client_id, content, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)";
     BY_ID = "SELECT content FROM pushed_requests WHERE id = $1 AND expires_at > $2 AND used_at IS NULL";
+    PUSHED = "SELECT content FROM pushed_requests WHERE id = $1 AND client_id = $2 AND created_at > $3 AND expires_at > $4 AND used_at IS NULL";
+    SPEND = "UPDATE pushed_requests SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
     COUNT = "SELECT COUNT(*) FROM pushed_requests";
 }
 
@@ -29,6 +31,24 @@ pub async fn insert(tx: &mut Tx, id: &str, client: &ClientId, content: &str, lif
 /// When the database fails.
 pub async fn by_id(db: &Db, id: &str, now: Timestamp) -> Result<Option<String>> {
     Ok(on_db!(db, pool => sqlx::query_scalar(BY_ID).bind(id).bind(now.0).fetch_optional(pool).await)?)
+}
+
+/// The request that this client pushed after `since`, while it is not spent.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_client(db: &Db, id: &str, client: &ClientId, since: Timestamp, now: Timestamp) -> Result<Option<String>> {
+    Ok(on_db!(db, pool => sqlx::query_scalar(PUSHED)
+        .bind(id).bind(client.as_str()).bind(since.0).bind(now.0).fetch_optional(pool).await)?)
+}
+
+/// Spends a pushed request: true exactly once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn spend(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool> {
+    let spent = on_tx!(tx, conn => sqlx::query(SPEND).bind(id).bind(now.0).execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(spent == 1)
 }
 
 /// How many are kept: they are made by anonymous visitors, so they are capped.

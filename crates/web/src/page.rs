@@ -278,11 +278,12 @@ pub(crate) async fn refused(visit: &Visit, refusal: Refusal) -> Response {
             tracing::info!(error.code = error.code.as_str(), error.detail = error.detail, "{}", error.description);
             answer(visit, &response)
         }
+        Refusal::Page(Fault::ExpiredRequest) => expired(visit, None).await,
         Refusal::Page(fault) => {
             let (key, code) = match fault {
                 Fault::UnknownClient => ("client-unknown", "unknown_client"),
                 Fault::BadRedirectUri => ("redirect-unregistered", "redirect_uri"),
-                Fault::BadRequest => ("error-request", "invalid_request"),
+                Fault::BadRequest | Fault::ExpiredRequest => ("error-request", "invalid_request"),
             };
             tracing::info!(error.code = code, "an authorization request was refused by a page");
             let message = Message::of(key).with("id", visit.request_id.clone());

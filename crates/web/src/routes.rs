@@ -68,6 +68,7 @@ static OWN: &[Entry] = table! {
     get "/.well-known/openid-configuration" Anyone => metadata::discovery;
     get "/.well-known/oauth-authorization-server" Anyone => metadata::discovery;
     post "/oauth2/introspect" ConfidentialClient => token::introspect;
+    post "/oauth2/par" Client => token::par;
     get "/oauth2/jwks" Anyone => metadata::jwks;
     get "/oauth2/authorize" Browser => authorize::get;
     post "/oauth2/authorize" Browser => authorize::post;

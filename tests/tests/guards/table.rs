@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 49] = [
+pub const ROUTES: [(&str, &str, Access); 50] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -47,6 +47,7 @@ pub const ROUTES: [(&str, &str, Access); 49] = [
     ("POST", "/oauth2/authorize", Browser),
     ("POST", "/oauth2/introspect", ConfidentialClient),
     ("POST", "/oauth2/logout", Browser),
+    ("POST", "/oauth2/par", Client),
     ("POST", "/oauth2/revoke", Client),
     ("POST", "/oauth2/token", Client),
     ("POST", "/oauth2/userinfo", Bearer),

@@ -1,5 +1,6 @@
 //! A provider, a client, and a person who is signed in.
 
+use kabinet::config::Config;
 use kabinet_core::client::{ClientMetadata, Profile};
 use kabinet_tests::{Ask, Browser, PASSWORD, Person, Rp, TestApp, Tokens};
 use serde_json::json;
@@ -24,9 +25,23 @@ impl World {
         world
     }
 
+    /// Another kind of client at a provider with other settings.
+    pub(crate) async fn over(
+        settings: impl FnOnce(&mut Config),
+        profile: Profile,
+        change: impl FnOnce(&mut ClientMetadata),
+    ) -> Self {
+        let mut world = Self::at(TestApp::start_with(settings).await, profile, change).await;
+        world.app.sign_in(&mut world.browser, &world.person).await;
+        world
+    }
+
     /// Nobody is signed in yet.
     pub(crate) async fn signed_out(profile: Profile, change: impl FnOnce(&mut ClientMetadata)) -> Self {
-        let app = TestApp::start().await;
+        Self::at(TestApp::start().await, profile, change).await
+    }
+
+    async fn at(app: TestApp, profile: Profile, change: impl FnOnce(&mut ClientMetadata)) -> Self {
         let rp = app.client(profile, change).await;
         let claims = json!({
             "name": "Анна Петрова", "given_name": "Анна", "family_name": "Петрова", "birthdate": "1990-01-02", "gender": "female",

@@ -1,5 +1,6 @@
 //! What a configuration must fulfil beyond being readable.
 
+use kabinet_core::response_type::ResponseType;
 use kabinet_core::seal::MasterKey;
 use url::{Host, Url};
 
@@ -44,8 +45,8 @@ fn network(config: &Config, found: &mut Found) {
                 .to_owned(),
         ));
     }
-    if let Some(other) = config.registration.response_types.iter().find(|one| *one != "code") {
-        found.push(("registration.response_types", format!("{other:?} is not offered; code is")));
+    if !config.registration.response_types.contains(&ResponseType::CODE) {
+        found.push(("registration.response_types", "must hold code".to_owned()));
     }
     if let Some(part) = config.log.level.split(',').find(|part| !is_level(part)) {
         found.push((

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use kabinet_core::contact::Country;
+use kabinet_core::response_type::ResponseType;
 use serde::{Deserialize, Serialize};
 
 use super::delivery::Delivery;
@@ -148,14 +149,14 @@ pub struct Registration {
     pub mode: RegistrationMode,
     /// Response types that a registered client may have. Reason: code alone keeps tokens out of URLs.
     #[serde(deserialize_with = "list")]
-    pub response_types: Vec<String>,
+    pub response_types: Vec<ResponseType>,
 }
 
 impl Default for Registration {
     fn default() -> Self {
         Self {
             mode: RegistrationMode::Closed,
-            response_types: vec!["code".to_owned()],
+            response_types: vec![ResponseType::CODE],
         }
     }
 }

@@ -52,6 +52,24 @@ fn known_grant(name: &str) -> &'static str {
         .unwrap_or("other")
 }
 
+/// `POST /oauth2/par` (RFC 9126)
+pub(crate) async fn par(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let params = match params_of(request, &site).await {
+        Ok(params) => params,
+        Err(response) => return response,
+    };
+    let answer = async {
+        params.sound()?;
+        let caller = visit.caller();
+        let client = site.provider.authenticate(visit.authorization.as_deref(), &params, &caller).await?;
+        site.provider.push(&client, &params, &caller).await
+    };
+    match answer.await {
+        Ok(pushed) => private_json(StatusCode::CREATED, &pushed.to_json()),
+        Err(failure) => error::oauth(&failure, scheme(&visit)),
+    }
+}
+
 /// `POST /oauth2/introspect`
 pub(crate) async fn introspect(State(site): State<Site>, visit: Visit, request: Request) -> Response {
     let params = match params_of(request, &site).await {

@@ -66,7 +66,7 @@ async fn page(
         chrome: chrome(visit, Some(opened), Some(&checked.client)),
         client_name: checked.client.metadata.client_name.clone(),
         redirect_host: host,
-        scope: checked.scope.clone(),
+        scope: checked.allowing.clone(),
         account: account.unwrap_or_default(),
         another_href: format!("/login?flow={}&another=1", opened.sealed),
         errors,
@@ -76,7 +76,7 @@ async fn page(
 
 /// What the page showed to whom: only that is allowed by its button.
 fn stamp(visit: &Visit, opened: &Opened, checked: &Checked, user: &UserId) -> String {
-    let scope = checked.scope.to_string();
+    let scope = checked.allowing.to_string();
     visit
         .site
         .form_stamper

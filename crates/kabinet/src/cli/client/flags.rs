@@ -1,8 +1,11 @@
 //! The flags that `client create` and `client update` share.
 
 use clap::Args;
-use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat};
+use kabinet_core::client::{
+    Alg, AuthMethod, ClientMetadata, GrantType, RequestObjectAlg, RequiredClaim, Role, TokenFormat,
+};
 use kabinet_core::method::MethodName;
+use kabinet_core::response_type::ResponseType;
 use kabinet_core::scope::Scope;
 
 use crate::cli::wire;
@@ -16,12 +19,21 @@ pub(crate) struct Flags {
     /// Where people return to after sign-out; repeatable
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// authorization_code, refresh_token, client_credentials or device_code; repeatable
+    /// authorization_code, implicit, refresh_token, client_credentials or device_code; repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
     /// What the authorization endpoint may answer with; repeatable
     #[arg(long = "response-type", value_name = "TYPE")]
-    response_types: Vec<String>,
+    response_types: Vec<ResponseType>,
+    /// RS256, PS256, ES256, EdDSA or none: how its request objects are signed
+    #[arg(long, value_name = "ALG", value_parser = wire::<RequestObjectAlg>)]
+    request_object_signing_alg: Option<RequestObjectAlg>,
+    /// Where its request objects may be fetched from; repeatable
+    #[arg(long = "request-uri", value_name = "URI")]
+    request_uris: Vec<String>,
+    /// Refuse requests that were not pushed (RFC 9126)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    require_pushed_authorization_requests: Option<bool>,
     /// What it may ask for; repeatable, or separated by spaces
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<Scope>,
@@ -152,14 +164,32 @@ impl Flags {
         }
         list(self.redirect_uris, &mut metadata.redirect_uris);
         list(self.post_logout_redirect_uris, &mut metadata.post_logout_redirect_uris);
-        let grants_changed = !self.grant_types.is_empty();
-        list(self.grant_types, &mut metadata.grant_types);
-        // RFC 7591 §2.1: response types go with the grant type authorization_code.
-        let redirects = metadata.may(GrantType::AuthorizationCode);
-        if grants_changed && redirects == metadata.response_types.is_empty() {
-            metadata.response_types = if redirects { vec!["code".to_owned()] } else { Vec::new() };
+        // RFC 7591 §2.1: response types and grant types go together; what is given of one brings the other.
+        match (self.grant_types.is_empty(), self.response_types.is_empty()) {
+            (false, true) => {
+                let redirects = self.grant_types.contains(&GrantType::AuthorizationCode);
+                if redirects == metadata.response_types.is_empty() {
+                    metadata.response_types = if redirects { vec![ResponseType::CODE] } else { Vec::new() };
+                }
+            }
+            (true, false) => {
+                metadata.grant_types.retain(|kind| !matches!(kind, GrantType::AuthorizationCode | GrantType::Implicit));
+                if self.response_types.iter().any(|kind| kind.is_front_channel()) {
+                    metadata.grant_types.insert(0, GrantType::Implicit);
+                }
+                if self.response_types.iter().any(|kind| kind.code) {
+                    metadata.grant_types.insert(0, GrantType::AuthorizationCode);
+                } else {
+                    metadata.grant_types.retain(|kind| *kind != GrantType::RefreshToken);
+                }
+            }
+            _ => {}
         }
+        list(self.grant_types, &mut metadata.grant_types);
         list(self.response_types, &mut metadata.response_types);
+        list(self.request_uris, &mut metadata.request_uris);
+        metadata.request_object_signing_alg = self.request_object_signing_alg.or(metadata.request_object_signing_alg);
+        set(self.require_pushed_authorization_requests, &mut metadata.require_pushed_authorization_requests);
         list(self.resources, &mut metadata.resources);
         list(self.required_claims, &mut metadata.required_claims);
         set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
