@@ -22,8 +22,10 @@ use crate::{Error, Provider, Result};
 struct Beyond {
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<String>,
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: Vec<String>,
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     end_session_endpoint: String,
     pushed_authorization_request_endpoint: String,
     code_challenge_methods_supported: Vec<String>,
@@ -59,13 +61,16 @@ impl Provider {
     pub fn metadata(&self) -> Result<String> {
         let at = |path: &str| format!("{}{path}", self.issuer());
         let bad = |e: url::ParseError| Error::Bug(e.to_string());
-        let methods = || [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+        let methods = || AuthMethod::ALL;
         let names = || methods().into_iter().map(|method| method.as_str().to_owned()).collect::<Vec<_>>();
+        let alg_names = || Alg::ALL.map(|alg| alg.as_str().to_owned()).to_vec();
         let beyond = Beyond {
             revocation_endpoint: at("/oauth2/revoke"),
             revocation_endpoint_auth_methods_supported: names(),
+            revocation_endpoint_auth_signing_alg_values_supported: alg_names(),
             introspection_endpoint: at("/oauth2/introspect"),
             introspection_endpoint_auth_methods_supported: names().into_iter().filter(|name| name != "none").collect(),
+            introspection_endpoint_auth_signing_alg_values_supported: alg_names(),
             end_session_endpoint: at("/oauth2/logout"),
             pushed_authorization_request_endpoint: at("/oauth2/par"),
             code_challenge_methods_supported: vec!["S256".to_owned()],
@@ -74,19 +79,14 @@ impl Provider {
                 .map(str::to_owned)
                 .to_vec(),
         };
-        let algs = || Alg::ALL.iter().map(|alg| match alg {
-            Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-            Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-            Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-            Alg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
-        });
+        let algs = || Alg::ALL.map(signing_alg).to_vec();
         let metadata: Metadata = ProviderMetadata::new(
             IssuerUrl::new(self.issuer().to_owned()).map_err(bad)?,
             AuthUrl::new(at("/oauth2/authorize")).map_err(bad)?,
             JsonWebKeySetUrl::new(at("/oauth2/jwks")).map_err(bad)?,
             self.config().response_types.iter().map(|kind| response_type(*kind)).collect(),
             vec![CoreSubjectIdentifierType::Public],
-            algs().collect(),
+            algs(),
             beyond,
         );
         let metadata = metadata
@@ -100,6 +100,7 @@ impl Provider {
             ]))
             .set_grant_types_supported(Some(self.grant_types()))
             .set_token_endpoint_auth_methods_supported(Some(methods().map(auth_method).to_vec()))
+            .set_token_endpoint_auth_signing_alg_values_supported(Some(algs()))
             .set_acr_values_supported(Some(
                 kabinet_core::authn::ACR
                     .map(|acr| openidconnect::AuthenticationContextClass::new(acr.to_owned()))
@@ -153,10 +154,20 @@ fn grant_type(name: &str) -> CoreGrantType {
     }
 }
 
+fn signing_alg(alg: Alg) -> CoreJwsSigningAlgorithm {
+    match alg {
+        Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+        Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        Alg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
+    }
+}
+
 fn auth_method(method: AuthMethod) -> CoreClientAuthMethod {
     match method {
         AuthMethod::None => CoreClientAuthMethod::None,
         AuthMethod::ClientSecretBasic => CoreClientAuthMethod::ClientSecretBasic,
         AuthMethod::ClientSecretPost => CoreClientAuthMethod::ClientSecretPost,
+        AuthMethod::PrivateKeyJwt => CoreClientAuthMethod::PrivateKeyJwt,
     }
 }

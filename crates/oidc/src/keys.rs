@@ -6,6 +6,8 @@
 //! `key rotate`, never in a request. The algorithm always comes from the key's record, never from a token's header
 //! (RFC 8725 §3.1).
 
+pub mod client;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -83,8 +83,8 @@ impl Provider {
             return Err(BAD);
         }
         let url = Url::parse(place).map_err(|_| BAD)?;
-        let answer = self.fetch().get(url).await.map_err(|error| BAD.with_detail(error))?;
-        if answer.status != 200 || answer.body.len() > LONGEST {
+        let answer = self.inner.fetch.get(url).await.map_err(|error| BAD.with_detail(error))?;
+        if answer.status != 200_u16 || answer.body.len() > LONGEST {
             return Err(BAD.with_detail(answer.status));
         }
         if hash.is_some_and(|hash| hash != URL_SAFE_NO_PAD.encode(Sha256::digest(&answer.body))) {
@@ -112,7 +112,7 @@ impl Provider {
                     Some(RequestObjectAlg::Signed(alg)) => std::slice::from_ref(alg),
                     Some(RequestObjectAlg::Unsigned(_)) => &[],
                 };
-                let typ = TypPolicy::Optional("oauth-authz-req+jwt");
+                let typ = TypPolicy::Optional(&["oauth-authz-req+jwt", "jwt"]);
                 let verified = self.verify_client_jwt(client, object, allowed, typ).await?;
                 verified.map_err(|why| bad("the request object is not signed by this client").with_detail(why.0))?.0
             }
@@ -160,7 +160,7 @@ impl Provider {
 fn unsigned(object: &str) -> Option<Map<String, Value>> {
     let rest = object.strip_suffix('.')?;
     let (header, payload) = rest.split_once('.')?;
-    let part = |text: &str| json::object(&URL_SAFE_NO_PAD.decode(text).ok()?);
+    let part = |text: &str| json::object(&URL_SAFE_NO_PAD.decode(text).ok()?).ok();
     let header = part(header)?;
     (header.get("alg")? == "none" && !header.contains_key("crit")).then(|| part(payload))?
 }

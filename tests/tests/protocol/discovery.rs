@@ -27,8 +27,12 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
     assert_eq!(list("code_challenge_methods_supported"), json!(["S256"]));
     assert_eq!(
         list("token_endpoint_auth_methods_supported"),
-        json!(["client_secret_basic", "client_secret_post", "none"])
+        json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
     );
+    for at in ["token", "revocation", "introspection"] {
+        let algs = list(&format!("{at}_endpoint_auth_signing_alg_values_supported"));
+        assert_eq!(algs, json!(["RS256", "PS256", "ES256", "EdDSA"]), "{at}");
+    }
     assert_eq!(list("id_token_signing_alg_values_supported"), json!(["RS256", "PS256", "ES256", "EdDSA"]));
     assert_eq!(list("grant_types_supported").as_array().unwrap().len(), 3);
     for absent in [

@@ -61,7 +61,8 @@ pub(crate) async fn par(State(site): State<Site>, visit: Visit, request: Request
     let answer = async {
         params.sound()?;
         let caller = visit.caller();
-        let client = site.provider.authenticate(visit.authorization.as_deref(), &params, &caller).await?;
+        let authorization = visit.authorization.as_deref();
+        let client = site.provider.authenticate_at("/oauth2/par", authorization, &params, &caller).await?;
         site.provider.push(&client, &params, &caller).await
     };
     match answer.await {
@@ -80,7 +81,7 @@ pub(crate) async fn introspect(State(site): State<Site>, visit: Visit, request: 
         params.sound()?;
         let client = site
             .provider
-            .authenticate(visit.authorization.as_deref(), &params, &visit.caller())
+            .authenticate_at("/oauth2/introspect", visit.authorization.as_deref(), &params, &visit.caller())
             .await?;
         // RFC 7662 §2.1: the endpoint must be protected, so a public client cannot ask.
         if client.metadata.is_public() {
@@ -108,7 +109,7 @@ pub(crate) async fn revoke(State(site): State<Site>, visit: Visit, request: Requ
         params.sound()?;
         let client = site
             .provider
-            .authenticate(visit.authorization.as_deref(), &params, &visit.caller())
+            .authenticate_at("/oauth2/revoke", visit.authorization.as_deref(), &params, &visit.caller())
             .await?;
         let token = params.need("token", "token is missing")?;
         site.provider.revoke(token, &client, &visit.caller()).await
