@@ -395,10 +395,7 @@ impl ClientMetadata {
                 "client_credentials needs a client that authenticates (RFC 6749 section 4.4)",
             );
         }
-        if grants(GrantType::RefreshToken)
-            && !grants(GrantType::AuthorizationCode)
-            && !grants(GrantType::DeviceCode)
-        {
+        if grants(GrantType::RefreshToken) && !grants(GrantType::AuthorizationCode) && !grants(GrantType::DeviceCode) {
             return bad("grant_types", "refresh_token needs a grant that gives refresh tokens");
         }
         if !self.required_claims.is_empty() && !self.redirects() {

@@ -423,7 +423,10 @@ mod tests {
         assert_eq!(case("", &["2", "1"], None), Step::Issue(0));
         assert_eq!(case("", &["2"], None), Step::LoginAgain(UserId::from("a")));
         assert_eq!(case("", &["2"], Some("f")), Step::Refuse(Code::UnmetAuthenticationRequirements));
-        assert_eq!(case("", &["urn:mace:gold"], Some("f")), Step::Refuse(Code::UnmetAuthenticationRequirements));
+        assert_eq!(
+            case("", &["urn:mace:gold"], Some("f")),
+            Step::Refuse(Code::UnmetAuthenticationRequirements)
+        );
         assert_eq!(case("none", &["2"], None), Step::Refuse(Code::LoginRequired));
     }
 

@@ -123,10 +123,7 @@ impl Provider {
         // RFC 9126 §6.
         if client.metadata.require_pushed_authorization_requests {
             let why = "this client must push its authorization requests (RFC 9126)";
-            return Err(self.refuse(
-                &Self::destination(client, &request)?,
-                OAuthError::new(Code::InvalidRequest, why),
-            ));
+            return Err(self.refuse(&Self::destination(client, &request)?, OAuthError::new(Code::InvalidRequest, why)));
         }
         Ok(request)
     }
@@ -274,7 +271,9 @@ impl Provider {
         if others.into_iter().flatten().chain([&request.scope]).any(|value| value.len() > LONGEST) {
             return Err(bad("a parameter is longer than 2048 bytes"));
         }
-        if !client.metadata.response_types.contains(&kind) {
+        let may = |asked: bool, grant| !asked || client.metadata.may(grant);
+        let may_ask = may(kind.code, GrantType::AuthorizationCode) && may(kind.is_front_channel(), GrantType::Implicit);
+        if !may_ask || !client.metadata.response_types.contains(&kind) {
             return Err(answer(OAuthError::new(
                 Code::UnauthorizedClient,
                 "this client is not registered for this response_type",
@@ -307,7 +306,11 @@ impl Provider {
         let max_age = request.max_age.as_deref().map(|age| age.parse::<u32>().map(i64::from)).transpose();
         let max_age = max_age.map_err(|_| bad("max_age must be a number of seconds"))?;
         // OpenID Connect Core §11: offline_access is ignored unless a code is asked for, which alone can bring a refresh token.
-        let scope = if kind.code { self.offline_scope(&client, approved.scope) } else { without_offline(&approved.scope) };
+        let scope = if kind.code {
+            self.offline_scope(&client, approved.scope)
+        } else {
+            without_offline(&approved.scope)
+        };
         let claims = request.claims.clone().within(&client.metadata.scope);
         Ok(Checked {
             allowing: scope.union(&claims.scope()),

@@ -8,6 +8,8 @@
 //!
 //! Refused: text that is no such object, longer than [`LONGEST`], or that names more than [`MOST`] claims.
 
+use std::collections::BTreeSet;
+
 use kabinet_core::claims::scope_of;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::scope::Scope;
@@ -19,8 +21,10 @@ pub(crate) const LONGEST: usize = 8 * 1024;
 /// Claims that it may name.
 const MOST: usize = 64;
 
-const BAD: OAuthError =
-    OAuthError::new(Code::InvalidRequest, "claims is not a JSON object as OpenID Connect Core section 5.5 has it");
+const BAD: OAuthError = OAuthError::new(
+    Code::InvalidRequest,
+    "claims is not a JSON object as OpenID Connect Core section 5.5 has it",
+);
 
 /// What a request asks for by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +64,8 @@ impl ClaimsRequest {
             return Err(BAD);
         }
         let about_person = |asked: &Map<String, Value>| {
-            asked.keys().filter(|name| scope_of(name).is_some()).cloned().collect::<Vec<_>>()
+            let known: BTreeSet<String> = asked.keys().filter(|name| scope_of(name).is_some()).cloned().collect();
+            known.into_iter().collect::<Vec<_>>()
         };
         let acr = id_token.get("acr").filter(|acr| acr["essential"] == true);
         let sub = [&id_token, &userinfo].into_iter().find_map(|asked| asked.get("sub")?.get("value"));
@@ -132,12 +137,26 @@ mod tests {
 
     #[test]
     fn what_is_no_such_object_is_refused() {
-        let many = format!(r#"{{"userinfo": {{{}"x": null}}}}"#, (0..64).map(|n| format!(r#""c{n}": null,"#)).collect::<String>());
+        let many = format!(
+            r#"{{"userinfo": {{{}"x": null}}}}"#,
+            (0..64).map(|n| format!(r#""c{n}": null,"#)).collect::<String>()
+        );
         let deep = format!(r#"{{"userinfo": {{"name": {}1{}}}}}"#, "[".repeat(500), "]".repeat(500));
         let bad = [
-            "", "[]", "null", "5", "{", r#"{"userinfo": []}"#, r#"{"id_token": "name"}"#, r#"{"userinfo": {"name": true}}"#,
-            r#"{"id_token": {"sub": {"value": 5}}}"#, r#"{"id_token": {"acr": {"essential": true, "values": "1"}}}"#,
-            r#"{"id_token": {"acr": {"essential": true, "values": [1]}}}"#, &many, &deep, &" ".repeat(LONGEST + 1),
+            "",
+            "[]",
+            "null",
+            "5",
+            "{",
+            r#"{"userinfo": []}"#,
+            r#"{"id_token": "name"}"#,
+            r#"{"userinfo": {"name": true}}"#,
+            r#"{"id_token": {"sub": {"value": 5}}}"#,
+            r#"{"id_token": {"acr": {"essential": true, "values": "1"}}}"#,
+            r#"{"id_token": {"acr": {"essential": true, "values": [1]}}}"#,
+            &many,
+            &deep,
+            &" ".repeat(LONGEST + 1),
         ];
         for text in bad {
             assert_eq!(ClaimsRequest::parse(text).unwrap_err().code, Code::InvalidRequest, "{text}");

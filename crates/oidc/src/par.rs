@@ -60,7 +60,9 @@ impl Provider {
         params.sound()?;
         // RFC 9126 §2.1: the request_uri parameter must not be provided.
         if params.get("request_uri").is_some() {
-            return Err(OAuthError::new(Code::InvalidRequest, "request_uri cannot be pushed (RFC 9126 section 2.1)").into());
+            return Err(
+                OAuthError::new(Code::InvalidRequest, "request_uri cannot be pushed (RFC 9126 section 2.1)").into(),
+            );
         }
         let params = named(params, &client.id);
         let request = self.read(client.arc(), &params).await.map_err(direct)?;
@@ -76,12 +78,19 @@ impl Provider {
     }
 
     /// The request that this client pushed under this name.
-    pub(crate) async fn pushed(&self, uri: &str, client: &Arc<Client>) -> std::result::Result<AuthorizeParams, Refusal> {
+    pub(crate) async fn pushed(
+        &self,
+        uri: &str,
+        client: &Arc<Client>,
+    ) -> std::result::Result<AuthorizeParams, Refusal> {
         const GONE: Refusal = Refusal::Page(Fault::ExpiredRequest);
         let now = self.now();
         let since = now.plus(-ENTRY);
-        let kept = pushed::of_client(self.store().db(), uri, &client.id, since, now).await.map_err(Error::from)?;
-        let mut request: AuthorizeParams = serde_json::from_str(&kept.ok_or(GONE)?).map_err(|e| Error::Bug(e.to_string()))?;
+        let kept = pushed::of_client(self.store().db(), uri, &client.id, since, now)
+            .await
+            .map_err(Error::from)?;
+        let mut request: AuthorizeParams =
+            serde_json::from_str(&kept.ok_or(GONE)?).map_err(|e| Error::Bug(e.to_string()))?;
         // What may have changed since it was pushed.
         let destination = Self::destination(client, &request)?;
         self.check(&request, client.clone(), destination)?;
@@ -94,7 +103,10 @@ impl Provider {
         if pushed::spend(tx, id, now).await? {
             return Ok(());
         }
-        Err(OAuthError::new(Code::InvalidRequestUri, "this pushed request was answered before (RFC 9126 section 4)").into())
+        Err(
+            OAuthError::new(Code::InvalidRequestUri, "this pushed request was answered before (RFC 9126 section 4)")
+                .into(),
+        )
     }
 }
 

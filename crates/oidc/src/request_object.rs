@@ -39,11 +39,7 @@ const fn bad(why: &'static str) -> OAuthError {
 
 impl Provider {
     /// The parameters of a request, those of its request object included.
-    pub(crate) async fn resolve(
-        &self,
-        client: &Arc<Client>,
-        params: &Params,
-    ) -> std::result::Result<Params, Refusal> {
+    pub(crate) async fn resolve(&self, client: &Arc<Client>, params: &Params) -> std::result::Result<Params, Refusal> {
         let object = match (params.get("request"), params.get("request_uri")) {
             (None, None) => return Ok(params.clone()),
             _ if params.sound().is_err() => return Ok(params.clone()),
@@ -76,8 +72,10 @@ impl Provider {
     }
 
     async fn fetch_object(&self, client: &Client, uri: &str) -> std::result::Result<String, OAuthError> {
-        const BAD: OAuthError =
-            OAuthError::new(Code::InvalidRequestUri, "request_uri is not one of this client's, or nothing good is there");
+        const BAD: OAuthError = OAuthError::new(
+            Code::InvalidRequestUri,
+            "request_uri is not one of this client's, or nothing good is there",
+        );
         let (place, hash) = uri.split_once('#').map_or((uri, None), |(place, hash)| (place, Some(hash)));
         if !client.metadata.request_uris.iter().any(|known| known == place) {
             return Err(BAD);
@@ -113,8 +111,10 @@ impl Provider {
                     Some(RequestObjectAlg::Unsigned(_)) => &[],
                 };
                 let typ = TypPolicy::Optional(&["oauth-authz-req+jwt", "jwt"]);
-                let verified = self.verify_client_jwt(client, object, allowed, typ).await?;
-                verified.map_err(|why| bad("the request object is not signed by this client").with_detail(why.0))?.0
+                let verified = self.verify_client_jwt(client, object, allowed, typ).await;
+                verified
+                    .map_err(|why| bad("the request object is not signed by this client").with_detail(why))?
+                    .0
             }
         };
         self.check_object(client, &claims)?;
@@ -186,14 +186,16 @@ fn merged(beside: &Params, object: &Map<String, Value>) -> std::result::Result<P
             ("max_age", Value::Number(seconds)) => pairs.push((name.clone(), seconds.to_string())),
             ("claims", Value::Object(_)) => pairs.push((name.clone(), value.to_string())),
             (_, Value::Null) => {}
-            _ if AuthorizeParams::knows(name) => return Err(bad("a parameter of the request object has the wrong type")),
+            _ if AuthorizeParams::knows(name) => {
+                return Err(bad("a parameter of the request object has the wrong type"));
+            }
             _ => {}
         }
     }
     let inside: Vec<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
-    let outside = beside.iter().filter(|(name, _)| {
-        !matches!(*name, "request" | "request_uri") && !inside.iter().any(|known| known == name)
-    });
+    let outside = beside
+        .iter()
+        .filter(|(name, _)| !matches!(*name, "request" | "request_uri") && !inside.iter().any(|known| known == name));
     pairs.extend(outside.map(|(name, value)| (name.to_owned(), value.to_owned())));
     Ok(pairs.into_iter().collect())
 }
@@ -214,7 +216,13 @@ mod tests {
         let with = |header: Value, signature: &str| unsigned(&format!("{}.{payload}.{signature}", part(&header)));
         assert!(with(json!({"alg": "none"}), "").is_some());
         assert!(with(json!({"alg": "none", "typ": "oauth-authz-req+jwt"}), "").is_some());
-        for header in [json!({"alg": "None"}), json!({"alg": "NONE"}), json!({"alg": ""}), json!({}), json!({"alg": "RS256"})] {
+        for header in [
+            json!({"alg": "None"}),
+            json!({"alg": "NONE"}),
+            json!({"alg": ""}),
+            json!({}),
+            json!({"alg": "RS256"}),
+        ] {
             assert!(with(header.clone(), "").is_none(), "{header}");
         }
         assert!(with(json!({"alg": "none"}), "c2ln").is_none());
@@ -224,7 +232,8 @@ mod tests {
 
     #[test]
     fn what_stands_inside_wins_and_the_rest_is_taken_from_beside() {
-        let beside = Params::parse(b"client_id=c&response_type=code&scope=openid&redirect_uri=https://evil&state=a&request=x");
+        let beside =
+            Params::parse(b"client_id=c&response_type=code&scope=openid&redirect_uri=https://evil&state=a&request=x");
         let object = json!({"redirect_uri": "https://rp.example", "max_age": 5, "claims": {"userinfo": {}}, "iss": "c",
             "resource": ["https://a", "https://b"], "nonce": null, "other": {"is": "ignored"}});
         let all = merged(&beside, object.as_object().unwrap()).unwrap();
@@ -232,7 +241,10 @@ mod tests {
         assert_eq!((all.get("max_age"), all.get("claims")), (Some("5"), Some(r#"{"userinfo":{}}"#)));
         assert_eq!((all.get("state"), all.get("scope")), (Some("a"), Some("openid")));
         assert_eq!(all.all("resource").count(), 2);
-        assert_eq!((all.get("request"), all.get("iss"), all.get("other"), all.get("nonce")), (None, None, None, None));
+        assert_eq!(
+            (all.get("request"), all.get("iss"), all.get("other"), all.get("nonce")),
+            (None, None, None, None)
+        );
         assert!(all.sound().is_ok());
     }
 

@@ -229,8 +229,7 @@ impl Provider {
         ];
         claims.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
         let keys = self.inner.keys.load();
-        keys.current(Ring::of(client.metadata.profile), alg)?
-            .sign(Typ::Jwt, &claims)
+        keys.current(Ring::of(client.metadata.profile), alg)?.sign(Typ::Jwt, &claims)
     }
 
     /// The name of a session as one client knows it: two clients cannot compare theirs.

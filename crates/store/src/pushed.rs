@@ -37,7 +37,13 @@ pub async fn by_id(db: &Db, id: &str, now: Timestamp) -> Result<Option<String>> 
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_client(db: &Db, id: &str, client: &ClientId, since: Timestamp, now: Timestamp) -> Result<Option<String>> {
+pub async fn of_client(
+    db: &Db,
+    id: &str,
+    client: &ClientId,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Option<String>> {
     Ok(on_db!(db, pool => sqlx::query_scalar(PUSHED)
         .bind(id).bind(client.as_str()).bind(since.0).bind(now.0).fetch_optional(pool).await)?)
 }

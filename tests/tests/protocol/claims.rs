@@ -12,12 +12,16 @@ async fn claims_by_name_survive_refresh_and_never_reach_beyond_the_clients_scope
         m.scope = kabinet_core::scope::Scope::parse("openid email offline_access").unwrap();
     })
     .await;
-    let claims = r#"{"userinfo":{"email":null,"name":{"essential":true},"phone_number":null},"id_token":{"name":null}}"#;
+    let claims =
+        r#"{"userinfo":{"email":null,"name":{"essential":true},"phone_number":null},"id_token":{"name":null}}"#;
     let ask = world.rp.ask_for("openid offline_access").with("claims", claims);
     let tokens = world.tokens_of(&ask).await;
     let expected = json!({"sub": world.person.id, "email": "anna@example.ru"});
     assert_eq!(world.rp.userinfo(&tokens.access).await.ok().json(), expected);
-    assert!(world.rp.verify(&tokens.id).await.get("name").is_none(), "the client may not ask for profile");
+    assert!(
+        world.rp.verify(&tokens.id).await.get("name").is_none(),
+        "the client may not ask for profile"
+    );
     let again = Tokens::of(&world.rp.refresh(&tokens.refresh).await);
     assert_eq!(world.rp.userinfo(&again.access).await.ok().json(), expected);
 }
@@ -28,7 +32,11 @@ async fn what_is_asked_for_by_name_is_what_the_person_allows() {
     let ask = world.rp.ask().with("claims", r#"{"userinfo":{"email":null}}"#);
     world.browser.get(&ask.url()).await;
     assert!(world.browser.page.has("consent-form"));
-    assert!(world.browser.page.text().contains("Адрес электронной почты"), "{}", world.browser.page.text());
+    assert!(
+        world.browser.page.text().contains("Адрес и отметка о его подтверждении"),
+        "{}",
+        world.browser.page.text()
+    );
     world.browser.submit("consent-form", &[], "allow").await;
     assert!(!Callback::of(&world.browser.page).code().is_empty());
     // Allowed once: the scope and the claim are the same question.
@@ -61,7 +69,10 @@ async fn an_essential_acr_that_no_sign_in_reaches_is_an_error_after_one_sign_in(
     world.app.fill_in(&mut world.browser, &world.person).await;
     assert_eq!(Callback::of(&world.browser.page).get("error"), "unmet_authentication_requirements");
     // A wish is no demand, and what can be reached is given.
-    for claims in [r#"{"id_token":{"acr":{"values":["2"]}}}"#, r#"{"id_token":{"acr":{"essential":true,"values":["2","1"]}}}"#] {
+    for claims in [
+        r#"{"id_token":{"acr":{"values":["2"]}}}"#,
+        r#"{"id_token":{"acr":{"essential":true,"values":["2","1"]}}}"#,
+    ] {
         let tokens = world.tokens_of(&world.rp.ask().with("claims", claims)).await;
         assert_eq!(world.rp.verify(&tokens.id).await["acr"], "1");
     }

@@ -35,10 +35,17 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
     }
     assert_eq!(list("id_token_signing_alg_values_supported"), json!(["RS256", "PS256", "ES256", "EdDSA"]));
     assert_eq!(list("grant_types_supported").as_array().unwrap().len(), 3);
+    for supported in ["claims_parameter", "request_parameter", "request_uri_parameter"] {
+        assert_eq!(list(&format!("{supported}_supported")), true, "{supported}");
+    }
+    assert_eq!(list("require_request_uri_registration"), true);
+    assert_eq!(
+        list("request_object_signing_alg_values_supported"),
+        json!(["none", "RS256", "PS256", "ES256", "EdDSA"])
+    );
     for absent in [
         "registration_endpoint",
         "device_authorization_endpoint",
-        "pushed_authorization_request_endpoint",
         "check_session_iframe",
         "backchannel_logout_supported",
     ] {
@@ -53,6 +60,18 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
         let path = value.as_str().unwrap().strip_prefix("https://id.test").unwrap();
         assert_ne!(app.get(path).await.code(), 404, "{name}");
     }
+}
+
+#[tokio::test]
+async fn response_types_are_announced_as_the_configuration_names_them() {
+    let all = kabinet_core::response_type::ResponseType::ALL;
+    let app = TestApp::start_with(|config| config.registration.response_types = all.to_vec()).await;
+    let facts = app.get("/.well-known/openid-configuration").await.ok().json();
+    assert_eq!(
+        facts["response_types_supported"],
+        json!(["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"])
+    );
+    assert!(facts["grant_types_supported"].as_array().unwrap().contains(&json!("implicit")));
 }
 
 #[tokio::test]

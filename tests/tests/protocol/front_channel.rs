@@ -40,19 +40,34 @@ fn half(text: &str) -> String {
 /// What the answer holds, by the response type: nothing less and nothing more.
 async fn check_answer(world: &World, kind: &str, ask: &Ask, callback: &Callback) -> Option<Value> {
     let asked = |part: &str| kind.split(' ').any(|word| word == part);
-    assert_eq!((callback.get("state"), callback.get("iss")), (ask.get("state"), "https://id.test"), "{kind}");
+    assert_eq!(
+        (callback.get("state"), callback.get("iss")),
+        (ask.get("state"), "https://id.test"),
+        "{kind}"
+    );
     assert_eq!(callback.get("code").is_empty(), !asked("code"), "{kind}: {:?}", callback.params);
     assert_eq!(callback.get("access_token").is_empty(), !asked("token"), "{kind}");
     assert_eq!(callback.get("id_token").is_empty(), !asked("id_token"), "{kind}");
-    assert_eq!((callback.get("token_type") == "Bearer", !callback.get("expires_in").is_empty()), (asked("token"), asked("token")));
+    assert_eq!(
+        (callback.get("token_type") == "Bearer", !callback.get("expires_in").is_empty()),
+        (asked("token"), asked("token"))
+    );
     if !asked("id_token") {
         return None;
     }
     let claims = world.rp.verify(callback.get("id_token")).await;
-    assert_eq!((&claims["nonce"], &claims["sub"]), (&json!(ask.get("nonce")), &json!(world.person.id)), "{kind}");
+    assert_eq!(
+        (&claims["nonce"], &claims["sub"]),
+        (&json!(ask.get("nonce")), &json!(world.person.id)),
+        "{kind}"
+    );
     let at_hash = asked("token").then(|| json!(half(callback.get("access_token"))));
     let c_hash = asked("code").then(|| json!(half(callback.get("code"))));
-    assert_eq!((claims.get("at_hash"), claims.get("c_hash")), (at_hash.as_ref(), c_hash.as_ref()), "{kind}");
+    assert_eq!(
+        (claims.get("at_hash"), claims.get("c_hash")),
+        (at_hash.as_ref(), c_hash.as_ref()),
+        "{kind}"
+    );
     Some(claims)
 }
 
@@ -74,7 +89,10 @@ async fn c_oidcc_server_with_every_response_type() {
             }
         }
         if kind.contains(" token") {
-            assert_eq!(world.rp.userinfo(callback.get("access_token")).await.ok().json()["sub"], world.person.id.as_str());
+            assert_eq!(
+                world.rp.userinfo(callback.get("access_token")).await.ok().json()["sub"],
+                world.person.id.as_str()
+            );
             assert!(world.rp.is_active(callback.get("access_token")).await, "{kind}");
         }
     }
@@ -153,7 +171,10 @@ async fn c_oidcc_max_age_and_hint_in_the_front_channel() {
     let mut world = world().await;
     let first = ask(&world, "id_token");
     let hint = world.rp.authorize(&mut world.browser, &first).await.get("id_token").to_owned();
-    let again = ask(&world, "id_token token").with("max_age", "10000").with("prompt", "none").with("id_token_hint", &hint);
+    let again = ask(&world, "id_token token")
+        .with("max_age", "10000")
+        .with("prompt", "none")
+        .with("id_token_hint", &hint);
     let callback = world.rp.authorize(&mut world.browser, &again).await;
     let (before, after) = (world.rp.verify(&hint).await, world.rp.verify(callback.get("id_token")).await);
     assert_eq!((&before["auth_time"], &before["sub"]), (&after["auth_time"], &after["sub"]));
@@ -216,7 +237,9 @@ async fn a_replayed_code_ends_the_token_that_came_beside_it_and_so_does_a_sign_o
     let callback = world.rp.authorize(&mut world.browser, &implicit).await;
     // Later than any code lives: the row is there as long as the token is.
     world.app.clock.advance(200);
-    kabinet_store::sweep::sweep(&world.app.store, world.app.ambient.clock.now()).await.unwrap();
+    kabinet_store::sweep::sweep(&world.app.store, world.app.ambient.clock.now())
+        .await
+        .unwrap();
     assert!(world.rp.is_active(callback.get("access_token")).await);
     let logout = format!("/oauth2/logout?id_token_hint={}", callback.get("id_token"));
     world.browser.get(&logout).await;

@@ -68,7 +68,8 @@ fn beside(world: &World, object: &str) -> Ask {
 async fn c_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupported() {
     let mut world = World::new().await;
     let ask = world.rp.ask_for("openid email");
-    let callback = world.rp.authorize(&mut world.browser, &beside(&world, &unsigned(&inside(&world, &ask)))).await;
+    let outer = beside(&world, &unsigned(&inside(&world, &ask)));
+    let callback = world.rp.authorize(&mut world.browser, &outer).await;
     assert_eq!(callback.get("state"), ask.get("state"), "what stands inside is what counts");
     let tokens = Tokens::of(&world.rp.redeem(callback.code(), &ask).await);
     assert_eq!(tokens.json["scope"], "email openid");
@@ -98,10 +99,13 @@ async fn c_oidcc_request_uri_signed_rs256_and_unsigned() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let served = (asked.clone(), content.clone());
     let site = Router::new()
-        .route("/request.jwt", get(async move || {
-            served.0.fetch_add(1, Ordering::SeqCst);
-            served.1.read().await.clone()
-        }))
+        .route(
+            "/request.jwt",
+            get(async move || {
+                served.0.fetch_add(1, Ordering::SeqCst);
+                served.1.read().await.clone()
+            }),
+        )
         .route("/away", get(async || axum::response::Redirect::temporary("/request.jwt")))
         .route("/large", get(async || "x".repeat(70_000)));
     let server = tokio::spawn(async move { axum::serve(listener, site).await });
@@ -127,30 +131,57 @@ async fn c_oidcc_request_uri_signed_rs256_and_unsigned() {
         // The hash in a fragment must be that of what is there (OpenID Connect Core §6.2).
         let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(content.read().await.as_bytes()));
         for (fragment, error) in [(hash.as_str(), ""), ("AAAA", "invalid_request_uri")] {
-            let enter = beside(&world, "").without("request").with("request_uri", &format!("{}#{fragment}", uris[0]));
+            let enter = beside(&world, "")
+                .without("request")
+                .with("request_uri", &format!("{}#{fragment}", uris[0]));
             assert_eq!(world.rp.authorize(&mut world.browser, &enter).await.get("error"), error, "{fragment}");
         }
     }
     let before = asked.load(Ordering::SeqCst);
-    for bad in [&uris[1], &uris[2], &uris[3], &format!("{}?x", uris[0]), "https://rp.test/other.jwt", "file:///etc/passwd", "urn:x"] {
+    for bad in [
+        &uris[1],
+        &uris[2],
+        &uris[3],
+        &format!("{}?x", uris[0]),
+        "https://rp.test/other.jwt",
+        "file:///etc/passwd",
+        "urn:x",
+    ] {
         let enter = beside(&world, "").without("request").with("request_uri", bad);
-        assert_eq!(world.rp.authorize(&mut world.browser, &enter).await.get("error"), "invalid_request_uri", "{bad}");
+        assert_eq!(
+            world.rp.authorize(&mut world.browser, &enter).await.get("error"),
+            "invalid_request_uri",
+            "{bad}"
+        );
     }
-    assert_eq!(asked.load(Ordering::SeqCst), before, "nothing but what is registered is fetched, and no redirect followed");
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        before,
+        "nothing but what is registered is fetched, and no redirect followed"
+    );
     server.abort();
 }
 
 #[tokio::test]
 async fn addresses_inside_are_not_fetched_unless_listed() {
     let mut world = World::of(Profile::Web, |m| {
-        m.request_uris = ["http://127.0.0.1:9/r", "https://127.0.0.1:9/r", "http://169.254.169.254/latest/meta-data/", "https://[::1]/r"]
-            .map(str::to_owned)
-            .to_vec();
+        m.request_uris = [
+            "http://127.0.0.1:9/r",
+            "https://127.0.0.1:9/r",
+            "http://169.254.169.254/latest/meta-data/",
+            "https://[::1]/r",
+        ]
+        .map(str::to_owned)
+        .to_vec();
     })
     .await;
     for uri in world.rp.metadata.request_uris.clone() {
         let enter = beside(&world, "").without("request").with("request_uri", &uri);
-        assert_eq!(world.rp.authorize(&mut world.browser, &enter).await.get("error"), "invalid_request_uri", "{uri}");
+        assert_eq!(
+            world.rp.authorize(&mut world.browser, &enter).await.get("error"),
+            "invalid_request_uri",
+            "{uri}"
+        );
     }
 }
 
@@ -164,7 +195,8 @@ async fn a_signed_object_is_good_only_with_the_clients_key_and_its_registered_al
     .await;
     let ask = world.rp.ask();
     let claims = inside(&world, &ask);
-    let callback = world.rp.authorize(&mut world.browser, &beside(&world, &key.sign(&claims))).await;
+    let outer = beside(&world, &key.sign(&claims));
+    let callback = world.rp.authorize(&mut world.browser, &outer).await;
     assert_eq!(callback.get("state"), ask.get("state"));
     let tampered = {
         let good = key.sign(&claims);
@@ -172,8 +204,16 @@ async fn a_signed_object_is_good_only_with_the_clients_key_and_its_registered_al
         let (_, signature) = rest.split_once('.').unwrap();
         format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(json!({"scope": "openid"}).to_string()))
     };
-    for bad in [foreign.sign(&claims), unsigned(&claims), tampered, "a.b.c".to_owned(), "a.b.c.d.e".to_owned(), "x".to_owned()] {
-        let callback = world.rp.authorize(&mut world.browser, &beside(&world, &bad)).await;
+    for bad in [
+        foreign.sign(&claims),
+        unsigned(&claims),
+        tampered,
+        "a.b.c".to_owned(),
+        "a.b.c.d.e".to_owned(),
+        "x".to_owned(),
+    ] {
+        let outer = beside(&world, &bad);
+        let callback = world.rp.authorize(&mut world.browser, &outer).await;
         assert_eq!(callback.get("error"), "invalid_request_object", "{bad}");
     }
     world.rp.metadata.request_object_signing_alg = None;
@@ -186,7 +226,8 @@ async fn a_signed_object_is_good_only_with_the_clients_key_and_its_registered_al
         .await;
     world.rp = unsigned_only;
     let claims = inside(&world, &world.rp.ask());
-    let callback = world.rp.authorize(&mut world.browser, &beside(&world, &key.sign(&claims))).await;
+    let outer = beside(&world, &key.sign(&claims));
+    let callback = world.rp.authorize(&mut world.browser, &outer).await;
     assert_eq!(callback.get("error"), "invalid_request_object");
 }
 
@@ -216,13 +257,25 @@ async fn what_an_object_says_of_itself_is_checked() {
     for (name, value) in cases {
         let mut claims = good.clone();
         claims[name] = value.clone();
-        let callback = world.rp.authorize(&mut world.browser, &beside(&world, &key.sign(&claims))).await;
-        assert_eq!((callback.get("error"), callback.get("code")), ("invalid_request_object", ""), "{name}: {value}");
+        let outer = beside(&world, &key.sign(&claims));
+        let callback = world.rp.authorize(&mut world.browser, &outer).await;
+        assert_eq!(
+            (callback.get("error"), callback.get("code")),
+            ("invalid_request_object", ""),
+            "{name}: {value}"
+        );
     }
     let mut several = good.clone();
     several["aud"] = json!(["https://another.test", world.app.config.issuer]);
     several["nbf"] = json!(now + 8);
-    assert!(!world.rp.authorize(&mut world.browser, &beside(&world, &key.sign(&several))).await.code().is_empty());
+    assert!(
+        !{
+            let outer = beside(&world, &key.sign(&several));
+            world.rp.authorize(&mut world.browser, &outer).await
+        }
+        .code()
+        .is_empty()
+    );
     let both = beside(&world, &key.sign(&good)).with("request_uri", "https://rp.test/x");
     assert_eq!(world.rp.authorize(&mut world.browser, &both).await.get("error"), "invalid_request");
     // Nowhere to send the error to: a page, and no redirect.
@@ -237,7 +290,10 @@ async fn an_object_can_be_pushed() {
     let mut world = World::of(Profile::Web, |m| key.publish(m)).await;
     let ask = world.rp.ask();
     let object = key.sign(&inside(&world, &ask));
-    let answer = world.rp.post("/oauth2/par", &[("client_id", world.rp.id.as_str()), ("request", &object)]).await;
+    let answer = world
+        .rp
+        .post("/oauth2/par", &[("client_id", world.rp.id.as_str()), ("request", &object)])
+        .await;
     assert_eq!(answer.code(), 201, "{}", answer.body);
     let enter = Ask { params: Vec::new(), verifier: None }
         .with("client_id", world.rp.id.as_str())

@@ -75,6 +75,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         grant: None,
         auth_time: None,
         acr: None,
+        userinfo_claims: Vec::new(),
     };
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {

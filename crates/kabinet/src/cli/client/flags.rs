@@ -193,7 +193,9 @@ impl Flags {
                 }
             }
             (true, false) => {
-                metadata.grant_types.retain(|kind| !matches!(kind, GrantType::AuthorizationCode | GrantType::Implicit));
+                metadata
+                    .grant_types
+                    .retain(|kind| !matches!(kind, GrantType::AuthorizationCode | GrantType::Implicit));
                 if self.response_types.iter().any(|kind| kind.is_front_channel()) {
                     metadata.grant_types.insert(0, GrantType::Implicit);
                 }
@@ -209,7 +211,10 @@ impl Flags {
         list(self.response_types, &mut metadata.response_types);
         list(self.request_uris, &mut metadata.request_uris);
         metadata.request_object_signing_alg = self.request_object_signing_alg.or(metadata.request_object_signing_alg);
-        set(self.require_pushed_authorization_requests, &mut metadata.require_pushed_authorization_requests);
+        set(
+            self.require_pushed_authorization_requests,
+            &mut metadata.require_pushed_authorization_requests,
+        );
         list(self.resources, &mut metadata.resources);
         list(self.required_claims, &mut metadata.required_claims);
         set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
