@@ -78,6 +78,8 @@ events! {
     GrantEnded = "grant.ended"
     /// A single access token was revoked.
     TokenRevoked = "token.revoked"
+    /// A service got a token for the next service, about the same person.
+    TokenExchanged = "token.exchanged"
     /// A client was registered.
     ClientCreated = "client.created"
     /// A client was changed.

@@ -50,6 +50,9 @@ pub enum GrantType {
     /// RFC 8628
     #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
+    /// RFC 8693
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
 }
 
 impl GrantType {
@@ -61,6 +64,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 }
@@ -230,6 +234,9 @@ pub struct ClientMetadata {
     /// Resources that it may name.
     #[serde(default)]
     pub resources: Vec<String>,
+    /// Whom it may exchange a token for (RFC 8693): `resource` or `audience` values. Empty: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_audiences: Vec<String>,
     /// The role of a service account; makes the scope `kabinet:admin` available to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_role: Option<Role>,
@@ -309,6 +316,7 @@ impl ClientMetadata {
             required_claims: Vec::new(),
             default_resource: None,
             resources: Vec::new(),
+            token_exchange_audiences: Vec::new(),
             admin_role: None,
         }
     }
@@ -338,6 +346,21 @@ impl ClientMetadata {
                 "grant_types",
                 "client_credentials needs a client that authenticates (RFC 6749 section 4.4)",
             );
+        }
+        // RFC 8693 §5: whoever is named in a token could otherwise pass it on without proving anything.
+        if grants(GrantType::TokenExchange) && self.is_public() {
+            return bad("grant_types", "token-exchange needs a client that authenticates (RFC 8693 section 5)");
+        }
+        if grants(GrantType::TokenExchange) == self.token_exchange_audiences.is_empty() {
+            return bad(
+                "token_exchange_audiences",
+                "must be given with the grant type token-exchange, and with it alone",
+            );
+        }
+        let names =
+            |audience: &String| (1..=512).contains(&audience.len()) && audience.bytes().all(|b| b.is_ascii_graphic());
+        if !self.token_exchange_audiences.iter().all(names) {
+            return bad("token_exchange_audiences", "each must be a URI or a client_id");
         }
         if self.grant_types == [GrantType::RefreshToken] {
             return bad("grant_types", "refresh_token needs a grant that gives refresh tokens");
@@ -540,7 +563,7 @@ mod tests {
     #[test]
     fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
         type Spoil = fn(&mut ClientMetadata);
-        let cases: [(&str, Spoil); 11] = [
+        let cases: [(&str, Spoil); 15] = [
             ("client_name", |c| c.client_name = "  ".to_owned()),
             ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
             ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),
@@ -550,6 +573,19 @@ mod tests {
             ("grant_types", |c| {
                 c.token_endpoint_auth_method = AuthMethod::None;
                 c.grant_types.push(GrantType::ClientCredentials);
+            }),
+            ("grant_types", |c| {
+                c.token_endpoint_auth_method = AuthMethod::None;
+                c.grant_types.push(GrantType::TokenExchange);
+                c.token_exchange_audiences.push("https://api.example".to_owned());
+            }),
+            ("token_exchange_audiences", |c| c.grant_types.push(GrantType::TokenExchange)),
+            ("token_exchange_audiences", |c| {
+                c.token_exchange_audiences.push("https://api.example".to_owned())
+            }),
+            ("token_exchange_audiences", |c| {
+                c.grant_types.push(GrantType::TokenExchange);
+                c.token_exchange_audiences.push("https://api.example/ x".to_owned());
             }),
             ("scope", |c| c.scope = Scope::parse("kabinet:admin").unwrap()),
             ("login_methods", |c| c.login_methods = Some(Vec::new())),

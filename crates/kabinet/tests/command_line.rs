@@ -79,6 +79,14 @@ fn clients_and_people_are_made_shown_changed_and_deleted() {
     assert_eq!((&changed["scope"], &changed["disabled"]), (&"email openid phone".into(), &true.into()));
     assert_eq!(changed["redirect_uris"], made["redirect_uris"]);
     assert_ne!(place.json(&["client", "rotate-secret", id], "")["client_secret"], made["client_secret"]);
+    let exchange = ["--grant-type", "token_exchange", "--token-exchange-audience", "https://api.example"];
+    let service = place.json(&[&["client", "create", "Служба", "--profile", "machine"], &exchange[..]].concat(), "");
+    let service = service["client_id"].as_str().unwrap();
+    let shown = place.json(&["client", "show", service], "");
+    assert_eq!(shown["token_exchange_audiences"], serde_json::json!(["https://api.example"]));
+    let back = place.json(&["client", "update", service, "--grant-type", "client_credentials"], "");
+    assert!(back.get("token_exchange_audiences").is_none());
+    place.json(&["client", "delete", service], "");
     let public = place.json(&[&["client", "create", "Приложение", "--profile", "spa"], &redirect[..]].concat(), "");
     assert!(public.get("client_secret").is_none());
     assert_eq!(place.json(&["client", "list"], "")["clients"].as_array().unwrap().len(), 2);

@@ -3,6 +3,7 @@
 pub mod client_credentials;
 pub mod code;
 pub mod refresh;
+pub mod token_exchange;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +24,7 @@ use crate::tokens::{Beside, Detail};
 use crate::{Provider, Result};
 
 /// Every grant type that the token endpoint redeems.
-pub static GRANTS: &[Grant] = &[code::GRANT, refresh::GRANT, client_credentials::GRANT];
+pub static GRANTS: &[Grant] = &[code::GRANT, refresh::GRANT, client_credentials::GRANT, token_exchange::GRANT];
 
 /// A grant type.
 pub struct Grant {
@@ -88,6 +89,7 @@ impl Request<'_> {
             scope: scope.to_string(),
             refresh_token,
             id_token,
+            issued_token_type: None,
         })
     }
 

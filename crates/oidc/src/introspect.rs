@@ -52,7 +52,7 @@ impl Provider {
 }
 
 /// Whether the client is one of the resources that the token is for: by its id, or by the address it was registered with.
-fn is_resource(client: &Client, aud: &[String]) -> bool {
+pub(crate) fn is_resource(client: &Client, aud: &[String]) -> bool {
     !client.metadata.is_public()
         && aud
             .iter()

@@ -11,6 +11,7 @@
 //! | authorize with a session | sessions (read by the caller), consents (third-party clients), last account (several accounts); one transaction with the grant and its audit record |
 //! | token, code | redeem, first generation, audit record: one transaction |
 //! | token, refresh | rotate: one transaction |
+//! | token, token exchange | audit record: one transaction |
 //! | token, client_credentials; introspect; userinfo | none when warm |
 
 pub mod authorize;

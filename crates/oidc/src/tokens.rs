@@ -83,6 +83,38 @@ pub struct Access {
     /// How well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// Who acts for the person; none when it is the client that the token was first given to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+/// Who acts with a token for somebody else (RFC 8693 §4.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The client, as a subject.
+    pub sub: String,
+    /// Who acted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+impl Actor {
+    /// This actor and all who acted before, the last one first.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |actor| actor.act.as_deref())
+    }
+
+    fn client(&self) -> ClientId {
+        ClientId::from(self.sub.strip_prefix(CLIENT).unwrap_or_default())
+    }
+}
+
+/// What the subject of a client begins with: it cannot look like a person's (RFC 9700 §4.15).
+const CLIENT: &str = "client:";
+
+/// A client as the subject of a token.
+pub(crate) fn client_subject(client: &ClientId) -> String {
+    format!("{CLIENT}{client}")
 }
 
 impl Access {
@@ -180,6 +212,7 @@ impl Provider {
             grant: Some(grant.id.clone()),
             auth_time: Some(detail.authentication.at.0),
             acr: Some(detail.authentication.acr().to_owned()),
+            act: None,
         }
     }
 
@@ -274,6 +307,11 @@ impl Provider {
         // A disabled or deleted client or person: their tokens are dead whatever they say.
         if self.client(&access.client_id).await?.is_none() {
             return Err(BAD.into());
+        }
+        for actor in access.act.iter().flat_map(|actor| actor.chain()) {
+            if self.client(&actor.client()).await?.is_none() {
+                return Err(BAD.into());
+            }
         }
         if access.grant.is_some() && self.user(&UserId::from(access.sub.as_str())).await?.is_none() {
             return Err(BAD.into());

@@ -4,7 +4,7 @@ use kabinet_core::client::Profile;
 use kabinet_store::audit;
 use kabinet_tests::{PASSWORD, TestApp, Tokens};
 
-const EVENTS: [&str; 25] = [
+const EVENTS: [&str; 26] = [
     "user.registered",
     "user.created",
     "user.disabled",
@@ -24,6 +24,7 @@ const EVENTS: [&str; 25] = [
     "grant.redeemed",
     "grant.ended",
     "token.revoked",
+    "token.exchanged",
     "client.created",
     "client.updated",
     "client.secret_rotated",

@@ -18,4 +18,5 @@ mod mended;
 mod redirects;
 mod refresh;
 mod repeated;
+mod token_exchange;
 mod world;

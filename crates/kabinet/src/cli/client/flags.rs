@@ -16,7 +16,7 @@ pub(crate) struct Flags {
     /// Where people return to after sign-out; repeatable
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// authorization_code, refresh_token, client_credentials or device_code; repeatable
+    /// authorization_code, refresh_token, client_credentials, device_code or token_exchange; repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
     /// What the authorization endpoint may answer with; repeatable
@@ -72,14 +72,17 @@ pub(crate) struct Flags {
     /// A resource that requests may name (RFC 8707); repeatable
     #[arg(long = "resource", value_name = "URI")]
     resources: Vec<String>,
+    /// Whom it may exchange a token for: a resource or a client_id (RFC 8693); repeatable
+    #[arg(long = "token-exchange-audience", value_name = "AUDIENCE")]
+    token_exchange_audiences: Vec<String>,
 }
 
-/// The short name of RFC 8628's grant type is taken, too.
+/// Short names of grant types that are URNs are taken, too.
 fn grant_type(text: &str) -> Result<GrantType, String> {
-    if text == "device_code" {
-        Ok(GrantType::DeviceCode)
-    } else {
-        wire(text)
+    match text {
+        "device_code" => Ok(GrantType::DeviceCode),
+        "token_exchange" => Ok(GrantType::TokenExchange),
+        name => wire(name),
     }
 }
 
@@ -161,6 +164,10 @@ impl Flags {
         }
         list(self.response_types, &mut metadata.response_types);
         list(self.resources, &mut metadata.resources);
+        list(self.token_exchange_audiences, &mut metadata.token_exchange_audiences);
+        if grants_changed && !metadata.may(GrantType::TokenExchange) {
+            metadata.token_exchange_audiences.clear();
+        }
         list(self.required_claims, &mut metadata.required_claims);
         set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
         set(self.token_endpoint_auth_method, &mut metadata.token_endpoint_auth_method);
