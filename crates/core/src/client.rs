@@ -216,6 +216,12 @@ pub struct ClientMetadata {
     /// Signature of its ID tokens.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Alg,
+    /// Signature of its userinfo; absent: plain JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<Alg>,
+    /// Signature of introspection that it asks for as a JWT (RFC 9701 §6); absent: RS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<Alg>,
     /// Signature of its JWT access tokens.
     #[serde(default = "es256")]
     pub access_token_signed_response_alg: Alg,
@@ -308,6 +314,8 @@ impl ClientMetadata {
             registration_methods: None,
             client_uri: None,
             id_token_signed_response_alg: Alg::RS256,
+            userinfo_signed_response_alg: None,
+            introspection_signed_response_alg: None,
             // 1С verifies with a pasted RSA key.
             access_token_signed_response_alg: if profile == Profile::OneC { Alg::RS256 } else { Alg::ES256 },
             access_token_format: TokenFormat::Jwt,

@@ -84,6 +84,18 @@ fn clients_and_people_are_made_shown_changed_and_deleted() {
     let service = service["client_id"].as_str().unwrap();
     let shown = place.json(&["client", "show", service], "");
     assert_eq!(shown["token_exchange_audiences"], serde_json::json!(["https://api.example"]));
+    let signed = ["--userinfo-signed-response-alg", "ES256", "--introspection-signed-response-alg", "EdDSA"];
+    let shown = place.json(&[&["client", "update", service], &signed[..]].concat(), "");
+    assert_eq!(
+        (&shown["userinfo_signed_response_alg"], &shown["introspection_signed_response_alg"]),
+        (&"ES256".into(), &"EdDSA".into())
+    );
+    assert_eq!(
+        place.refusal(&["client", "update", service, "--userinfo-signed-response-alg", "none"]).0,
+        2
+    );
+    let plain = place.json(&["client", "update", service, "--userinfo-signed-response-alg", ""], "");
+    assert!(plain.get("userinfo_signed_response_alg").is_none());
     let back = place.json(&["client", "update", service, "--grant-type", "client_credentials"], "");
     assert!(back.get("token_exchange_audiences").is_none());
     place.json(&["client", "delete", service], "");

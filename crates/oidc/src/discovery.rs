@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::GRANTS;
 use crate::{Error, Provider, Result};
 
-/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, RP-Initiated Logout, `prompt=create`.
+/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, 9701, RP-Initiated Logout, `prompt=create`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Beyond {
     revocation_endpoint: String,
@@ -27,6 +27,7 @@ struct Beyond {
     code_challenge_methods_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<String>,
+    introspection_signing_alg_values_supported: Vec<String>,
 }
 
 impl AdditionalProviderMetadata for Beyond {}
@@ -70,20 +71,16 @@ impl Provider {
             prompt_values_supported: ["none", "login", "consent", "select_account", "create"]
                 .map(str::to_owned)
                 .to_vec(),
+            introspection_signing_alg_values_supported: Alg::ALL.map(|alg| alg.as_str().to_owned()).to_vec(),
         };
-        let algs = Alg::ALL.iter().map(|alg| match alg {
-            Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-            Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-            Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-            Alg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
-        });
+        let algs = || Alg::ALL.map(signing_alg).to_vec();
         let metadata: Metadata = ProviderMetadata::new(
             IssuerUrl::new(self.issuer().to_owned()).map_err(bad)?,
             AuthUrl::new(at("/oauth2/authorize")).map_err(bad)?,
             JsonWebKeySetUrl::new(at("/oauth2/jwks")).map_err(bad)?,
             vec![ResponseTypes::new(vec![CoreResponseType::Code])],
             vec![CoreSubjectIdentifierType::Public],
-            algs.collect(),
+            algs(),
             beyond,
         );
         let metadata = metadata
@@ -108,7 +105,8 @@ impl Provider {
             .set_claims_parameter_supported(Some(false))
             .set_request_parameter_supported(Some(false))
             .set_request_uri_parameter_supported(Some(false))
-            .set_ui_locales_supported(Some(["ru", "en"].map(|tag| LanguageTag::new(tag.to_owned())).to_vec()));
+            .set_ui_locales_supported(Some(["ru", "en"].map(|tag| LanguageTag::new(tag.to_owned())).to_vec()))
+            .set_userinfo_signing_alg_values_supported(Some(algs()));
         serde_json::to_string(&metadata).map_err(|e| Error::Bug(e.to_string()))
     }
 }
@@ -117,6 +115,15 @@ fn claims_supported() -> impl Iterator<Item = &'static str> {
     kabinet_core::claims::SUPPORTED
         .into_iter()
         .chain(["email_verified", "phone_number_verified"])
+}
+
+fn signing_alg(alg: Alg) -> CoreJwsSigningAlgorithm {
+    match alg {
+        Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+        Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        Alg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
+    }
 }
 
 fn grant_type(name: &str) -> CoreGrantType {

@@ -52,25 +52,31 @@ pub struct Key {
     signer: Box<dyn JwsSigner>,
     verifier: Box<dyn JwsVerifier>,
     /// The encoded header of each [`Typ`].
-    headers: [String; 2],
+    headers: [String; Typ::ALL.len()],
 }
 
 /// `typ` of a token, which tells the kinds apart (RFC 8725 §3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typ {
-    /// ID token.
+    /// ID token, and userinfo, which lacks `exp`.
     Jwt,
     /// Access token (RFC 9068 §2.1).
     AtJwt,
+    /// Signed introspection (RFC 9701 §5).
+    IntrospectionJwt,
 }
 
 impl Typ {
+    /// Every kind, in the order of the headers of a [`Key`].
+    const ALL: [Self; 3] = [Self::Jwt, Self::AtJwt, Self::IntrospectionJwt];
+
     /// The header value.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Jwt => "JWT",
             Self::AtJwt => "at+jwt",
+            Self::IntrospectionJwt => "token-introspection+jwt",
         }
     }
 }
@@ -219,7 +225,7 @@ fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
         let header = json!({"alg": record.alg.as_str(), "kid": record.id.as_str(), "typ": typ.as_str()});
         URL_SAFE_NO_PAD.encode(header.to_string())
     };
-    let headers = [header(Typ::Jwt), header(Typ::AtJwt)];
+    let headers = Typ::ALL.map(header);
     Ok(Key {
         id: record.id.clone(),
         alg: record.alg,

@@ -29,6 +29,7 @@ pub mod request;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
+pub mod signed;
 pub mod token;
 pub mod tokens;
 pub mod userinfo;

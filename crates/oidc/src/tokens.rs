@@ -72,7 +72,7 @@ pub struct Access {
     /// Whose it is.
     pub client_id: ClientId,
     /// What it allows.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
     /// The family; none when a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,6 +83,9 @@ pub struct Access {
     /// How well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
+    /// By what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
     /// Who acts for the person; none when it is the client that the token was first given to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Box<Actor>>,
@@ -212,6 +215,7 @@ impl Provider {
             grant: Some(grant.id.clone()),
             auth_time: Some(detail.authentication.at.0),
             acr: Some(detail.authentication.acr().to_owned()),
+            amr: detail.authentication.amr().iter().map(|&method| method.to_owned()).collect(),
             act: None,
         }
     }
@@ -377,6 +381,9 @@ impl Provider {
             sub: String,
             aud: String,
             sid: Option<String>,
+            /// Past or not; what lacks it is no ID token (OpenID Connect Core §2), as signed userinfo does.
+            #[expect(dead_code, reason = "only its presence matters")]
+            exp: i64,
         }
         if token.len() > LONGEST {
             return None;

@@ -29,7 +29,10 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
         list("token_endpoint_auth_methods_supported"),
         json!(["client_secret_basic", "client_secret_post", "none"])
     );
-    assert_eq!(list("id_token_signing_alg_values_supported"), json!(["RS256", "PS256", "ES256", "EdDSA"]));
+    for signed in ["id_token", "userinfo", "introspection"] {
+        let name = format!("{signed}_signing_alg_values_supported");
+        assert_eq!(list(&name), json!(["RS256", "PS256", "ES256", "EdDSA"]), "{name}");
+    }
     assert_eq!(
         list("grant_types_supported"),
         json!([

@@ -18,5 +18,6 @@ mod mended;
 mod redirects;
 mod refresh;
 mod repeated;
+mod signed;
 mod token_exchange;
 mod world;

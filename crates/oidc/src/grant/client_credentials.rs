@@ -75,6 +75,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         grant: None,
         auth_time: None,
         acr: None,
+        amr: Vec::new(),
         act: None,
     };
     let (access_token, expires_in) = provider.mint_access(client, &access)?;

@@ -54,6 +54,12 @@ pub(crate) struct Flags {
     /// RS256, PS256, ES256 or EdDSA
     #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
     id_token_signed_response_alg: Option<Alg>,
+    /// Give its userinfo signed and never plain: RS256, PS256, ES256 or EdDSA; '' for plain JSON
+    #[arg(long, value_name = "ALG", value_parser = optional_alg)]
+    userinfo_signed_response_alg: Option<Chosen<Alg>>,
+    /// What introspection is signed with that it asks for as a JWT: RS256, PS256, ES256 or EdDSA; '' for RS256
+    #[arg(long, value_name = "ALG", value_parser = optional_alg)]
+    introspection_signed_response_alg: Option<Chosen<Alg>>,
     /// RS256, PS256, ES256 or EdDSA
     #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
     access_token_signed_response_alg: Option<Alg>,
@@ -83,6 +89,22 @@ fn grant_type(text: &str) -> Result<GrantType, String> {
         "device_code" => Ok(GrantType::DeviceCode),
         "token_exchange" => Ok(GrantType::TokenExchange),
         name => wire(name),
+    }
+}
+
+/// A value, or none in place of the one that was there.
+#[derive(Clone, Copy)]
+struct Chosen<T>(Option<T>);
+
+fn optional_alg(text: &str) -> Result<Chosen<Alg>, String> {
+    chosen(text)
+}
+
+fn chosen<T: serde::de::DeserializeOwned>(text: &str) -> Result<Chosen<T>, String> {
+    if text.is_empty() {
+        Ok(Chosen(None))
+    } else {
+        wire(text).map(|value| Chosen(Some(value)))
     }
 }
 
@@ -175,6 +197,14 @@ impl Flags {
         set(self.first_party, &mut metadata.first_party);
         set(self.access_token_format, &mut metadata.access_token_format);
         set(self.id_token_signed_response_alg, &mut metadata.id_token_signed_response_alg);
+        set(
+            self.userinfo_signed_response_alg.map(|chosen| chosen.0),
+            &mut metadata.userinfo_signed_response_alg,
+        );
+        set(
+            self.introspection_signed_response_alg.map(|chosen| chosen.0),
+            &mut metadata.introspection_signed_response_alg,
+        );
         set(self.access_token_signed_response_alg, &mut metadata.access_token_signed_response_alg);
         set(self.claims_in_id_token, &mut metadata.claims_in_id_token);
         optional(self.brand, &mut metadata.brand);
