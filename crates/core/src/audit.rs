@@ -96,6 +96,10 @@ events! {
     KeyCreated = "key.created"
     /// Signing keys moved on.
     KeyRotated = "key.rotated"
+    /// A key that signs nothing any more left the published set, and its private half was erased.
+    KeyRetired = "key.retired"
+    /// A key that signs nothing any more was forgotten.
+    KeyDeleted = "key.deleted"
 }
 
 /// Who did it and from where.

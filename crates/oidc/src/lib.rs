@@ -139,7 +139,6 @@ impl Provider {
     /// When the store fails or a key cannot be opened with this master key.
     pub async fn open(parts: Parts) -> Result<Self> {
         let key_sealer = keys::sealer(&parts.master);
-        let ring = keys::Keyring::load(kabinet_store::key::every(parts.store.db()).await?, &key_sealer)?;
         let stamper = parts.master.stamper("client-secret-guesses");
         let guesses = client_auth::Guesses::load(&parts.store, stamper, parts.clock.now()).await?;
         let inner = Inner {
@@ -147,7 +146,7 @@ impl Provider {
             store: parts.store,
             clock: parts.clock,
             entropy: parts.entropy,
-            keys: ArcSwap::from_pointee(ring),
+            keys: ArcSwap::default(),
             documents: ArcSwap::default(),
             brands: ArcSwap::default(),
             key_sealer,
@@ -161,6 +160,7 @@ impl Provider {
             origins: live::Origins::default(),
         };
         let provider = Self { inner: Arc::new(inner) };
+        // Who has heard nothing yet loads everything: keys, documents, brands.
         provider.hear().await?;
         Ok(provider)
     }

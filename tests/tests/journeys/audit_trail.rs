@@ -4,7 +4,7 @@ use kabinet_core::client::Profile;
 use kabinet_store::audit;
 use kabinet_tests::{PASSWORD, TestApp, Tokens};
 
-const EVENTS: [&str; 26] = [
+const EVENTS: [&str; 28] = [
     "user.registered",
     "user.created",
     "user.disabled",
@@ -31,6 +31,8 @@ const EVENTS: [&str; 26] = [
     "client.deleted",
     "key.created",
     "key.rotated",
+    "key.retired",
+    "key.deleted",
 ];
 
 /// How many records of each event there are, those without any left out.

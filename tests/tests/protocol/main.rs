@@ -14,6 +14,7 @@ mod discovery;
 mod forged;
 mod headers;
 mod hostile;
+mod key_rotation;
 mod mended;
 mod redirects;
 mod refresh;
