@@ -245,7 +245,8 @@ impl TestApp {
         metadata.check().expect("sound metadata");
         let now = self.clock.now();
         let id = ClientId::generate(now, &*self.ambient.entropy);
-        let secret = (!metadata.is_public()).then(|| TokenKind::ClientSecret.generate(&*self.ambient.entropy));
+        let has_secret = metadata.token_endpoint_auth_method.has_secret();
+        let secret = has_secret.then(|| TokenKind::ClientSecret.generate(&*self.ambient.entropy));
         let kept = |secret: &Secret| ClientSecret {
             hash: TokenHash::of(secret.expose()),
             created_at: now,

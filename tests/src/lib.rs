@@ -12,6 +12,7 @@
 mod answer;
 mod app;
 mod browser;
+mod client_key;
 mod database;
 mod html;
 pub mod jwt;
@@ -20,8 +21,9 @@ mod rp;
 pub use answer::{Answer, Pairs, form_body, query_of};
 pub use app::{Node, Person, START, TestApp, TestClock};
 pub use browser::{Browser, Kept, Page};
+pub use client_key::{ClientKey, Published};
 pub use html::{Form, Html, text_of};
-pub use rp::{Ask, Callback, Rp, Tokens, basic};
+pub use rp::{Ask, Callback, JWT_BEARER, Rp, Tokens, basic};
 
 /// The issuer of every provider under test unless it says otherwise.
 pub const ISSUER: &str = "https://id.test";

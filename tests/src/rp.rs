@@ -10,14 +10,18 @@ use http::{Method, Request};
 use kabinet_core::ambient::{Clock, Entropy, random};
 use kabinet_core::client::{AuthMethod, Client, ClientMetadata};
 use kabinet_core::id::ClientId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use crate::answer::{Answer, form_body, query_of};
 use crate::app::{Person, TestApp, TestClock};
 use crate::browser::{Browser, Page};
+use crate::client_key::ClientKey;
 use crate::jwt;
+
+/// RFC 7523 §2.2
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A registered client.
 #[derive(Clone)]
@@ -26,6 +30,8 @@ pub struct Rp {
     pub id: ClientId,
     /// `client_secret`, for a confidential one.
     pub secret: Option<String>,
+    /// Its key pair, for one that authenticates by assertions.
+    pub key: Option<ClientKey>,
     /// As registered.
     pub metadata: ClientMetadata,
     router: Router,
@@ -181,6 +187,7 @@ impl Rp {
         Self {
             id: client.id,
             secret,
+            key: None,
             metadata: client.metadata,
             router: app.node.router.clone(),
             issuer: app.config.issuer.clone(),
@@ -318,6 +325,7 @@ impl Rp {
     }
 
     async fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+        let assertion;
         let mut form = form.to_vec();
         let mut request = Request::builder().method(Method::POST).uri(path);
         for (name, value) in headers {
@@ -330,10 +338,32 @@ impl Rp {
             (AuthMethod::ClientSecretPost, Some(secret)) => {
                 form.extend([("client_id", self.id.as_str()), ("client_secret", secret)])
             }
+            (AuthMethod::PrivateKeyJwt, _) => {
+                assertion = self.assertion();
+                form.extend([("client_assertion_type", JWT_BEARER), ("client_assertion", assertion.as_str())]);
+            }
             _ => form.push(("client_id", self.id.as_str())),
         }
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         self.send(request.body(Body::from(form_body(&form))).expect("a sound request")).await
+    }
+
+    /// The claims of a sound assertion for the issuer.
+    #[must_use]
+    pub fn assertion_claims(&self) -> Value {
+        let now = self.clock.now().0;
+        json!({
+            "iss": self.id, "sub": self.id, "aud": self.issuer, "jti": self.random(), "iat": now, "exp": now + 60,
+        })
+    }
+
+    /// A sound assertion.
+    ///
+    /// # Panics
+    /// When the client has no key pair.
+    #[must_use]
+    pub fn assertion(&self) -> String {
+        self.key.as_ref().expect("a key pair").sign(&self.assertion_claims())
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

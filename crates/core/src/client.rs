@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contact::ContactKind;
 use crate::id::ClientId;
+use crate::jwk::JwkSet;
 use crate::method::{MethodName, login_problem, registration_problem};
 use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
 use crate::scope::Scope;
@@ -79,6 +80,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// RFC 6749 §2.3.1, the body.
     ClientSecretPost,
+    /// OpenID Connect Core §9, RFC 7523 §2.2: an assertion signed with the client's key.
+    PrivateKeyJwt,
 }
 
 impl AuthMethod {
@@ -89,7 +92,17 @@ impl AuthMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
+    }
+
+    /// Every method, as discovery lists them.
+    pub const ALL: [Self; 4] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt, Self::None];
+
+    /// Whether the client has a secret.
+    #[must_use]
+    pub const fn has_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
     }
 }
 
@@ -195,6 +208,15 @@ pub struct ClientMetadata {
     pub scope: Scope,
     /// How it authenticates.
     pub token_endpoint_auth_method: AuthMethod,
+    /// How it signs its assertions; absent: with any algorithm that fits its keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<Alg>,
+    /// Its public keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<JwkSet>,
+    /// Where it publishes them, in place of `jwks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// Whether a confidential client must send a PKCE challenge; public ones always must.
     #[serde(default)]
     pub require_pkce: bool,
@@ -307,6 +329,9 @@ impl ClientMetadata {
             response_types: if redirects { vec!["code".to_owned()] } else { Vec::new() },
             scope: Scope::parse(scope).unwrap_or_default(),
             token_endpoint_auth_method: auth,
+            token_endpoint_auth_signing_alg: None,
+            jwks: None,
+            jwks_uri: None,
             require_pkce: false,
             first_party: false,
             brand: None,
@@ -337,6 +362,7 @@ impl ClientMetadata {
         self.check_name()?;
         self.check_redirects()?;
         self.check_methods()?;
+        self.check_keys()?;
         let grants = |grant| self.grant_types.contains(&grant);
         let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
         if self.grant_types.is_empty() {
@@ -425,6 +451,35 @@ impl ClientMetadata {
         }
     }
 
+    fn check_keys(&self) -> Result<(), BadClient> {
+        let bad = |field, detail: String| Err(BadClient { field, detail });
+        if let Some(set) = &self.jwks
+            && let Err(why) = set.check()
+        {
+            return bad("jwks", why.to_string());
+        }
+        if let Some(uri) = &self.jwks_uri {
+            // RFC 7591 §2: both must not stand in one registration.
+            if self.jwks.is_some() {
+                return bad("jwks_uri", "stands in place of jwks, not beside it (RFC 7591 section 2)".to_owned());
+            }
+            if let Err(why) = check_registration(uri, PrivateSchemes::Refused) {
+                return bad("jwks_uri", format!("{uri:?} {why}"));
+            }
+        }
+        if self.token_endpoint_auth_method != AuthMethod::PrivateKeyJwt {
+            return Ok(());
+        }
+        let algs = self.assertion_algs();
+        match (&self.jwks, &self.jwks_uri) {
+            (None, None) => bad("jwks", "private_key_jwt needs jwks or jwks_uri".to_owned()),
+            (Some(set), _) if !set.usable().iter().any(|key| algs.iter().any(|alg| key.verifies(*alg))) => {
+                bad("jwks", "holds no key that could verify an assertion".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check_redirects(&self) -> Result<(), BadClient> {
         let wants = self.grant_types.contains(&GrantType::AuthorizationCode);
         if wants && self.redirect_uris.is_empty() {
@@ -474,6 +529,15 @@ impl ClientMetadata {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.token_endpoint_auth_method == AuthMethod::None
+    }
+
+    /// What its assertions may be signed with.
+    #[must_use]
+    pub fn assertion_algs(&self) -> &[Alg] {
+        match &self.token_endpoint_auth_signing_alg {
+            Some(alg) => std::slice::from_ref(alg),
+            None => &Alg::ALL,
+        }
     }
 
     /// Whether an authorization request must carry a PKCE challenge.
@@ -599,6 +663,10 @@ mod tests {
             ("login_methods", |c| c.login_methods = Some(Vec::new())),
             ("registration_methods", |c| c.registration_methods = Some(vec![MethodName::Code])),
             ("resources", |c| c.resources.push("https://api.example/#x".to_owned())),
+            ("jwks", |c| c.token_endpoint_auth_method = AuthMethod::PrivateKeyJwt),
+            ("jwks", |c| c.jwks = Some(JwkSet::default())),
+            ("jwks_uri", |c| c.jwks_uri = Some("http://rp.example/jwks".to_owned())),
+            ("jwks_uri", |c| c.jwks_uri = Some("https://rp.example/jwks#x".to_owned())),
         ];
         for (field, spoil) in cases {
             let mut client = web();

@@ -16,6 +16,8 @@ pub mod destination;
 pub mod document;
 pub mod error;
 pub mod id;
+pub mod json;
+pub mod jwk;
 pub mod key;
 pub mod language;
 pub mod method;

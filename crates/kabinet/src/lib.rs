@@ -3,6 +3,7 @@
 pub mod config;
 pub mod leaked;
 pub mod listen;
+pub mod outbound;
 pub mod telemetry;
 
 mod ambient;
@@ -95,6 +96,7 @@ async fn provider(config: &Config, store: &Store, master: &MasterKey, ambient: &
         master: master.clone(),
         clock,
         entropy,
+        fetch: outbound::fetch(config, outbound::CLIENTS)?,
     };
     let provider = Provider::open(parts).await.context("the signing keys cannot be used")?;
     if !provider.keys().is_complete() {

@@ -1,21 +1,32 @@
 //! Who is calling: client authentication at the token endpoint and its neighbours (RFC 6749 §2.3, OpenID Connect Core §9).
 //!
-//! One method per request: Basic with form-encoded halves, the body, or none for public clients. A public client that
-//! sends Basic with an empty secret is one (oidc-agent does). Wrong secrets are counted per client and network,
-//! in rows that survive a restart; beyond [`FREE`] a minute the right one waits too.
+//! One method per request: Basic with form-encoded halves, the body, an assertion, or none for public clients. A public
+//! client that sends Basic with an empty secret is one (oidc-agent does). Wrong secrets are counted per client and
+//! network, in rows that survive a restart; beyond [`FREE`] a minute the right one waits too.
+//!
+//! An assertion (`private_key_jwt`, RFC 7523 §3) passes these checks in this order:
+//!
+//! 1. It is signed by a key of the client that it names, with an algorithm that the client may use (see
+//!    [`keys::client`](crate::keys::client)); `client_secret_jwt` is not offered, since only hashes of secrets are kept.
+//! 2. `iss` and `sub` are the client. `aud` is one text: the issuer, the token endpoint, or the endpoint that is asked; a
+//!    list is refused, because an assertion that is good elsewhere, too, can be carried from there to here
+//!    (draft-ietf-oauth-rfc7523bis).
+//! 3. `exp` is ahead and by no more than [`LONGEST_ASSERTION`]; `iat` and `nbf` are no more than [`SKEW`] ahead.
+//! 4. `jti` was not used before: one unique insert, which two requests with the same assertion cannot both make.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kabinet_core::client::Client;
+use kabinet_core::client::{AuthMethod, Client};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::ClientId;
 use kabinet_core::seal::Stamper;
 use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, throttle};
+use kabinet_store::{Store, assertion, throttle};
 
+use crate::keys::client::{BadJwt, ClientClaims, TypPolicy, unproven_subject};
 use crate::request::Params;
 use crate::{Caller, Provider, Result};
 
@@ -23,6 +34,17 @@ use crate::{Caller, Provider, Result};
 const FREE: i64 = 20;
 /// Seconds.
 const WINDOW: i64 = 60;
+/// How far ahead an assertion may end, seconds: stock libraries make them for an hour (Authlib does).
+const LONGEST_ASSERTION: i64 = 3600;
+/// How far the clock of a client may be from ours, seconds.
+const SKEW: i64 = 30;
+/// The longest `jti`, bytes.
+const LONGEST_JTI: usize = 256;
+/// RFC 7523 §2.2
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// None is what stock libraries say, the others what they could (draft-ietf-oauth-rfc7523bis).
+const ASSERTION_TYP: TypPolicy = TypPolicy::Optional(&["JWT", "client-authentication+jwt"]);
+
 /// What the keys of these counters begin with.
 const PREFIX: &str = "client-secret:";
 
@@ -90,16 +112,37 @@ impl Guesses {
 /// What the request says of who sends it.
 struct Claimed {
     id: String,
-    secret: Option<String>,
+    proof: Proof,
+}
+
+/// What it offers in proof of that.
+enum Proof {
+    None,
+    Secret(String),
+    Assertion(String),
 }
 
 impl Provider {
-    /// Authenticates the client of a request from its `Authorization` header and its body.
+    /// Authenticates the client of a request to the token endpoint from its `Authorization` header and its body.
     ///
     /// # Errors
     /// `invalid_client`, or `invalid_request` for two methods at once.
     pub async fn authenticate(
         &self,
+        authorization: Option<&str>,
+        params: &Params,
+        caller: &Caller,
+    ) -> Result<AuthenticatedClient> {
+        self.authenticate_at("/oauth2/token", authorization, params, caller).await
+    }
+
+    /// The same at another endpoint, whose own URL an assertion may name as its audience, too. `path` is that endpoint's.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub async fn authenticate_at(
+        &self,
+        path: &str,
         authorization: Option<&str>,
         params: &Params,
         caller: &Caller,
@@ -118,32 +161,110 @@ impl Provider {
             tracing::warn!(client.id = %id, "too many wrong client secrets");
             return Err(OAuthError::new(Code::TemporarilyUnavailable, "too many failed attempts, wait a minute").into());
         }
-        match (client.metadata.is_public(), claimed.secret) {
-            (true, None) => Ok(AuthenticatedClient(client)),
-            (false, Some(secret)) if client.knows_secret(&secret, self.now()) => Ok(AuthenticatedClient(client)),
-            (_, secret) => {
-                if secret.is_some() {
+        match (client.metadata.token_endpoint_auth_method, claimed.proof) {
+            (AuthMethod::None, Proof::None) => Ok(AuthenticatedClient(client)),
+            (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, Proof::Secret(secret))
+                if client.knows_secret(&secret, self.now()) =>
+            {
+                Ok(AuthenticatedClient(client))
+            }
+            (AuthMethod::PrivateKeyJwt, Proof::Assertion(assertion)) => {
+                self.prove(&client, &assertion, path).await?;
+                Ok(AuthenticatedClient(client))
+            }
+            (_, proof) => {
+                if matches!(proof, Proof::Secret(_)) {
                     self.inner.guesses.count(self.store(), &id, &caller.network, self.now()).await?;
                 }
                 Err(UNKNOWN.with_detail(format_args!("client {id}")).into())
             }
         }
     }
+
+    /// Checks an assertion and uses it up.
+    async fn prove(&self, client: &Client, assertion: &str, path: &str) -> Result<()> {
+        let refused = |why: BadJwt| UNKNOWN.with_detail(format_args!("client {}: {why}", client.id));
+        let verified = self
+            .verify_client_jwt(client, assertion, client.metadata.assertion_algs(), ASSERTION_TYP)
+            .await;
+        let claims = verified.map_err(refused)?;
+        let (jti, ends) = self.check_assertion(&claims, client, path).map_err(refused)?;
+        let mut tx = self.store().begin().await?;
+        let is_first = assertion::use_up(&mut tx, &client.id, jti, ends).await?;
+        tx.commit().await?;
+        // RFC 7523 §3: the same jti is not accepted twice.
+        if is_first {
+            Ok(())
+        } else {
+            Err(refused(BadJwt("the assertion was used before")).into())
+        }
+    }
+
+    /// The id of a sound assertion, and until when it must be remembered.
+    fn check_assertion<'a>(
+        &self,
+        claims: &'a ClientClaims,
+        client: &Client,
+        path: &str,
+    ) -> std::result::Result<(&'a str, Timestamp), BadJwt> {
+        let now = self.now();
+        // RFC 7523 §3: issuer and subject are the client.
+        if claims.text("iss")? != Some(client.id.as_str()) || claims.text("sub")? != Some(client.id.as_str()) {
+            return Err(BadJwt("iss and sub must be the client_id"));
+        }
+        let audience = claims.text("aud")?.ok_or(BadJwt("aud is missing"))?;
+        let at = |path: &str| audience.strip_prefix(self.issuer()).is_some_and(|rest| rest == path);
+        if !(at("") || at("/oauth2/token") || at(path)) {
+            return Err(BadJwt("aud is neither the issuer nor the token endpoint"));
+        }
+        let exp = claims.time("exp")?.ok_or(BadJwt("exp is missing"))?;
+        if now.since(exp) >= SKEW {
+            return Err(BadJwt("the assertion has expired"));
+        }
+        if exp.since(now) > LONGEST_ASSERTION + SKEW {
+            return Err(BadJwt("exp is more than an hour ahead"));
+        }
+        for name in ["iat", "nbf"] {
+            if claims.time(name)?.is_some_and(|at| at.since(now) > SKEW) {
+                return Err(BadJwt("iat or nbf is ahead"));
+            }
+        }
+        let jti = claims.text("jti")?.ok_or(BadJwt("jti is missing"))?;
+        if jti.is_empty() || jti.len() > LONGEST_JTI {
+            return Err(BadJwt("jti must have 1 to 256 bytes"));
+        }
+        Ok((jti, exp.plus(SKEW)))
+    }
 }
 
 fn claimed(authorization: Option<&str>, params: &Params) -> std::result::Result<Claimed, OAuthError> {
+    // RFC 6749 §2.3: a client must not use more than one method in a request.
+    const TWO: OAuthError = OAuthError::new(Code::InvalidRequest, "two client authentication methods in one request");
     let body_id = params.get("client_id");
     let body_secret = params.get("client_secret");
+    let assertion = params.get("client_assertion");
+    if assertion.is_some() != params.get("client_assertion_type").is_some() {
+        return Err(OAuthError::new(
+            Code::InvalidRequest,
+            "client_assertion and client_assertion_type go together (RFC 7521 section 4.2)",
+        ));
+    }
+    if let Some(assertion) = assertion {
+        if authorization.is_some() || body_secret.is_some() {
+            return Err(TWO);
+        }
+        return asserted(assertion, params);
+    }
     let Some(header) = authorization else {
         let id = body_id.ok_or(UNKNOWN)?;
-        return Ok(Claimed { id: id.to_owned(), secret: body_secret.map(str::to_owned) });
+        let proof = body_secret.map_or(Proof::None, |secret| Proof::Secret(secret.to_owned()));
+        return Ok(Claimed { id: id.to_owned(), proof });
     };
     let Some((id, secret)) = basic(header) else {
         return Err(UNKNOWN);
     };
-    // RFC 6749 §2.3: a client must not use more than one method in a request.
     if body_secret.is_some() {
-        return Err(OAuthError::new(Code::InvalidRequest, "two client authentication methods in one request"));
+        return Err(TWO);
     }
     if body_id.is_some_and(|body| body != id) {
         return Err(OAuthError::new(
@@ -151,7 +272,20 @@ fn claimed(authorization: Option<&str>, params: &Params) -> std::result::Result<
             "client_id differs from the one in the Authorization header",
         ));
     }
-    Ok(Claimed { id, secret: Some(secret).filter(|secret| !secret.is_empty()) })
+    let proof = if secret.is_empty() { Proof::None } else { Proof::Secret(secret) };
+    Ok(Claimed { id, proof })
+}
+
+fn asserted(assertion: &str, params: &Params) -> std::result::Result<Claimed, OAuthError> {
+    if params.get("client_assertion_type") != Some(JWT_BEARER) {
+        return Err(UNKNOWN.with_detail("another client_assertion_type"));
+    }
+    let id = unproven_subject(assertion).ok_or(UNKNOWN.with_detail("an assertion without a subject"))?;
+    // RFC 7521 §4.2: client_id is not needed, and must be the same client.
+    if params.get("client_id").is_some_and(|named| named != id) {
+        return Err(UNKNOWN.with_detail("client_id is not the subject of the assertion"));
+    }
+    Ok(Claimed { id, proof: Proof::Assertion(assertion.to_owned()) })
 }
 
 /// Reads `Basic`: both halves are form-encoded before they are joined (RFC 6749 §2.3.1).
@@ -194,6 +328,11 @@ mod tests {
         let other = Params::parse(b"client_id=other");
         assert_eq!(claimed(Some(&header("id:s")), &other).err().map(|e| e.code), Some(Code::InvalidRequest));
         assert!(claimed(Some(&header("id:s")), &Params::parse(b"client_id=id")).is_ok());
+        for with in ["&client_secret=s", "&client_assertion_type=x"] {
+            let both = Params::parse(format!("client_assertion=a.b.c{with}").as_bytes());
+            assert_eq!(claimed(Some(&header("id:s")), &both).err().map(|e| e.code), Some(Code::InvalidRequest));
+            assert!(claimed(None, &both).is_err(), "{with}");
+        }
         assert_eq!(claimed(None, &Params::default()).err().map(|e| e.code), Some(Code::InvalidClient));
     }
 }

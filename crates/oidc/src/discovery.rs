@@ -21,8 +21,10 @@ use crate::{Error, Provider, Result};
 struct Beyond {
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<String>,
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: Vec<String>,
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     end_session_endpoint: String,
     code_challenge_methods_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
@@ -58,13 +60,16 @@ impl Provider {
     pub fn metadata(&self) -> Result<String> {
         let at = |path: &str| format!("{}{path}", self.issuer());
         let bad = |e: url::ParseError| Error::Bug(e.to_string());
-        let methods = || [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost, AuthMethod::None];
+        let methods = || AuthMethod::ALL;
         let names = || methods().into_iter().map(|method| method.as_str().to_owned()).collect::<Vec<_>>();
+        let alg_names = || Alg::ALL.map(|alg| alg.as_str().to_owned()).to_vec();
         let beyond = Beyond {
             revocation_endpoint: at("/oauth2/revoke"),
             revocation_endpoint_auth_methods_supported: names(),
+            revocation_endpoint_auth_signing_alg_values_supported: alg_names(),
             introspection_endpoint: at("/oauth2/introspect"),
             introspection_endpoint_auth_methods_supported: names().into_iter().filter(|name| name != "none").collect(),
+            introspection_endpoint_auth_signing_alg_values_supported: alg_names(),
             end_session_endpoint: at("/oauth2/logout"),
             code_challenge_methods_supported: vec!["S256".to_owned()],
             authorization_response_iss_parameter_supported: true,
@@ -94,6 +99,7 @@ impl Provider {
             ]))
             .set_grant_types_supported(Some(GRANTS.iter().map(|grant| grant_type(grant.kind.as_str())).collect()))
             .set_token_endpoint_auth_methods_supported(Some(methods().map(auth_method).to_vec()))
+            .set_token_endpoint_auth_signing_alg_values_supported(Some(algs()))
             .set_acr_values_supported(Some(
                 kabinet_core::authn::ACR
                     .map(|acr| openidconnect::AuthenticationContextClass::new(acr.to_owned()))
@@ -135,10 +141,20 @@ fn grant_type(name: &str) -> CoreGrantType {
     }
 }
 
+fn signing_alg(alg: Alg) -> CoreJwsSigningAlgorithm {
+    match alg {
+        Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+        Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        Alg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
+    }
+}
+
 fn auth_method(method: AuthMethod) -> CoreClientAuthMethod {
     match method {
         AuthMethod::None => CoreClientAuthMethod::None,
         AuthMethod::ClientSecretBasic => CoreClientAuthMethod::ClientSecretBasic,
         AuthMethod::ClientSecretPost => CoreClientAuthMethod::ClientSecretPost,
+        AuthMethod::PrivateKeyJwt => CoreClientAuthMethod::PrivateKeyJwt,
     }
 }

@@ -8,6 +8,8 @@
 
 pub mod rotation;
 
+pub mod client;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

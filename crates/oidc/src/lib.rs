@@ -43,6 +43,7 @@ use kabinet_core::document::Documents;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::time::Timestamp;
+use kabinet_fetch::Fetch;
 use kabinet_store::Store;
 
 pub use config::Config;
@@ -106,6 +107,8 @@ struct Inner {
     live: live::Live,
     verified: tokens::Verified,
     guesses: client_auth::Guesses,
+    fetch: Fetch,
+    client_keys: keys::client::Fetched,
     origins: live::Origins,
 }
 
@@ -121,6 +124,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// The guarded client for what clients publish: keys, sector identifiers.
+    pub fetch: Fetch,
 }
 
 /// Who sent a back-channel or front-channel request: for the audit trail and the throttles.
@@ -157,6 +162,8 @@ impl Provider {
             live: live::Live::default(),
             verified: tokens::Verified::default(),
             guesses,
+            fetch: parts.fetch,
+            client_keys: keys::client::Fetched::default(),
             origins: live::Origins::default(),
         };
         let provider = Self { inner: Arc::new(inner) };

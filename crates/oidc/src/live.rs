@@ -164,6 +164,7 @@ impl Provider {
         drop(state);
         self.inner.verified.forget(now);
         self.inner.guesses.forget(self.now());
+        self.inner.client_keys.forget(now);
     }
 
     pub(crate) fn is_dead(&self, grant: Option<&GrantId>, jti: &str) -> bool {

@@ -17,6 +17,7 @@
 mod db;
 mod writer;
 
+pub mod assertion;
 pub mod audit;
 pub mod brand;
 pub mod change;
@@ -93,6 +94,7 @@ pub(crate) fn text<T: serde::Serialize>(table: &'static str, value: &T) -> Resul
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
     [
+        assertion::ALL,
         audit::ALL,
         brand::ALL,
         change::ALL,

@@ -27,7 +27,7 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
     assert_eq!(list("code_challenge_methods_supported"), json!(["S256"]));
     assert_eq!(
         list("token_endpoint_auth_methods_supported"),
-        json!(["client_secret_basic", "client_secret_post", "none"])
+        json!(["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
     );
     for signed in ["id_token", "userinfo", "introspection"] {
         let name = format!("{signed}_signing_alg_values_supported");
@@ -42,6 +42,10 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
             "urn:ietf:params:oauth:grant-type:token-exchange"
         ])
     );
+    for at in ["token", "revocation", "introspection"] {
+        let algs = list(&format!("{at}_endpoint_auth_signing_alg_values_supported"));
+        assert_eq!(algs, json!(["RS256", "PS256", "ES256", "EdDSA"]), "{at}");
+    }
     for absent in [
         "registration_endpoint",
         "device_authorization_endpoint",

@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod assertions;
 mod authorize;
 mod clients;
 mod code;

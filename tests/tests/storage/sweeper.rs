@@ -2,13 +2,14 @@
 
 use kabinet_core::id::ClientId;
 use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, change, destination, pushed, sweep, throttle};
+use kabinet_store::{Store, assertion, change, destination, pushed, sweep, throttle};
 
 use crate::place::Place;
 use crate::world::{NOW, World, confirmation};
 
 /// (table, seconds after [`NOW`] until which its one row must stay).
-const LIVES: [(&str, i64); 7] = [
+const LIVES: [(&str, i64); 8] = [
+    ("assertions", 40),
     ("pushed_requests", 50),
     ("sessions", 100),
     ("grants", 120),
@@ -26,6 +27,7 @@ async fn one_row_in_each(place: &Place, store: &Store) {
     throttle::fail(&mut tx, "somebody", NOW, NOW.plus(200)).await.unwrap();
     let names = destination::Names { range: "+7916123", country: "RU" };
     destination::sent(&mut tx, names, NOW, 300).await.unwrap();
+    assert!(assertion::use_up(&mut tx, &ClientId::from("any"), "jti", NOW.plus(40)).await.unwrap());
     pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50))
         .await
         .unwrap();

@@ -110,10 +110,10 @@ async fn create(metadata: ClientMetadata, desk: &Desk, output: Output) -> anyhow
     check(&metadata)?;
     let now = desk.now();
     let id = ClientId::generate(now, &*desk.ambient.entropy);
-    let (secret, secrets) = if metadata.is_public() {
-        (None, Vec::new())
-    } else {
+    let (secret, secrets) = if metadata.token_endpoint_auth_method.has_secret() {
         new_secret(desk)
+    } else {
+        (None, Vec::new())
     };
     let client = Client {
         id,
@@ -238,7 +238,7 @@ fn pretty(object: &Value) -> String {
 async fn update(mut client: Client, is_disabled_now: bool, desk: &Desk, output: Output) -> anyhow::Result<()> {
     check(&client.metadata)?;
     client.updated_at = desk.now();
-    if client.metadata.is_public() {
+    if !client.metadata.token_endpoint_auth_method.has_secret() {
         client.secrets.clear();
     }
     let mut tx = desk.store.begin().await?;
@@ -250,15 +250,16 @@ async fn update(mut client: Client, is_disabled_now: bool, desk: &Desk, output: 
     }
     finish(tx, Event::ClientUpdated, &client.id, desk).await?;
     output.answer(&object(&client), || {
-        let lacks = !client.metadata.is_public() && client.secrets.is_empty();
+        let lacks = client.metadata.token_endpoint_auth_method.has_secret() && client.secrets.is_empty();
         let advice = format!("\nIt has no secret yet; run `kabinet client rotate-secret {}`.", client.id);
         format!("Changed {}.{}", client.id, if lacks { &advice } else { "" })
     })
 }
 
 async fn rotate_secret(mut client: Client, overlap: Seconds, desk: &Desk, output: Output) -> anyhow::Result<()> {
-    if client.metadata.is_public() {
-        bail!("{} is a public client and has no secret (token_endpoint_auth_method is none)", client.id);
+    let method = client.metadata.token_endpoint_auth_method;
+    if !method.has_secret() {
+        bail!("{} has no secret (token_endpoint_auth_method is {})", client.id, method.as_str());
     }
     let now = desk.now();
     let until = now.plus(overlap.get());

@@ -64,7 +64,7 @@ pub(crate) async fn introspect(State(site): State<Site>, visit: Visit, request: 
         params.sound()?;
         let client = site
             .provider
-            .authenticate(visit.authorization.as_deref(), &params, &visit.caller())
+            .authenticate_at("/oauth2/introspect", visit.authorization.as_deref(), &params, &visit.caller())
             .await?;
         // RFC 7662 §2.1: the endpoint must be protected, so a public client cannot ask.
         if client.metadata.is_public() {
@@ -104,7 +104,7 @@ pub(crate) async fn revoke(State(site): State<Site>, visit: Visit, request: Requ
         params.sound()?;
         let client = site
             .provider
-            .authenticate(visit.authorization.as_deref(), &params, &visit.caller())
+            .authenticate_at("/oauth2/revoke", visit.authorization.as_deref(), &params, &visit.caller())
             .await?;
         let token = params.need("token", "token is missing")?;
         site.provider.revoke(token, &client, &visit.caller()).await

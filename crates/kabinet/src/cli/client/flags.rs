@@ -2,6 +2,8 @@
 
 use clap::Args;
 use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat};
+use kabinet_core::json;
+use kabinet_core::jwk::JwkSet;
 use kabinet_core::method::MethodName;
 use kabinet_core::scope::Scope;
 
@@ -25,9 +27,18 @@ pub(crate) struct Flags {
     /// What it may ask for; repeatable, or separated by spaces
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<Scope>,
-    /// client_secret_basic, client_secret_post or none
+    /// client_secret_basic, client_secret_post, private_key_jwt or none
     #[arg(long, value_name = "METHOD", value_parser = wire::<AuthMethod>)]
     token_endpoint_auth_method: Option<AuthMethod>,
+    /// How it signs its assertions: RS256, PS256, ES256 or EdDSA; without it with any that fits its keys
+    #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
+    token_endpoint_auth_signing_alg: Option<Alg>,
+    /// A file with its public keys, a JWK set or one JWK
+    #[arg(long, value_name = "FILE", value_parser = key_file, conflicts_with = "jwks_uri")]
+    jwks: Option<JwkSet>,
+    /// Where it publishes its public keys; '' takes them away, those of a file too
+    #[arg(long, value_name = "URI")]
+    jwks_uri: Option<String>,
     /// Demand a PKCE challenge of a confidential client, too
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     require_pkce: Option<bool>,
@@ -112,6 +123,15 @@ fn scope(text: &str) -> Result<Scope, String> {
     Scope::parse(text).map_err(|why| why.to_string())
 }
 
+fn key_file(path: &str) -> Result<JwkSet, String> {
+    let text = std::fs::read(path).map_err(|why| format!("cannot read the file: {why}"))?;
+    let object = json::object(&text).map_err(|why| format!("the file {why}"))?;
+    if !object.contains_key("keys") {
+        return Ok(JwkSet { keys: vec![object] });
+    }
+    serde_json::from_value(object.into()).map_err(|why| format!("the file is no JWK set: {why}"))
+}
+
 /// One value of a list of methods.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -193,6 +213,14 @@ impl Flags {
         list(self.required_claims, &mut metadata.required_claims);
         set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
         set(self.token_endpoint_auth_method, &mut metadata.token_endpoint_auth_method);
+        if self.token_endpoint_auth_signing_alg.is_some() {
+            metadata.token_endpoint_auth_signing_alg = self.token_endpoint_auth_signing_alg;
+        }
+        // One takes the place of the other (RFC 7591 §2).
+        if self.jwks.is_some() || self.jwks_uri.is_some() {
+            metadata.jwks = self.jwks;
+            metadata.jwks_uri = self.jwks_uri.filter(|uri| !uri.is_empty());
+        }
         set(self.require_pkce, &mut metadata.require_pkce);
         set(self.first_party, &mut metadata.first_party);
         set(self.access_token_format, &mut metadata.access_token_format);
