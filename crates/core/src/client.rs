@@ -4,11 +4,13 @@
 //! one schema behind the command line, the files and the admin API: [`ClientMetadata::check`] is the only place that
 //! says what a client may look like.
 
+mod answers;
+
 use serde::{Deserialize, Serialize};
 
 use crate::contact::ContactKind;
 use crate::id::ClientId;
-use crate::jwk::JwkSet;
+use crate::jwk::{ContentEncryption, JwkSet, KeyManagement};
 use crate::method::{MethodName, login_problem, registration_problem};
 use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
 use crate::scope::Scope;
@@ -244,6 +246,24 @@ pub struct ClientMetadata {
     /// Signature of introspection that it asks for as a JWT (RFC 9701 §6); absent: RS256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_signed_response_alg: Option<Alg>,
+    /// To which of its keys ID tokens are encrypted after they were signed; absent: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<KeyManagement>,
+    /// How; absent: A128CBC-HS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<ContentEncryption>,
+    /// The same for userinfo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<KeyManagement>,
+    /// The same for userinfo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
+    /// The same for introspection that it asks for as a JWT (RFC 9701 §6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_alg: Option<KeyManagement>,
+    /// The same for introspection that it asks for as a JWT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_enc: Option<ContentEncryption>,
     /// Signature of its JWT access tokens.
     #[serde(default = "es256")]
     pub access_token_signed_response_alg: Alg,
@@ -341,6 +361,12 @@ impl ClientMetadata {
             id_token_signed_response_alg: Alg::RS256,
             userinfo_signed_response_alg: None,
             introspection_signed_response_alg: None,
+            id_token_encrypted_response_alg: None,
+            id_token_encrypted_response_enc: None,
+            userinfo_encrypted_response_alg: None,
+            userinfo_encrypted_response_enc: None,
+            introspection_encrypted_response_alg: None,
+            introspection_encrypted_response_enc: None,
             // 1С verifies with a pasted RSA key.
             access_token_signed_response_alg: if profile == Profile::OneC { Alg::RS256 } else { Alg::ES256 },
             access_token_format: TokenFormat::Jwt,
@@ -363,6 +389,7 @@ impl ClientMetadata {
         self.check_redirects()?;
         self.check_methods()?;
         self.check_keys()?;
+        self.check_answers()?;
         let grants = |grant| self.grant_types.contains(&grant);
         let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
         if self.grant_types.is_empty() {

@@ -94,6 +94,14 @@ fn clients_and_people_are_made_shown_changed_and_deleted() {
         place.refusal(&["client", "update", service, "--userinfo-signed-response-alg", "none"]).0,
         2
     );
+    let (code, said) = place.refusal(&["client", "update", service, "--id-token-encrypted-response-alg", "ECDH-ES"]);
+    assert!(code == 1 && said.contains("jwks"), "{said}");
+    assert_eq!(
+        place
+            .refusal(&["client", "update", service, "--id-token-encrypted-response-alg", "RSA1_5"])
+            .0,
+        2
+    );
     let plain = place.json(&["client", "update", service, "--userinfo-signed-response-alg", ""], "");
     assert!(plain.get("userinfo_signed_response_alg").is_none());
     let back = place.json(&["client", "update", service, "--grant-type", "client_credentials"], "");

@@ -112,7 +112,13 @@ impl Provider {
         if let Some(token) = params.get("id_token_hint") {
             let hint = self.read_hint(token).filter(|hint| hint.client_id.as_str() == request.client_id);
             let hint = hint.ok_or_else(|| {
-                answer(OAuthError::new(Code::InvalidRequest, "id_token_hint is not an ID token of this client"))
+                // OpenID Connect Core §3.1.2.1: the client decrypts an encrypted ID token before it sends it as a hint.
+                let sentence = if token.split('.').count() == 5 {
+                    "id_token_hint is encrypted; send the ID token that was inside"
+                } else {
+                    "id_token_hint is not an ID token of this client"
+                };
+                answer(OAuthError::new(Code::InvalidRequest, sentence))
             })?;
             request.hint = Some(hint.user_id.to_string());
         }

@@ -2,6 +2,7 @@
 //! that it does not.
 
 use kabinet_core::client::{Alg, AuthMethod};
+use kabinet_core::jwk::{ContentEncryption, KeyManagement};
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
     CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreJwsSigningAlgorithm, CoreResponseMode,
@@ -30,6 +31,8 @@ struct Beyond {
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<String>,
     introspection_signing_alg_values_supported: Vec<String>,
+    introspection_encryption_alg_values_supported: Vec<String>,
+    introspection_encryption_enc_values_supported: Vec<String>,
 }
 
 impl AdditionalProviderMetadata for Beyond {}
@@ -76,7 +79,13 @@ impl Provider {
             prompt_values_supported: ["none", "login", "consent", "select_account", "create"]
                 .map(str::to_owned)
                 .to_vec(),
-            introspection_signing_alg_values_supported: Alg::ALL.map(|alg| alg.as_str().to_owned()).to_vec(),
+            introspection_signing_alg_values_supported: alg_names(),
+            introspection_encryption_alg_values_supported: KeyManagement::ALL
+                .map(|alg| alg.as_str().to_owned())
+                .to_vec(),
+            introspection_encryption_enc_values_supported: ContentEncryption::ALL
+                .map(|enc| enc.as_str().to_owned())
+                .to_vec(),
         };
         let algs = || Alg::ALL.map(signing_alg).to_vec();
         let metadata: Metadata = ProviderMetadata::new(
@@ -112,7 +121,13 @@ impl Provider {
             .set_request_parameter_supported(Some(false))
             .set_request_uri_parameter_supported(Some(false))
             .set_ui_locales_supported(Some(["ru", "en"].map(|tag| LanguageTag::new(tag.to_owned())).to_vec()))
-            .set_userinfo_signing_alg_values_supported(Some(algs()));
+            .set_userinfo_signing_alg_values_supported(Some(algs()))
+            .set_id_token_encryption_alg_values_supported(Some(KeyManagement::ALL.map(key_management).to_vec()))
+            .set_id_token_encryption_enc_values_supported(Some(ContentEncryption::ALL.map(content_encryption).to_vec()))
+            .set_userinfo_encryption_alg_values_supported(Some(KeyManagement::ALL.map(key_management).to_vec()))
+            .set_userinfo_encryption_enc_values_supported(Some(
+                ContentEncryption::ALL.map(content_encryption).to_vec(),
+            ));
         serde_json::to_string(&metadata).map_err(|e| Error::Bug(e.to_string()))
     }
 }
@@ -123,12 +138,17 @@ fn claims_supported() -> impl Iterator<Item = &'static str> {
         .chain(["email_verified", "phone_number_verified"])
 }
 
-fn signing_alg(alg: Alg) -> CoreJwsSigningAlgorithm {
+fn key_management(alg: KeyManagement) -> CoreJweKeyManagementAlgorithm {
     match alg {
-        Alg::RS256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-        Alg::PS256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-        Alg::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-        Alg::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
+        KeyManagement::RsaOaep256 => CoreJweKeyManagementAlgorithm::RsaOaepSha256,
+        KeyManagement::EcdhEs => CoreJweKeyManagementAlgorithm::EcdhEs,
+    }
+}
+
+fn content_encryption(enc: ContentEncryption) -> CoreJweContentEncryptionAlgorithm {
+    match enc {
+        ContentEncryption::A128CbcHs256 => CoreJweContentEncryptionAlgorithm::Aes128CbcHmacSha256,
+        ContentEncryption::A256Gcm => CoreJweContentEncryptionAlgorithm::Aes256Gcm,
     }
 }
 

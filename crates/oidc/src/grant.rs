@@ -18,6 +18,7 @@ use kabinet_store::Tx;
 use kabinet_store::grant::Grant as Stored;
 
 use crate::client_auth::AuthenticatedClient;
+use crate::keys::encryption::Envelope;
 use crate::request::Params;
 use crate::token::Tokens;
 use crate::tokens::{Beside, Detail};
@@ -48,6 +49,8 @@ pub struct Request<'a> {
     pub params: &'a Params,
     /// From where.
     pub origin: &'a Origin,
+    /// What its ID token is encrypted with.
+    pub(crate) envelope: Option<&'a Envelope>,
 }
 
 /// What is minted of a grant.
@@ -76,7 +79,12 @@ impl Request<'_> {
         let access = provider.access_of(self.client, grant, detail, scope);
         let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
         let id_token = if scope.has("openid") {
-            let beside = Beside { user, access_token: &access_token, nonce };
+            let beside = Beside {
+                user,
+                access_token: &access_token,
+                nonce,
+                envelope: self.envelope,
+            };
             Some(provider.mint_id_token(self.client, grant, detail, beside)?)
         } else {
             None

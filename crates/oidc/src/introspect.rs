@@ -44,7 +44,8 @@ impl Provider {
         let alg = asking.metadata.introspection_signed_response_alg.unwrap_or(Alg::RS256);
         let claims =
             Map::from_iter([("iat".to_owned(), self.now().0.into()), ("token_introspection".to_owned(), facts)]);
-        let token = self.sign_to(asking, alg, Typ::IntrospectionJwt, claims)?;
+        let form = (alg, asking.metadata.introspection_encryption());
+        let token = self.sign_to(asking, form, Typ::IntrospectionJwt, claims).await?;
         Ok(Answer::Jwt { media_type: SIGNED, token })
     }
 

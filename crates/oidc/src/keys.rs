@@ -6,6 +6,7 @@
 //! holds a pasted copy of it. Keys are made by `migrate`, by `key rotate` and by a job, never in a request. The algorithm
 //! always comes from the key's record, never from a token's header (RFC 8725 §3.1).
 
+pub(crate) mod encryption;
 pub mod rotation;
 
 pub mod client;

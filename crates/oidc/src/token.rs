@@ -71,11 +71,14 @@ impl Provider {
         if !client.metadata.may(grant.kind) {
             return Err(OAuthError::new(Code::UnauthorizedClient, "this client may not use this grant_type").into());
         }
+        // Before anything is spent: the client's keys may have to be fetched.
+        let envelope = self.envelope(&client, client.metadata.id_token_encryption()).await?;
         let request = Request {
             provider: self,
             client: &client,
             params,
             origin: &caller.origin,
+            envelope: envelope.as_ref(),
         };
         let tokens = (grant.redeem)(request).await?;
         Ok((client, tokens))

@@ -28,6 +28,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::keys::Typ;
+use crate::keys::encryption::Envelope;
 use crate::{Error, Provider, Result};
 
 /// Longer texts are no token of ours, bytes.
@@ -220,7 +221,7 @@ impl Provider {
         }
     }
 
-    /// Mints an ID token (OpenID Connect Core §2). `nonce` only in the answer to a code (§12.2).
+    /// Mints an ID token (OpenID Connect Core §2), encrypted where the client wants it (§10.2). `nonce` only in the answer to a code (§12.2).
     pub(crate) fn mint_id_token(
         &self,
         client: &Client,
@@ -251,8 +252,13 @@ impl Provider {
             claims.insert("nonce".to_owned(), nonce.into());
         }
         let keys = self.inner.keys.load();
-        keys.current(Ring::of(client.metadata.profile), client.metadata.id_token_signed_response_alg)?
-            .sign(Typ::Jwt, &claims)
+        let token = keys
+            .current(Ring::of(client.metadata.profile), client.metadata.id_token_signed_response_alg)?
+            .sign(Typ::Jwt, &claims)?;
+        match beside.envelope {
+            Some(envelope) => envelope.close(&token),
+            None => Ok(token),
+        }
     }
 
     /// The name of a session as one client knows it: two clients cannot compare theirs.
@@ -372,7 +378,8 @@ impl Provider {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 
-    /// Reads an ID token that we issued, expired or not (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
+    /// Reads an ID token that we issued, expired or not (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2). One that is
+    /// still encrypted is readable by its client alone, who decrypts it before (Core §3.1.2.1).
     #[must_use]
     pub fn read_hint(&self, token: &str) -> Option<Hint> {
         #[derive(Deserialize)]
@@ -404,6 +411,8 @@ pub(crate) struct Beside<'a> {
     pub(crate) user: &'a User,
     pub(crate) access_token: &'a Secret,
     pub(crate) nonce: Option<&'a str>,
+    /// What it is encrypted with after it was signed.
+    pub(crate) envelope: Option<&'a Envelope>,
 }
 
 /// `at_hash`: the left half of the hash that goes with the signature (OpenID Connect Core §3.1.3.6). Ed25519 goes with

@@ -30,7 +30,8 @@ impl Provider {
             return Ok(Answer::Json(claims.into()));
         };
         // OpenID Connect Core §5.3.2: a signed answer names the issuer and the client.
-        let token = self.sign_to(&client, alg, Typ::Jwt, claims)?;
+        let form = (alg, client.metadata.userinfo_encryption());
+        let token = self.sign_to(&client, form, Typ::Jwt, claims).await?;
         Ok(Answer::Jwt { media_type: "application/jwt", token })
     }
 }

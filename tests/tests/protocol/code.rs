@@ -171,7 +171,6 @@ async fn grants_that_are_not_offered_are_refused() {
     for grant in [
         "password",
         "implicit",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "x",
         "AUTHORIZATION_CODE",

@@ -42,6 +42,12 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
             "urn:ietf:params:oauth:grant-type:token-exchange"
         ])
     );
+    for encrypted in ["id_token", "userinfo", "introspection"] {
+        let algs = list(&format!("{encrypted}_encryption_alg_values_supported"));
+        assert_eq!(algs, json!(["RSA-OAEP-256", "ECDH-ES"]), "{encrypted}");
+        let encs = list(&format!("{encrypted}_encryption_enc_values_supported"));
+        assert_eq!(encs, json!(["A128CBC-HS256", "A256GCM"]), "{encrypted}");
+    }
     for at in ["token", "revocation", "introspection"] {
         let algs = list(&format!("{at}_endpoint_auth_signing_alg_values_supported"));
         assert_eq!(algs, json!(["RS256", "PS256", "ES256", "EdDSA"]), "{at}");

@@ -12,6 +12,7 @@ mod conformance;
 mod conformance_logout;
 mod crates;
 mod discovery;
+mod encrypted;
 mod forged;
 mod headers;
 mod hostile;

@@ -304,11 +304,20 @@ impl Provider {
 
     /// The key of a client's that something for it is encrypted to; the first that fits, as it stands in its set.
     pub async fn client_encryption_key(&self, client: &Client, alg: KeyManagement) -> Option<EncryptionKey> {
-        let (keys, _) = self.client_keys(client, Want::Remembered).await;
-        keys.iter().filter(|key| key.encrypts(alg)).find_map(|key| {
-            let jwk = Jwk::from_map(key.bare.clone()).ok()?;
-            Some(EncryptionKey { kid: key.kid.clone(), jwk })
-        })
+        let first = |keys: &[PublicKey]| {
+            keys.iter().filter(|key| key.encrypts(alg)).find_map(|key| {
+                let jwk = Jwk::from_map(key.bare.clone()).ok()?;
+                Some(EncryptionKey { kid: key.kid.clone(), jwk })
+            })
+        };
+        let (keys, asked_now) = self.client_keys(client, Want::Remembered).await;
+        if let Some(key) = first(&keys) {
+            return Some(key);
+        }
+        if asked_now || client.metadata.jwks_uri.is_none() {
+            return None;
+        }
+        first(&self.client_keys(client, Want::Afresh).await.0)
     }
 
     async fn client_keys(&self, client: &Client, want: Want) -> (Arc<[PublicKey]>, bool) {

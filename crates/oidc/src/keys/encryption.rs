@@ -5,7 +5,7 @@
 //! compression. The key is the first of the client's own set that fits.
 
 use josekit::JoseError;
-use josekit::jwe::{ECDH_ES, JweContext, JweEncrypter, JweHeader, RSA_OAEP_256};
+use josekit::jwe::{self, ECDH_ES, JweEncrypter, JweHeader, RSA_OAEP_256};
 use kabinet_core::client::Client;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::jwk::{ContentEncryption, Encryption, KeyManagement};
@@ -15,8 +15,10 @@ use crate::{Provider, Result};
 
 const NO_KEY: OAuthError =
     OAuthError::new(Code::InvalidRequest, "the client's jwks holds no key that the answer can be encrypted to");
-const OUT_OF_REACH: OAuthError =
-    OAuthError::new(Code::TemporarilyUnavailable, "the client's jwks_uri gives no key that the answer can be encrypted to");
+const OUT_OF_REACH: OAuthError = OAuthError::new(
+    Code::TemporarilyUnavailable,
+    "the client's jwks_uri gives no key that the answer can be encrypted to",
+);
 
 /// A key of a client's that is ready to encrypt to.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl Envelope {
         if let Some(kid) = &self.kid {
             header.set_key_id(kid);
         }
-        let closed = JweContext::new().serialize_compact(token.as_bytes(), &header, &*self.encrypter);
+        let closed = jwe::serialize_compact(token.as_bytes(), &header, &*self.encrypter);
         Ok(closed.map_err(|why| NO_KEY.with_detail(why))?)
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat};
 use kabinet_core::json;
-use kabinet_core::jwk::JwkSet;
+use kabinet_core::jwk::{ContentEncryption, JwkSet, KeyManagement};
 use kabinet_core::method::MethodName;
 use kabinet_core::scope::Scope;
 
@@ -71,6 +71,24 @@ pub(crate) struct Flags {
     /// What introspection is signed with that it asks for as a JWT: RS256, PS256, ES256 or EdDSA; '' for RS256
     #[arg(long, value_name = "ALG", value_parser = optional_alg)]
     introspection_signed_response_alg: Option<Chosen<Alg>>,
+    /// Encrypt its ID tokens to one of its keys: RSA-OAEP-256 or ECDH-ES; '' for not
+    #[arg(long, value_name = "ALG", value_parser = optional_key_management)]
+    id_token_encrypted_response_alg: Option<Chosen<KeyManagement>>,
+    /// A128CBC-HS256 or A256GCM; '' for the former
+    #[arg(long, value_name = "ENC", value_parser = optional_enc)]
+    id_token_encrypted_response_enc: Option<Chosen<ContentEncryption>>,
+    /// Encrypt its userinfo, which must be signed: RSA-OAEP-256 or ECDH-ES; '' for not
+    #[arg(long, value_name = "ALG", value_parser = optional_key_management)]
+    userinfo_encrypted_response_alg: Option<Chosen<KeyManagement>>,
+    /// A128CBC-HS256 or A256GCM; '' for the former
+    #[arg(long, value_name = "ENC", value_parser = optional_enc)]
+    userinfo_encrypted_response_enc: Option<Chosen<ContentEncryption>>,
+    /// Encrypt introspection that it asks for as a JWT: RSA-OAEP-256 or ECDH-ES; '' for not
+    #[arg(long, value_name = "ALG", value_parser = optional_key_management)]
+    introspection_encrypted_response_alg: Option<Chosen<KeyManagement>>,
+    /// A128CBC-HS256 or A256GCM; '' for the former
+    #[arg(long, value_name = "ENC", value_parser = optional_enc)]
+    introspection_encrypted_response_enc: Option<Chosen<ContentEncryption>>,
     /// RS256, PS256, ES256 or EdDSA
     #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
     access_token_signed_response_alg: Option<Alg>,
@@ -108,6 +126,14 @@ fn grant_type(text: &str) -> Result<GrantType, String> {
 struct Chosen<T>(Option<T>);
 
 fn optional_alg(text: &str) -> Result<Chosen<Alg>, String> {
+    chosen(text)
+}
+
+fn optional_key_management(text: &str) -> Result<Chosen<KeyManagement>, String> {
+    chosen(text)
+}
+
+fn optional_enc(text: &str) -> Result<Chosen<ContentEncryption>, String> {
     chosen(text)
 }
 
@@ -190,6 +216,9 @@ impl Flags {
                 *kept = given;
             }
         }
+        fn choose<T>(given: Option<Chosen<T>>, kept: &mut Option<T>) {
+            set(given.map(|chosen| chosen.0), kept);
+        }
         fn optional(given: Option<String>, kept: &mut Option<String>) {
             if let Some(given) = given {
                 *kept = Some(given).filter(|text| !text.is_empty());
@@ -225,13 +254,19 @@ impl Flags {
         set(self.first_party, &mut metadata.first_party);
         set(self.access_token_format, &mut metadata.access_token_format);
         set(self.id_token_signed_response_alg, &mut metadata.id_token_signed_response_alg);
-        set(
-            self.userinfo_signed_response_alg.map(|chosen| chosen.0),
-            &mut metadata.userinfo_signed_response_alg,
+        choose(self.userinfo_signed_response_alg, &mut metadata.userinfo_signed_response_alg);
+        choose(self.introspection_signed_response_alg, &mut metadata.introspection_signed_response_alg);
+        choose(self.id_token_encrypted_response_alg, &mut metadata.id_token_encrypted_response_alg);
+        choose(self.id_token_encrypted_response_enc, &mut metadata.id_token_encrypted_response_enc);
+        choose(self.userinfo_encrypted_response_alg, &mut metadata.userinfo_encrypted_response_alg);
+        choose(self.userinfo_encrypted_response_enc, &mut metadata.userinfo_encrypted_response_enc);
+        choose(
+            self.introspection_encrypted_response_alg,
+            &mut metadata.introspection_encrypted_response_alg,
         );
-        set(
-            self.introspection_signed_response_alg.map(|chosen| chosen.0),
-            &mut metadata.introspection_signed_response_alg,
+        choose(
+            self.introspection_encrypted_response_enc,
+            &mut metadata.introspection_encrypted_response_enc,
         );
         set(self.access_token_signed_response_alg, &mut metadata.access_token_signed_response_alg);
         set(self.claims_in_id_token, &mut metadata.claims_in_id_token);
