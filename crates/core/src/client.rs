@@ -5,6 +5,7 @@
 //! says what a client may look like.
 
 mod answers;
+mod assertion;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ use crate::secret::TokenHash;
 use crate::text::disguises;
 use crate::time::Timestamp;
 use crate::user::User;
+
+pub use assertion::AssertionIssuer;
 
 /// What kind of application the client is; sets the defaults of the table in the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +59,9 @@ pub enum GrantType {
     /// RFC 8693
     #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
     TokenExchange,
+    /// RFC 7523 §2.1
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
 }
 
 impl GrantType {
@@ -68,6 +74,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 }
@@ -285,6 +292,9 @@ pub struct ClientMetadata {
     /// Whom it may exchange a token for (RFC 8693): `resource` or `audience` values. Empty: nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub token_exchange_audiences: Vec<String>,
+    /// Who may vouch for people to it (RFC 7523 §2.1). Absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion_issuer: Option<AssertionIssuer>,
     /// The role of a service account; makes the scope `kabinet:admin` available to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_role: Option<Role>,
@@ -376,6 +386,7 @@ impl ClientMetadata {
             default_resource: None,
             resources: Vec::new(),
             token_exchange_audiences: Vec::new(),
+            assertion_issuer: None,
             admin_role: None,
         }
     }
@@ -390,6 +401,7 @@ impl ClientMetadata {
         self.check_methods()?;
         self.check_keys()?;
         self.check_answers()?;
+        self.check_assertion_issuer()?;
         let grants = |grant| self.grant_types.contains(&grant);
         let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
         if self.grant_types.is_empty() {

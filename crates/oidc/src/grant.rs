@@ -2,6 +2,7 @@
 
 pub mod client_credentials;
 pub mod code;
+pub mod jwt_bearer;
 pub mod refresh;
 pub mod token_exchange;
 
@@ -25,7 +26,8 @@ use crate::tokens::{Beside, Detail};
 use crate::{Provider, Result};
 
 /// Every grant type that the token endpoint redeems.
-pub static GRANTS: &[Grant] = &[code::GRANT, refresh::GRANT, client_credentials::GRANT, token_exchange::GRANT];
+pub static GRANTS: &[Grant] =
+    &[code::GRANT, refresh::GRANT, client_credentials::GRANT, token_exchange::GRANT, jwt_bearer::GRANT];
 
 /// A grant type.
 pub struct Grant {

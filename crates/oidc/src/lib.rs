@@ -12,6 +12,7 @@
 //! | token, code | redeem, first generation, audit record: one transaction |
 //! | token, refresh | rotate: one transaction |
 //! | token, token exchange | audit record: one transaction |
+//! | token, JWT bearer | consents (third-party clients); one transaction with the assertion's id, the grant and its audit record |
 //! | token, client_credentials; introspect; userinfo | none when warm |
 
 pub mod authorize;

@@ -39,7 +39,8 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
             "authorization_code",
             "refresh_token",
             "client_credentials",
-            "urn:ietf:params:oauth:grant-type:token-exchange"
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer"
         ])
     );
     for encrypted in ["id_token", "userinfo", "introspection"] {

@@ -6,9 +6,9 @@ use josekit::jwe::{self, ECDH_ES, JweDecrypter, JweEncrypter, JweHeader, RSA_OAE
 use josekit::jwk::Jwk;
 use josekit::jwk::alg::ec::EcCurve;
 use josekit::jwk::alg::ecx::EcxCurve;
-use kabinet_core::client::{Alg, ClientMetadata, Profile};
+use kabinet_core::client::{Alg, AssertionIssuer, ClientMetadata, Profile};
 use kabinet_core::jwk::{ContentEncryption, JwkSet, KeyManagement};
-use kabinet_tests::{Published, TestApp, Tokens, jwt};
+use kabinet_tests::{ClientKey, Published, TestApp, Tokens, jwt};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -192,6 +192,19 @@ async fn nothing_that_is_encrypted_is_opened_anywhere() {
     .await;
     let keys = world.rp.jwks().await;
     let key = keys["keys"].as_array().unwrap().iter().find(|key| key["kty"] == "RSA").unwrap().clone();
+    let issuer = ClientKey::new(Alg::ES256, "issuer").set();
+    let relies = world
+        .app
+        .client(Profile::Machine, |m| {
+            let issuer = AssertionIssuer {
+                issuer: "https://planner.test".to_owned(),
+                jwks: Some(issuer),
+                jwks_uri: None,
+            };
+            m.grant_types.push(GrantType::JwtBearer);
+            m.assertion_issuer = Some(issuer);
+        })
+        .await;
     for bomb in bombs(&key) {
         let what = &bomb[..bomb.len().min(40)];
         let answer = world.rp.userinfo(&bomb).await;
@@ -212,6 +225,8 @@ async fn nothing_that_is_encrypted_is_opened_anywhere() {
         ];
         let answer = world.app.post("/oauth2/token", &assertion).await;
         assert_eq!(answer.error(), "invalid_client", "{what}");
+        let bearer = [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", bomb.as_str())];
+        assert_eq!(relies.token(&bearer).await.error(), "invalid_grant", "{what}");
         let ask = world.rp.ask().with("prompt", "none").with("id_token_hint", &bomb);
         let callback = world.rp.authorize(&mut world.browser, &ask).await;
         assert_eq!((callback.get("error"), callback.get("code")), ("invalid_request", ""), "{what}");

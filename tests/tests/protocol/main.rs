@@ -16,6 +16,7 @@ mod encrypted;
 mod forged;
 mod headers;
 mod hostile;
+mod jwt_bearer;
 mod key_rotation;
 mod mended;
 mod redirects;

@@ -1,7 +1,9 @@
 //! The flags that `client create` and `client update` share.
 
 use clap::Args;
-use kabinet_core::client::{Alg, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat};
+use kabinet_core::client::{
+    Alg, AssertionIssuer, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat,
+};
 use kabinet_core::json;
 use kabinet_core::jwk::{ContentEncryption, JwkSet, KeyManagement};
 use kabinet_core::method::MethodName;
@@ -18,7 +20,7 @@ pub(crate) struct Flags {
     /// Where people return to after sign-out; repeatable
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// authorization_code, refresh_token, client_credentials, device_code or token_exchange; repeatable
+    /// authorization_code, refresh_token, client_credentials, device_code, token_exchange or jwt_bearer; repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
     /// What the authorization endpoint may answer with; repeatable
@@ -110,6 +112,15 @@ pub(crate) struct Flags {
     /// Whom it may exchange a token for: a resource or a client_id (RFC 8693); repeatable
     #[arg(long = "token-exchange-audience", value_name = "AUDIENCE")]
     token_exchange_audiences: Vec<String>,
+    /// Who may vouch for people to it by a signed assertion (RFC 7523 section 2.1): the `iss` of that issuer
+    #[arg(long, value_name = "ISSUER", requires = "assertion_keys")]
+    assertion_issuer: Option<String>,
+    /// A file with that issuer's public keys, a JWK set or one JWK
+    #[arg(long, value_name = "FILE", value_parser = key_file, group = "assertion_keys", requires = "assertion_issuer")]
+    assertion_issuer_jwks: Option<JwkSet>,
+    /// Where that issuer publishes its public keys
+    #[arg(long, value_name = "URI", group = "assertion_keys", requires = "assertion_issuer")]
+    assertion_issuer_jwks_uri: Option<String>,
 }
 
 /// Short names of grant types that are URNs are taken, too.
@@ -117,6 +128,7 @@ fn grant_type(text: &str) -> Result<GrantType, String> {
     match text {
         "device_code" => Ok(GrantType::DeviceCode),
         "token_exchange" => Ok(GrantType::TokenExchange),
+        "jwt_bearer" => Ok(GrantType::JwtBearer),
         name => wire(name),
     }
 }
@@ -238,6 +250,12 @@ impl Flags {
         list(self.token_exchange_audiences, &mut metadata.token_exchange_audiences);
         if grants_changed && !metadata.may(GrantType::TokenExchange) {
             metadata.token_exchange_audiences.clear();
+        }
+        if let Some(issuer) = self.assertion_issuer {
+            let (jwks, jwks_uri) = (self.assertion_issuer_jwks, self.assertion_issuer_jwks_uri);
+            metadata.assertion_issuer = Some(AssertionIssuer { issuer, jwks, jwks_uri });
+        } else if grants_changed && !metadata.may(GrantType::JwtBearer) {
+            metadata.assertion_issuer = None;
         }
         list(self.required_claims, &mut metadata.required_claims);
         set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
