@@ -343,13 +343,25 @@ impl TestApp {
             clock: &*self.ambient.clock,
             entropy: &*self.ambient.entropy,
         };
-        kabinet_oidc::keys::rotate(&self.store, (ring, alg), forge, &origin())
+        let fresh = kabinet_oidc::keys::generate((ring, alg), KeyState::Next, forge).expect("a new key");
+        let keys = kabinet_store::key::every(self.store.db()).await.expect("the store answers");
+        let next = kabinet_oidc::keys::rotation::next(&keys, (ring, alg)).expect("a next key");
+        kabinet_oidc::keys::rotation::rotate(&self.store, next, &fresh, &*self.ambient.entropy, &origin())
             .await
             .expect("new keys");
         self.store.ephemeral().publish().await;
         let keys = kabinet_store::key::every(self.store.db()).await.expect("the store answers");
         let current = |key: &&SigningKey| (key.ring, key.alg) == (ring, alg) && key.state == KeyState::Current;
         keys.iter().find(current).expect("a current key").id.to_string()
+    }
+
+    /// Moves the keys that are due, as a node's job does each minute; how many have moved.
+    pub async fn tend_keys(&self) -> usize {
+        let master = kabinet::config::master_key(&self.config, &*self.ambient.entropy).expect("a master key");
+        let sealer = kabinet_oidc::keys::sealer(&master);
+        kabinet::tend_keys(&self.config, &self.store, &sealer, &self.ambient)
+            .await
+            .expect("the store answers")
     }
 
     /// Publishes a legal text for every brand as the command line does, and waits until the first node has heard of it.

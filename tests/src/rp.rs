@@ -298,6 +298,11 @@ impl Rp {
         self.post("/oauth2/introspect", &[("token", token)]).await.ok().json()
     }
 
+    /// Introspects with an `Accept` header of one's own.
+    pub async fn introspect_as(&self, token: &str, accept: &str) -> Answer {
+        self.post_with("/oauth2/introspect", &[("token", token)], &[("accept", accept)]).await
+    }
+
     /// Whether introspection calls a token active.
     pub async fn is_active(&self, token: &str) -> bool {
         self.introspect(token).await["active"] == true
@@ -316,9 +321,16 @@ impl Rp {
 
     /// POST of a form to one of the client's endpoints, authenticated as registered.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.post_with(path, form, &[]).await
+    }
+
+    async fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
         let assertion;
         let mut form = form.to_vec();
         let mut request = Request::builder().method(Method::POST).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         match (self.metadata.token_endpoint_auth_method, &self.secret) {
             (AuthMethod::ClientSecretBasic, Some(secret)) => {
                 request = request.header("authorization", basic(self.id.as_str(), secret));

@@ -78,6 +78,8 @@ events! {
     GrantEnded = "grant.ended"
     /// A single access token was revoked.
     TokenRevoked = "token.revoked"
+    /// A service got a token for the next service, about the same person.
+    TokenExchanged = "token.exchanged"
     /// A client was registered.
     ClientCreated = "client.created"
     /// A client was changed.
@@ -94,6 +96,10 @@ events! {
     KeyCreated = "key.created"
     /// Signing keys moved on.
     KeyRotated = "key.rotated"
+    /// A key that signs nothing any more left the published set, and its private half was erased.
+    KeyRetired = "key.retired"
+    /// A key that signs nothing any more was forgotten.
+    KeyDeleted = "key.deleted"
 }
 
 /// Who did it and from where.

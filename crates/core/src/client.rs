@@ -4,11 +4,14 @@
 //! one schema behind the command line, the files and the admin API: [`ClientMetadata::check`] is the only place that
 //! says what a client may look like.
 
+mod answers;
+mod assertion;
+
 use serde::{Deserialize, Serialize};
 
 use crate::contact::ContactKind;
 use crate::id::ClientId;
-use crate::jwk::JwkSet;
+use crate::jwk::{ContentEncryption, JwkSet, KeyManagement};
 use crate::method::{MethodName, login_problem, registration_problem};
 use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
 use crate::response_type::ResponseType;
@@ -17,6 +20,8 @@ use crate::secret::TokenHash;
 use crate::text::disguises;
 use crate::time::Timestamp;
 use crate::user::User;
+
+pub use assertion::AssertionIssuer;
 
 /// What kind of application the client is; sets the defaults of the table in the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +60,12 @@ pub enum GrantType {
     /// RFC 8628
     #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
+    /// RFC 8693
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
+    /// RFC 7523 §2.1
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
 }
 
 impl GrantType {
@@ -67,6 +78,8 @@ impl GrantType {
             Self::Implicit => "implicit",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 }
@@ -266,6 +279,30 @@ pub struct ClientMetadata {
     /// Signature of its ID tokens.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Alg,
+    /// Signature of its userinfo; absent: plain JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<Alg>,
+    /// Signature of introspection that it asks for as a JWT (RFC 9701 §6); absent: RS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<Alg>,
+    /// To which of its keys ID tokens are encrypted after they were signed; absent: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<KeyManagement>,
+    /// How; absent: A128CBC-HS256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<ContentEncryption>,
+    /// The same for userinfo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<KeyManagement>,
+    /// The same for userinfo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
+    /// The same for introspection that it asks for as a JWT (RFC 9701 §6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_alg: Option<KeyManagement>,
+    /// The same for introspection that it asks for as a JWT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_encrypted_response_enc: Option<ContentEncryption>,
     /// Signature of its JWT access tokens.
     #[serde(default = "es256")]
     pub access_token_signed_response_alg: Alg,
@@ -284,6 +321,12 @@ pub struct ClientMetadata {
     /// Resources that it may name.
     #[serde(default)]
     pub resources: Vec<String>,
+    /// Whom it may exchange a token for (RFC 8693): `resource` or `audience` values. Empty: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_exchange_audiences: Vec<String>,
+    /// Who may vouch for people to it (RFC 7523 §2.1). Absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion_issuer: Option<AssertionIssuer>,
     /// The role of a service account; makes the scope `kabinet:admin` available to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_role: Option<Role>,
@@ -358,6 +401,14 @@ impl ClientMetadata {
             registration_methods: None,
             client_uri: None,
             id_token_signed_response_alg: Alg::RS256,
+            userinfo_signed_response_alg: None,
+            introspection_signed_response_alg: None,
+            id_token_encrypted_response_alg: None,
+            id_token_encrypted_response_enc: None,
+            userinfo_encrypted_response_alg: None,
+            userinfo_encrypted_response_enc: None,
+            introspection_encrypted_response_alg: None,
+            introspection_encrypted_response_enc: None,
             // 1С verifies with a pasted RSA key.
             access_token_signed_response_alg: if profile == Profile::OneC { Alg::RS256 } else { Alg::ES256 },
             access_token_format: TokenFormat::Jwt,
@@ -369,6 +420,8 @@ impl ClientMetadata {
             required_claims: Vec::new(),
             default_resource: None,
             resources: Vec::new(),
+            token_exchange_audiences: Vec::new(),
+            assertion_issuer: None,
             admin_role: None,
         }
     }
@@ -382,6 +435,8 @@ impl ClientMetadata {
         self.check_redirects()?;
         self.check_methods()?;
         self.check_keys()?;
+        self.check_answers()?;
+        self.check_assertion_issuer()?;
         let grants = |grant| self.grant_types.contains(&grant);
         let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
         if self.grant_types.is_empty() {
@@ -394,6 +449,21 @@ impl ClientMetadata {
                 "grant_types",
                 "client_credentials needs a client that authenticates (RFC 6749 section 4.4)",
             );
+        }
+        // RFC 8693 §5: whoever is named in a token could otherwise pass it on without proving anything.
+        if grants(GrantType::TokenExchange) && self.is_public() {
+            return bad("grant_types", "token-exchange needs a client that authenticates (RFC 8693 section 5)");
+        }
+        if grants(GrantType::TokenExchange) == self.token_exchange_audiences.is_empty() {
+            return bad(
+                "token_exchange_audiences",
+                "must be given with the grant type token-exchange, and with it alone",
+            );
+        }
+        let names =
+            |audience: &String| (1..=512).contains(&audience.len()) && audience.bytes().all(|b| b.is_ascii_graphic());
+        if !self.token_exchange_audiences.iter().all(names) {
+            return bad("token_exchange_audiences", "each must be a URI or a client_id");
         }
         if grants(GrantType::RefreshToken) && !grants(GrantType::AuthorizationCode) && !grants(GrantType::DeviceCode) {
             return bad("grant_types", "refresh_token needs a grant that gives refresh tokens");
@@ -682,6 +752,19 @@ mod tests {
             ("grant_types", |c| {
                 c.token_endpoint_auth_method = AuthMethod::None;
                 c.grant_types.push(GrantType::ClientCredentials);
+            }),
+            ("grant_types", |c| {
+                c.token_endpoint_auth_method = AuthMethod::None;
+                c.grant_types.push(GrantType::TokenExchange);
+                c.token_exchange_audiences.push("https://api.example".to_owned());
+            }),
+            ("token_exchange_audiences", |c| c.grant_types.push(GrantType::TokenExchange)),
+            ("token_exchange_audiences", |c| {
+                c.token_exchange_audiences.push("https://api.example".to_owned())
+            }),
+            ("token_exchange_audiences", |c| {
+                c.grant_types.push(GrantType::TokenExchange);
+                c.token_exchange_audiences.push("https://api.example/ x".to_owned());
             }),
             ("scope", |c| c.scope = Scope::parse("kabinet:admin").unwrap()),
             ("login_methods", |c| c.login_methods = Some(Vec::new())),

@@ -82,6 +82,41 @@ impl KeyManagement {
     }
 }
 
+/// How a content is encrypted (RFC 7518 §5.1); what is not listed is not offered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ContentEncryption {
+    /// AES in CBC mode with HMAC-SHA-256: what every implementation must know.
+    #[default]
+    #[serde(rename = "A128CBC-HS256")]
+    A128CbcHs256,
+    /// AES in Galois/counter mode.
+    #[serde(rename = "A256GCM")]
+    A256Gcm,
+}
+
+impl ContentEncryption {
+    /// Every one that is offered.
+    pub const ALL: [Self; 2] = [Self::A128CbcHs256, Self::A256Gcm];
+
+    /// The `enc` value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::A128CbcHs256 => "A128CBC-HS256",
+            Self::A256Gcm => "A256GCM",
+        }
+    }
+}
+
+/// How an answer is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// To the key.
+    pub alg: KeyManagement,
+    /// The content.
+    pub enc: ContentEncryption,
+}
+
 /// A public key that is fit for use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublicKey {

@@ -16,6 +16,8 @@ pub enum KeyState {
     Current,
     /// Published, so that what it signed still verifies.
     Previous,
+    /// Not published; its public half alone is kept, so that an ID token comes back as a hint for as long as a session.
+    Retired,
 }
 
 impl KeyState {
@@ -26,6 +28,7 @@ impl KeyState {
             Self::Next => "next",
             Self::Current => "current",
             Self::Previous => "previous",
+            Self::Retired => "retired",
         }
     }
 }
@@ -84,10 +87,20 @@ pub struct SigningKey {
     pub state: KeyState,
     /// The public JWK (RFC 7517) as JSON text.
     pub public_jwk: String,
-    /// The private JWK, sealed under the master key (purpose `signing-key`, bound to the id).
+    /// The private JWK, sealed under the master key (purpose `signing-key`, bound to the id); empty once it is retired.
     pub private_sealed: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it began to sign; `None` before, and for keys that did before this was noted.
+    pub activated_at: Option<Timestamp>,
     /// When it left the place of the current key; `None` until then.
     pub retired_at: Option<Timestamp>,
+}
+
+impl SigningKey {
+    /// Since when a current key signs.
+    #[must_use]
+    pub fn signs_since(&self) -> Timestamp {
+        self.activated_at.unwrap_or(self.created_at)
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kabinet_core::ambient::Clock;
+use kabinet_core::seal::Sealer;
 use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
 use kabinet_store::{Store, sweep};
@@ -13,6 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
+use crate::Ambient;
+use crate::config::Config;
 use crate::leaked::Followed;
 use crate::shutdown::Shutdown;
 
@@ -146,6 +149,20 @@ impl Jobs {
             async move {
                 if let Err(why) = identity.settle_handovers().await {
                     warn!(error = %why, "what waited is carried out a minute later");
+                }
+            }
+        });
+    }
+
+    /// Moves signing keys when it is their turn.
+    pub(crate) fn tend_keys(&mut self, config: &Config, store: &Store, sealer: &Sealer, ambient: &Ambient) {
+        let place = Arc::new((config.clone(), store.clone(), sealer.clone(), ambient.clone()));
+        self.every(SWEEP, move || {
+            let place = place.clone();
+            async move {
+                let (config, store, sealer, ambient) = &*place;
+                if let Err(why) = crate::tend_keys(config, store, sealer, ambient).await {
+                    warn!(error = format!("{why:#}"), "signing keys stay where they are for another minute");
                 }
             }
         });

@@ -19,10 +19,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use kabinet_core::audit::Origin;
+use kabinet_core::key::KeyState;
 use kabinet_core::seal::{MasterKey, Sealer};
 use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
-use kabinet_oidc::keys::Forge;
+use kabinet_oidc::keys::rotation::{self, Schedule};
+use kabinet_oidc::keys::{self, Forge};
 use kabinet_store::{Options, Store};
 
 use config::Config;
@@ -64,6 +67,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     if let Some(path) = &config.password.filter {
         jobs.follow_filter(&identity, leaked::Followed::of(path.clone()));
     }
+    jobs.tend_keys(config, &store, &keys::sealer(&master), &ambient);
     jobs.sweep(&provider, &store, ambient.clock.clone());
     if let Some(metrics) = collected {
         jobs.every(METRICS_UPKEEP, || async { metrics.run_upkeep() });
@@ -173,8 +177,8 @@ pub async fn migrate(config: &Config, ambient: &Ambient) -> anyhow::Result<usize
 
 async fn prepare(config: &Config, store: &Store, master: &MasterKey, ambient: &Ambient) -> anyhow::Result<usize> {
     store.migrate().await.context("the database cannot be brought up to date")?;
-    let sealer = kabinet_oidc::keys::sealer(master);
-    Ok(kabinet_oidc::keys::ensure(store, forge(config, &sealer, ambient)).await?)
+    let sealer = keys::sealer(master);
+    Ok(rotation::ensure(store, forge(config, &sealer, ambient)).await?)
 }
 
 /// What signing keys are made with.
@@ -186,4 +190,38 @@ pub fn forge<'a>(config: &Config, sealer: &'a Sealer, ambient: &'a Ambient) -> F
         clock: &*ambient.clock,
         entropy: &*ambient.entropy,
     }
+}
+
+/// When signing keys move by themselves.
+#[must_use]
+pub fn schedule(config: &Config) -> Schedule {
+    settings::schedule(config)
+}
+
+/// Lets the keys sign whose turn it is by the schedule, and takes away those that nothing needs any more. How many have
+/// moved.
+///
+/// # Errors
+/// When the store or OpenSSL fails; what had moved by then has.
+pub async fn tend_keys(config: &Config, store: &Store, sealer: &Sealer, ambient: &Ambient) -> anyhow::Result<usize> {
+    let schedule = schedule(config);
+    let present = kabinet_store::key::every(store.db()).await?;
+    let mut moved = 0;
+    for next in rotation::due(&present, schedule, ambient.clock.now()) {
+        let place = (next.ring, next.alg);
+        let (config, sealer, with) = (config.clone(), sealer.clone(), ambient.clone());
+        // Off the async threads: an RSA key takes up to a second.
+        let make = move || keys::generate(place, KeyState::Next, forge(&config, &sealer, &with));
+        let fresh = tokio::task::spawn_blocking(make).await??;
+        let origin = Origin { actor: "system", ..Origin::default() };
+        if rotation::rotate(store, next, &fresh, &*ambient.entropy, &origin).await? {
+            tracing::info!(key.id = %next.id, key.alg = next.alg.as_str(), "the next signing key signs now");
+            moved += 1;
+        }
+    }
+    moved += rotation::retire(store, schedule, &*ambient.entropy, ambient.clock.now()).await?;
+    if moved > 0 {
+        store.ephemeral().publish().await;
+    }
+    Ok(moved)
 }

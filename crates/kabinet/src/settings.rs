@@ -4,6 +4,8 @@ use kabinet_identity::{
     ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig,
 };
 
+use kabinet_oidc::keys::rotation::{JWKS_CACHE, Schedule};
+
 use crate::config::{Config, Seconds};
 
 /// Settings of the protocol.
@@ -22,6 +24,23 @@ pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
             flow: token.seal.get(),
         },
         response_types: config.registration.response_types.clone(),
+    }
+}
+
+/// When signing keys move by themselves, and for how long they are known afterwards.
+pub(crate) fn schedule(config: &Config) -> Schedule {
+    const HOUR: i64 = 3600;
+    let (token, session) = (&config.token, &config.session);
+    let longest = |times: &[Seconds]| times.iter().map(|time| time.get()).max().unwrap_or_default();
+    // A key that has just been replaced may still have signed, and what it signed and the set are kept by others.
+    let published = longest(&[token.access, token.opaque, token.id_token]) + JWKS_CACHE + HOUR;
+    let published = published.max(48 * HOUR);
+    // RP-Initiated Logout §2: an ID token comes back as a hint for as long as its session.
+    let sessions = longest(&[session.max, session.remembered_max, session.admin_max]);
+    Schedule {
+        rotate_every: config.keys.rotate_every.get(),
+        published,
+        kept: published.max(sessions + HOUR),
     }
 }
 

@@ -27,6 +27,7 @@ use kabinet_core::user::User;
 use kabinet_store::grant::Grant;
 
 use crate::claims::ClaimsRequest;
+use crate::keys::encryption::Envelope;
 use crate::request::{AuthorizeParams, Params};
 use crate::respond::{Destination, Response, ResponseMode};
 use crate::sealed::{Flow, Target};
@@ -96,6 +97,15 @@ pub enum Next {
     Answer(Response),
 }
 
+/// What the tokens of the authorization endpoint are minted with.
+struct FrontChannel<'a> {
+    /// Whom an ID token is about, where one is asked for.
+    user: Option<&'a User>,
+    /// The code in the same answer.
+    code: Option<&'a Secret>,
+    envelope: Option<&'a Envelope>,
+}
+
 impl Provider {
     /// Takes a new request in and makes a flow of it.
     ///
@@ -151,7 +161,13 @@ impl Provider {
         if let Some(token) = params.get("id_token_hint") {
             let hint = self.read_hint(token).filter(|hint| hint.client_id.as_str() == request.client_id);
             let hint = hint.ok_or_else(|| {
-                answer(OAuthError::new(Code::InvalidRequest, "id_token_hint is not an ID token of this client"))
+                // OpenID Connect Core §3.1.2.1: the client decrypts an encrypted ID token before it sends it as a hint.
+                let sentence = if token.split('.').count() == 5 {
+                    "id_token_hint is encrypted; send the ID token that was inside"
+                } else {
+                    "id_token_hint is not an ID token of this client"
+                };
+                answer(OAuthError::new(Code::InvalidRequest, sentence))
             })?;
             request.hint = Some(hint.user_id.to_string());
         }
@@ -422,6 +438,8 @@ impl Provider {
             expires_at: now.plus(life.refresh_absolute),
             ended_at: None,
         };
+        let encryption = checked.client.metadata.id_token_encryption().filter(|_| checked.kind.id_token);
+        let envelope = self.envelope(&checked.client, encryption).await?;
         // A grant without a code has one that nobody gets and that is over. The row outlives an access token of this answer, so
         // that it can be ended.
         let code_end = now.plus(if checked.kind.code { life.code } else { 0 });
@@ -448,7 +466,8 @@ impl Provider {
         if let Some(code) = code {
             params.push(("code", code.expose().to_owned()));
         }
-        self.front_channel(checked, &grant, &detail, (user.as_deref(), code), &mut params)?;
+        let beside = FrontChannel { user: user.as_deref(), code, envelope: envelope.as_ref() };
+        self.front_channel(checked, &grant, &detail, beside, &mut params)?;
         Ok(checked.destination.clone().answer(params, self.issuer()))
     }
 
@@ -459,7 +478,7 @@ impl Provider {
         checked: &Checked,
         grant: &Grant,
         detail: &Detail,
-        (user, code): (Option<&User>, Option<&Secret>),
+        FrontChannel { user, code, envelope }: FrontChannel<'_>,
         params: &mut Vec<(&'static str, String)>,
     ) -> Result<()> {
         let client = &checked.client;
@@ -477,7 +496,7 @@ impl Provider {
         if let Some(user) = user {
             let nonce = detail.nonce.as_deref();
             // Claims about the person stay out of the browser when a code can still bring an access token for them.
-            let beside = Beside { user, access_token: token.as_ref(), code, nonce };
+            let beside = Beside { user, access_token: token.as_ref(), code, nonce, envelope };
             params.push(("id_token", self.mint_id_token(client, grant, detail, beside)?));
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! that it does not.
 
 use kabinet_core::client::{Alg, AuthMethod};
+use kabinet_core::jwk::{ContentEncryption, KeyManagement};
 use kabinet_core::response_type::ResponseType;
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::GRANTS;
 use crate::{Error, Provider, Result};
 
-/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, RP-Initiated Logout, `prompt=create`.
+/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, 9701, RP-Initiated Logout, `prompt=create`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Beyond {
     revocation_endpoint: String,
@@ -31,6 +32,9 @@ struct Beyond {
     code_challenge_methods_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<String>,
+    introspection_signing_alg_values_supported: Vec<String>,
+    introspection_encryption_alg_values_supported: Vec<String>,
+    introspection_encryption_enc_values_supported: Vec<String>,
 }
 
 impl AdditionalProviderMetadata for Beyond {}
@@ -78,6 +82,13 @@ impl Provider {
             prompt_values_supported: ["none", "login", "consent", "select_account", "create"]
                 .map(str::to_owned)
                 .to_vec(),
+            introspection_signing_alg_values_supported: alg_names(),
+            introspection_encryption_alg_values_supported: KeyManagement::ALL
+                .map(|alg| alg.as_str().to_owned())
+                .to_vec(),
+            introspection_encryption_enc_values_supported: ContentEncryption::ALL
+                .map(|enc| enc.as_str().to_owned())
+                .to_vec(),
         };
         let algs = || Alg::ALL.map(signing_alg).to_vec();
         let metadata: Metadata = ProviderMetadata::new(
@@ -116,7 +127,14 @@ impl Provider {
             .set_request_object_signing_alg_values_supported(Some(
                 std::iter::once(CoreJwsSigningAlgorithm::None).chain(algs()).collect(),
             ))
-            .set_ui_locales_supported(Some(["ru", "en"].map(|tag| LanguageTag::new(tag.to_owned())).to_vec()));
+            .set_ui_locales_supported(Some(["ru", "en"].map(|tag| LanguageTag::new(tag.to_owned())).to_vec()))
+            .set_userinfo_signing_alg_values_supported(Some(algs()))
+            .set_id_token_encryption_alg_values_supported(Some(KeyManagement::ALL.map(key_management).to_vec()))
+            .set_id_token_encryption_enc_values_supported(Some(ContentEncryption::ALL.map(content_encryption).to_vec()))
+            .set_userinfo_encryption_alg_values_supported(Some(KeyManagement::ALL.map(key_management).to_vec()))
+            .set_userinfo_encryption_enc_values_supported(Some(
+                ContentEncryption::ALL.map(content_encryption).to_vec(),
+            ));
         serde_json::to_string(&metadata).map_err(|e| Error::Bug(e.to_string()))
     }
 
@@ -143,6 +161,20 @@ fn claims_supported() -> impl Iterator<Item = &'static str> {
     kabinet_core::claims::SUPPORTED
         .into_iter()
         .chain(["email_verified", "phone_number_verified"])
+}
+
+fn key_management(alg: KeyManagement) -> CoreJweKeyManagementAlgorithm {
+    match alg {
+        KeyManagement::RsaOaep256 => CoreJweKeyManagementAlgorithm::RsaOaepSha256,
+        KeyManagement::EcdhEs => CoreJweKeyManagementAlgorithm::EcdhEs,
+    }
+}
+
+fn content_encryption(enc: ContentEncryption) -> CoreJweContentEncryptionAlgorithm {
+    match enc {
+        ContentEncryption::A128CbcHs256 => CoreJweContentEncryptionAlgorithm::Aes128CbcHmacSha256,
+        ContentEncryption::A256Gcm => CoreJweContentEncryptionAlgorithm::Aes256Gcm,
+    }
 }
 
 fn grant_type(name: &str) -> CoreGrantType {

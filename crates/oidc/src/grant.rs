@@ -2,7 +2,9 @@
 
 pub mod client_credentials;
 pub mod code;
+pub mod jwt_bearer;
 pub mod refresh;
+pub mod token_exchange;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,13 +19,15 @@ use kabinet_store::Tx;
 use kabinet_store::grant::Grant as Stored;
 
 use crate::client_auth::AuthenticatedClient;
+use crate::keys::encryption::Envelope;
 use crate::request::Params;
 use crate::token::Tokens;
 use crate::tokens::{Beside, Detail};
 use crate::{Provider, Result};
 
 /// Every grant type that the token endpoint redeems.
-pub static GRANTS: &[Grant] = &[code::GRANT, refresh::GRANT, client_credentials::GRANT];
+pub static GRANTS: &[Grant] =
+    &[code::GRANT, refresh::GRANT, client_credentials::GRANT, token_exchange::GRANT, jwt_bearer::GRANT];
 
 /// A grant type.
 pub struct Grant {
@@ -47,6 +51,8 @@ pub struct Request<'a> {
     pub params: &'a Params,
     /// From where.
     pub origin: &'a Origin,
+    /// What its ID token is encrypted with.
+    pub(crate) envelope: Option<&'a Envelope>,
 }
 
 /// What is minted of a grant.
@@ -75,7 +81,13 @@ impl Request<'_> {
         let access = provider.access_of(self.client, grant, detail, scope);
         let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
         let id_token = if scope.has("openid") {
-            let beside = Beside { user, access_token: Some(&access_token), code: None, nonce };
+            let beside = Beside {
+                user,
+                access_token: Some(&access_token),
+                code: None,
+                nonce,
+                envelope: self.envelope,
+            };
             Some(provider.mint_id_token(self.client, grant, detail, beside)?)
         } else {
             None
@@ -88,6 +100,7 @@ impl Request<'_> {
             scope: scope.to_string(),
             refresh_token,
             id_token,
+            issued_token_type: None,
         })
     }
 

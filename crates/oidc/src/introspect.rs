@@ -1,18 +1,55 @@
 //! Introspection (RFC 7662): whether a token is good now. Answers the client that the token belongs to and a resource that
 //! it is for; everybody else learns `active: false`, and nothing about why.
+//!
+//! A resource that asks for it gets the same facts signed (RFC 9701), to keep or to show. There, only the resource that an
+//! access token is for is answered: neither the client that the token belongs to, nor anybody about a refresh token (§5).
 
-use kabinet_core::client::Client;
-use serde_json::{Value, json};
+use kabinet_core::client::{Alg, Client};
+use serde_json::{Map, Value, json};
 
 use crate::client_auth::AuthenticatedClient;
+use crate::keys::Typ;
+use crate::signed::Answer;
 use crate::{Error, Provider, Result};
 
+/// The media type of signed introspection (RFC 9701 §4).
+pub const SIGNED: &str = "application/token-introspection+jwt";
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// RFC 7662.
+    Json,
+    /// RFC 9701.
+    Jwt,
+}
+
 impl Provider {
-    /// What an authenticated client may know of a token.
+    /// What an authenticated client may know of a token, in the form that it wants.
     ///
     /// # Errors
     /// Only when it cannot be known.
-    pub async fn introspect(&self, token: &str, asking: &AuthenticatedClient) -> Result<Value> {
+    pub async fn introspect(&self, token: &str, asking: &AuthenticatedClient, form: Form) -> Result<Answer> {
+        let facts = self.facts(token, asking).await?;
+        if form == Form::Json {
+            return Ok(Answer::Json(facts));
+        }
+        let aud: Vec<String> = serde_json::from_value(facts["aud"].clone()).unwrap_or_default();
+        // RFC 9701 §5: active is false and nothing else is told where the token is not meant for who asks.
+        let facts = if is_resource(asking, &aud) {
+            facts
+        } else {
+            json!({"active": false})
+        };
+        let alg = asking.metadata.introspection_signed_response_alg.unwrap_or(Alg::RS256);
+        let claims =
+            Map::from_iter([("iat".to_owned(), self.now().0.into()), ("token_introspection".to_owned(), facts)]);
+        let form = (alg, asking.metadata.introspection_encryption());
+        let token = self.sign_to(asking, form, Typ::IntrospectionJwt, claims).await?;
+        Ok(Answer::Jwt { media_type: SIGNED, token })
+    }
+
+    async fn facts(&self, token: &str, asking: &AuthenticatedClient) -> Result<Value> {
         let inactive = json!({"active": false});
         if let Some((id, generation)) = Self::read_refresh(token) {
             let now = self.now();
@@ -52,7 +89,7 @@ impl Provider {
 }
 
 /// Whether the client is one of the resources that the token is for: by its id, or by the address it was registered with.
-fn is_resource(client: &Client, aud: &[String]) -> bool {
+pub(crate) fn is_resource(client: &Client, aud: &[String]) -> bool {
     !client.metadata.is_public()
         && aud
             .iter()

@@ -1,10 +1,13 @@
 //! Signing keys: made, sealed, rotated, published (RFC 7517) and used. Names josekit together with [`tokens`](crate::tokens).
 //!
-//! Every algorithm has a key that signs now (`current`), one that is published before it signs (`next`), and those that
-//! signed before (`previous`), published until the longest token they signed has ended. Clients of the profile `1c` have a
-//! ring of their own with one RS256 key, because 1С holds a pasted copy of it. Keys are made by `migrate` and by
-//! `key rotate`, never in a request. The algorithm always comes from the key's record, never from a token's header
-//! (RFC 8725 §3.1).
+//! Every algorithm has a key that signs now (`current`), one that is published before it signs (`next`), those that
+//! signed before (`previous`), published until the longest token they signed has ended, and those that only know their own
+//! hints (`retired`); see [`rotation`]. Clients of the profile `1c` have a ring of their own with one RS256 key, because 1С
+//! holds a pasted copy of it. Keys are made by `migrate`, by `key rotate` and by a job, never in a request. The algorithm
+//! always comes from the key's record, never from a token's header (RFC 8725 §3.1).
+
+pub(crate) mod encryption;
+pub mod rotation;
 
 pub mod client;
 
@@ -19,13 +22,10 @@ use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jwk::alg::ed::EdCurve;
 use josekit::jws::{ES256, EdDSA, JwsAlgorithm, JwsSigner, JwsVerifier, PS256, RS256};
 use kabinet_core::ambient::{Clock, Entropy};
-use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::client::Alg;
 use kabinet_core::id::KeyId;
 use kabinet_core::key::{KeyState, Ring, SigningKey};
 use kabinet_core::seal::{MasterKey, Sealer};
-use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, Tx, change, key};
 use openssl::ec::EcKey;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
@@ -35,9 +35,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
-
-/// How long a previous key stays published, seconds: longer than any token that it signed, and any cache of it.
-const PUBLISHED_AFTER: i64 = 2 * 86_400;
 
 /// Opens and seals private keys.
 #[must_use]
@@ -51,28 +48,35 @@ pub struct Key {
     pub id: KeyId,
     /// What it signs with.
     pub alg: Alg,
-    signer: Box<dyn JwsSigner>,
+    /// None once it is retired.
+    signer: Option<Box<dyn JwsSigner>>,
     verifier: Box<dyn JwsVerifier>,
     /// The encoded header of each [`Typ`].
-    headers: [String; 2],
+    headers: [String; Typ::ALL.len()],
 }
 
 /// `typ` of a token, which tells the kinds apart (RFC 8725 §3.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typ {
-    /// ID token.
+    /// ID token, and userinfo, which lacks `exp`.
     Jwt,
     /// Access token (RFC 9068 §2.1).
     AtJwt,
+    /// Signed introspection (RFC 9701 §5).
+    IntrospectionJwt,
 }
 
 impl Typ {
+    /// Every kind, in the order of the headers of a [`Key`].
+    const ALL: [Self; 3] = [Self::Jwt, Self::AtJwt, Self::IntrospectionJwt];
+
     /// The header value.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Jwt => "JWT",
             Self::AtJwt => "at+jwt",
+            Self::IntrospectionJwt => "token-introspection+jwt",
         }
     }
 }
@@ -125,7 +129,8 @@ impl Key {
         token.push_str(&self.headers[typ as usize]);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = self.signer.sign(token.as_bytes()).map_err(|e| Error::Bug(e.to_string()))?;
+        let signer = self.signer.as_ref().ok_or_else(|| Error::Bug(format!("key {} signs no more", self.id)))?;
+        let signature = signer.sign(token.as_bytes()).map_err(|e| Error::Bug(e.to_string()))?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(token)
@@ -157,7 +162,10 @@ impl Keyring {
         let mut published = Vec::new();
         for record in records {
             let key = Arc::new(open(&record, sealer)?);
-            published.push(serde_json::from_str::<Value>(&record.public_jwk).map_err(|e| Error::Bug(e.to_string()))?);
+            if record.state != KeyState::Retired {
+                let jwk = serde_json::from_str::<Value>(&record.public_jwk);
+                published.push(jwk.map_err(|e| Error::Bug(e.to_string()))?);
+            }
             if record.state == KeyState::Current {
                 ring.current.insert((record.ring, record.alg), key.clone());
             }
@@ -198,36 +206,42 @@ fn places() -> impl Iterator<Item = (Ring, Alg)> {
 
 fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
     let bad = |e: JoseError| Error::Bug(format!("signing key {}: {e}", record.id));
-    let plain = sealer
-        .open(&record.private_sealed, record.id.as_str().as_bytes())
-        .ok_or_else(|| Error::Bug(format!("signing key {} was sealed under another master key", record.id)))?;
-    let jwk = Jwk::from_bytes(&plain).map_err(bad)?;
-    let (signer, verifier): (Box<dyn JwsSigner>, Box<dyn JwsVerifier>) = match record.alg {
-        Alg::RS256 => (
-            Box::new(RS256.signer_from_jwk(&jwk).map_err(bad)?),
-            Box::new(RS256.verifier_from_jwk(&jwk).map_err(bad)?),
-        ),
-        Alg::PS256 => (
-            Box::new(PS256.signer_from_jwk(&jwk).map_err(bad)?),
-            Box::new(PS256.verifier_from_jwk(&jwk).map_err(bad)?),
-        ),
-        Alg::ES256 => (Box::new(p256(&jwk).map_err(bad)?), Box::new(ES256.verifier_from_jwk(&jwk).map_err(bad)?)),
-        Alg::EdDSA => (
-            Box::new(EdDSA.signer_from_jwk(&jwk).map_err(bad)?),
-            Box::new(EdDSA.verifier_from_jwk(&jwk).map_err(bad)?),
-        ),
+    let signer = match record.state {
+        KeyState::Retired => None,
+        KeyState::Next | KeyState::Current | KeyState::Previous => Some(signer(record, sealer)?),
+    };
+    let public = Jwk::from_bytes(record.public_jwk.as_bytes()).map_err(bad)?;
+    let verifier: Box<dyn JwsVerifier> = match record.alg {
+        Alg::RS256 => Box::new(RS256.verifier_from_jwk(&public).map_err(bad)?),
+        Alg::PS256 => Box::new(PS256.verifier_from_jwk(&public).map_err(bad)?),
+        Alg::ES256 => Box::new(ES256.verifier_from_jwk(&public).map_err(bad)?),
+        Alg::EdDSA => Box::new(EdDSA.verifier_from_jwk(&public).map_err(bad)?),
     };
     let header = |typ: Typ| {
         let header = json!({"alg": record.alg.as_str(), "kid": record.id.as_str(), "typ": typ.as_str()});
         URL_SAFE_NO_PAD.encode(header.to_string())
     };
-    let headers = [header(Typ::Jwt), header(Typ::AtJwt)];
+    let headers = Typ::ALL.map(header);
     Ok(Key {
         id: record.id.clone(),
         alg: record.alg,
         signer,
         verifier,
         headers,
+    })
+}
+
+fn signer(record: &SigningKey, sealer: &Sealer) -> Result<Box<dyn JwsSigner>> {
+    let bad = |e: JoseError| Error::Bug(format!("signing key {}: {e}", record.id));
+    let plain = sealer
+        .open(&record.private_sealed, record.id.as_str().as_bytes())
+        .ok_or_else(|| Error::Bug(format!("signing key {} was sealed under another master key", record.id)))?;
+    let jwk = Jwk::from_bytes(&plain).map_err(bad)?;
+    Ok(match record.alg {
+        Alg::RS256 => Box::new(RS256.signer_from_jwk(&jwk).map_err(bad)?),
+        Alg::PS256 => Box::new(PS256.signer_from_jwk(&jwk).map_err(bad)?),
+        Alg::ES256 => Box::new(p256(&jwk).map_err(bad)?),
+        Alg::EdDSA => Box::new(EdDSA.signer_from_jwk(&jwk).map_err(bad)?),
     })
 }
 
@@ -283,82 +297,15 @@ pub fn generate((ring, alg): (Ring, Alg), state: KeyState, forge: Forge<'_>) -> 
         public_jwk: public.to_string(),
         private_sealed,
         created_at: now,
+        activated_at: (state == KeyState::Current).then_some(now),
         retired_at: None,
     })
 }
 
-/// Makes every key that is missing: a current and a next one per ring and algorithm. How many were made.
-///
-/// # Errors
-/// When the store or OpenSSL fails.
-pub async fn ensure(store: &Store, forge: Forge<'_>) -> Result<usize> {
-    let present = key::every(store.db()).await?;
-    let has = |place, state| present.iter().any(|key| (key.ring, key.alg) == place && key.state == state);
-    let mut made = 0;
-    for (ring, alg) in places() {
-        for state in [KeyState::Current, KeyState::Next] {
-            if has((ring, alg), state) {
-                continue;
-            }
-            let new = generate((ring, alg), state, forge)?;
-            let now = new.created_at;
-            let mut tx = store.begin().await?;
-            if key::insert(&mut tx, &new).await? {
-                let origin = Origin { actor: "system", ..Origin::default() };
-                let record = Record::of(Event::KeyCreated)
-                    .with("kid", new.id.as_str())
-                    .with("alg", alg.as_str())
-                    .with("ring", ring.as_str());
-                kabinet_store::audit::write(&mut tx, &record, &origin, now, forge.entropy).await?;
-                change::tell(&mut tx, change::Kind::Keys, &[new.id.to_string()], now).await?;
-                made += 1;
-            }
-            tx.commit().await?;
-        }
-    }
-    Ok(made)
-}
-
-/// Moves an algorithm of a ring on: next becomes current, current becomes previous, a new next is made, and previous keys that no
-/// token needs any more go.
-///
-/// # Errors
-/// When the store or OpenSSL fails; then nothing has moved.
-pub async fn rotate(store: &Store, place: (Ring, Alg), forge: Forge<'_>, origin: &Origin) -> Result<KeyId> {
-    let (ring, alg) = place;
-    let fresh = generate(place, KeyState::Next, forge)?;
-    let now = fresh.created_at;
-    let mut tx = store.begin().await?;
-    let current = step(&mut tx, place, now).await?;
-    key::insert(&mut tx, &fresh).await?;
-    let record = Record::of(Event::KeyRotated)
-        .with("kid", current.as_str())
-        .with("alg", alg.as_str())
-        .with("ring", ring.as_str());
-    kabinet_store::audit::write(&mut tx, &record, origin, now, forge.entropy).await?;
-    change::tell(&mut tx, change::Kind::Keys, &[current.to_string()], now).await?;
-    tx.commit().await?;
-    Ok(current)
-}
-
-async fn step(tx: &mut Tx, place: (Ring, Alg), now: Timestamp) -> Result<KeyId> {
-    let mut keys = key::every_in(tx).await?;
-    keys.retain(|key| (key.ring, key.alg) == place);
-    let next = keys.iter().find(|key| key.state == KeyState::Next);
-    let next =
-        next.ok_or_else(|| Error::Bug(format!("there is no next {} key; run kabinet migrate", place.1.as_str())))?;
-    for old in keys.iter().filter(|key| key.state == KeyState::Current) {
-        key::set_state(tx, &old.id, KeyState::Previous, Some(now)).await?;
-    }
-    key::set_state(tx, &next.id, KeyState::Current, None).await?;
-    for old in keys.iter().filter(|key| key.retired_at.is_some_and(|at| now.since(at) > PUBLISHED_AFTER)) {
-        key::delete(tx, &old.id).await?;
-    }
-    Ok(next.id.clone())
-}
-
 #[cfg(test)]
 mod tests {
+    use kabinet_core::time::Timestamp;
+
     use super::*;
 
     struct Fixed;
@@ -395,6 +342,26 @@ mod tests {
             let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
             assert!(ring.find(record.id.as_str()).unwrap().verifies(message.as_bytes(), &signature));
             assert!(!ring.find(record.id.as_str()).unwrap().verifies(b"other", &signature));
+        }
+    }
+
+    #[test]
+    fn a_retired_key_verifies_and_neither_signs_nor_is_published() {
+        let sealer = sealer(&MasterKey::generate(&Fixed));
+        for alg in Alg::ALL {
+            let mut record = generate((Ring::Common, alg), KeyState::Previous, forge(&sealer)).unwrap();
+            let ring = Keyring::load(vec![record.clone()], &sealer).unwrap();
+            let key = ring.find(record.id.as_str()).unwrap();
+            let token = key.sign(Typ::Jwt, &json!({"sub": "x"})).unwrap();
+            assert!(ring.jwks.contains(record.id.as_str()));
+            record.state = KeyState::Retired;
+            record.private_sealed.clear();
+            let ring = Keyring::load(vec![record.clone()], &sealer).unwrap();
+            let key = ring.find(record.id.as_str()).unwrap();
+            let (message, signature) = token.rsplit_once('.').unwrap();
+            assert!(key.verifies(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()));
+            assert!(key.sign(Typ::Jwt, &json!({})).is_err());
+            assert!(!ring.jwks.contains(record.id.as_str()));
         }
     }
 

@@ -11,6 +11,8 @@
 //! | authorize with a session | sessions (read by the caller), consents (third-party clients), last account (several accounts); one transaction with the grant and its audit record |
 //! | token, code | redeem, first generation, audit record: one transaction |
 //! | token, refresh | rotate: one transaction |
+//! | token, token exchange | audit record: one transaction |
+//! | token, JWT bearer | consents (third-party clients); one transaction with the assertion's id, the grant and its audit record |
 //! | token, client_credentials; introspect; userinfo | none when warm |
 
 pub mod authorize;
@@ -31,6 +33,7 @@ mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
+pub mod signed;
 pub mod token;
 pub mod tokens;
 pub mod userinfo;
@@ -145,7 +148,6 @@ impl Provider {
     /// When the store fails or a key cannot be opened with this master key.
     pub async fn open(parts: Parts) -> Result<Self> {
         let key_sealer = keys::sealer(&parts.master);
-        let ring = keys::Keyring::load(kabinet_store::key::every(parts.store.db()).await?, &key_sealer)?;
         let stamper = parts.master.stamper("client-secret-guesses");
         let guesses = client_auth::Guesses::load(&parts.store, stamper, parts.clock.now()).await?;
         let inner = Inner {
@@ -153,7 +155,7 @@ impl Provider {
             store: parts.store,
             clock: parts.clock,
             entropy: parts.entropy,
-            keys: ArcSwap::from_pointee(ring),
+            keys: ArcSwap::default(),
             documents: ArcSwap::default(),
             brands: ArcSwap::default(),
             key_sealer,
@@ -169,6 +171,7 @@ impl Provider {
             origins: live::Origins::default(),
         };
         let provider = Self { inner: Arc::new(inner) };
+        // Who has heard nothing yet loads everything: keys, documents, brands.
         provider.hear().await?;
         Ok(provider)
     }

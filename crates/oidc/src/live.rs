@@ -104,7 +104,7 @@ impl Provider {
     async fn reload(&self, changes: &[Change], has_slept: bool) -> Result<()> {
         let changed = |kind| changes.iter().any(|change| change.kind == kind);
         let db = self.store().db();
-        if changed(Kind::Keys) {
+        if has_slept || changed(Kind::Keys) {
             let ring = keys::Keyring::load(kabinet_store::key::every(db).await?, &self.inner.key_sealer)?;
             self.inner.keys.store(Arc::new(ring));
             self.inner.verified.clear();

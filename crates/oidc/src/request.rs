@@ -1,14 +1,14 @@
 //! From the text of a request to its parameters.
 //!
-//! Parameters without a value count as absent (RFC 6749 §3.1). A repeated parameter is an error; `resource` may be
-//! repeated (RFC 8707 §2). Unknown ones are ignored. Control characters are never part of a value.
+//! Parameters without a value count as absent (RFC 6749 §3.1). A repeated parameter is an error; `resource` and `audience`
+//! may be repeated (RFC 8707 §2, RFC 8693 §2.1). Unknown ones are ignored. Control characters are never part of a value.
 
 use kabinet_core::error::{Code, OAuthError};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::ClaimsRequest;
 
-/// The parameters of a request: each name once, `resource` any number of times.
+/// The parameters of a request: each name once, `resource` and `audience` any number of times.
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     pairs: Vec<(String, String)>,
@@ -32,7 +32,7 @@ impl Params {
             return;
         }
         // RFC 6749 §3.1: parameters must not be included more than once.
-        if name != "resource" && self.pairs.iter().any(|(known, _)| *known == name) {
+        if !matches!(name.as_str(), "resource" | "audience") && self.pairs.iter().any(|(known, _)| *known == name) {
             self.fault = Some("a parameter is repeated (RFC 6749 section 3.1)");
             self.repeated.push(name);
             return;

@@ -23,10 +23,12 @@ pub struct Tokens {
     pub refresh_token: Option<Secret>,
     /// `id_token`
     pub id_token: Option<String>,
+    /// `issued_token_type`: what `access_token` is, in the answer to a token exchange.
+    pub issued_token_type: Option<&'static str>,
 }
 
 impl Tokens {
-    /// The JSON body (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
+    /// The JSON body (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3, RFC 8693 §2.2.1).
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut body = Map::new();
@@ -41,6 +43,9 @@ impl Tokens {
         }
         if let Some(token) = &self.id_token {
             body.insert("id_token".to_owned(), token.as_str().into());
+        }
+        if let Some(kind) = self.issued_token_type {
+            body.insert("issued_token_type".to_owned(), kind.into());
         }
         Value::Object(body)
     }
@@ -66,11 +71,14 @@ impl Provider {
         if !client.metadata.may(grant.kind) {
             return Err(OAuthError::new(Code::UnauthorizedClient, "this client may not use this grant_type").into());
         }
+        // Before anything is spent: the client's keys may have to be fetched.
+        let envelope = self.envelope(&client, client.metadata.id_token_encryption()).await?;
         let request = Request {
             provider: self,
             client: &client,
             params,
             origin: &caller.origin,
+            envelope: envelope.as_ref(),
         };
         let tokens = (grant.redeem)(request).await?;
         Ok((client, tokens))

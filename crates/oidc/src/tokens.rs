@@ -28,6 +28,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::keys::Typ;
+use crate::keys::encryption::Envelope;
 use crate::{Error, Provider, Result};
 
 /// Longer texts are no token of ours, bytes.
@@ -77,7 +78,7 @@ pub struct Access {
     /// Whose it is.
     pub client_id: ClientId,
     /// What it allows.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Scope::is_empty")]
     pub scope: Scope,
     /// The family; none when a client acts for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +92,41 @@ pub struct Access {
     /// Names of claims that UserInfo gives beside those of the scope (OpenID Connect Core §5.5).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub userinfo_claims: Vec<String>,
+    /// By what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// Who acts for the person; none when it is the client that the token was first given to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+/// Who acts with a token for somebody else (RFC 8693 §4.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The client, as a subject.
+    pub sub: String,
+    /// Who acted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+impl Actor {
+    /// This actor and all who acted before, the last one first.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |actor| actor.act.as_deref())
+    }
+
+    fn client(&self) -> ClientId {
+        ClientId::from(self.sub.strip_prefix(CLIENT).unwrap_or_default())
+    }
+}
+
+/// What the subject of a client begins with: it cannot look like a person's (RFC 9700 §4.15).
+const CLIENT: &str = "client:";
+
+/// A client as the subject of a token.
+pub(crate) fn client_subject(client: &ClientId) -> String {
+    format!("{CLIENT}{client}")
 }
 
 impl Access {
@@ -189,12 +225,14 @@ impl Provider {
             auth_time: Some(detail.authentication.at.0),
             acr: Some(detail.authentication.acr().to_owned()),
             userinfo_claims: detail.userinfo_claims.clone(),
+            amr: detail.authentication.amr().iter().map(|&method| method.to_owned()).collect(),
+            act: None,
         }
     }
 
-    /// Mints an ID token (OpenID Connect Core §2). `nonce` only in the answer to an authorization request or a code (§12.2).
-    /// Claims of the scopes stand in it where the client's setting says so, and where nothing else could bring them: without an
-    /// access token (§5.4).
+    /// Mints an ID token (OpenID Connect Core §2), encrypted where the client wants it (§10.2). `nonce` only in the answer to an
+    /// authorization request or a code (§12.2). Claims of the scopes stand in it where the client's setting says so, and where
+    /// nothing else could bring them: without an access token (§5.4).
     pub(crate) fn mint_id_token(
         &self,
         client: &Client,
@@ -229,7 +267,11 @@ impl Provider {
         ];
         claims.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
         let keys = self.inner.keys.load();
-        keys.current(Ring::of(client.metadata.profile), alg)?.sign(Typ::Jwt, &claims)
+        let token = keys.current(Ring::of(client.metadata.profile), alg)?.sign(Typ::Jwt, &claims)?;
+        match beside.envelope {
+            Some(envelope) => envelope.close(&token),
+            None => Ok(token),
+        }
     }
 
     /// The name of a session as one client knows it: two clients cannot compare theirs.
@@ -289,6 +331,11 @@ impl Provider {
         if self.client(&access.client_id).await?.is_none() {
             return Err(BAD.into());
         }
+        for actor in access.act.iter().flat_map(|actor| actor.chain()) {
+            if self.client(&actor.client()).await?.is_none() {
+                return Err(BAD.into());
+            }
+        }
         if access.grant.is_some() && self.user(&UserId::from(access.sub.as_str())).await?.is_none() {
             return Err(BAD.into());
         }
@@ -344,7 +391,8 @@ impl Provider {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 
-    /// Reads an ID token that we issued, expired or not (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
+    /// Reads an ID token that we issued, expired or not (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2). One that is
+    /// still encrypted is readable by its client alone, who decrypts it before (Core §3.1.2.1).
     #[must_use]
     pub fn read_hint(&self, token: &str) -> Option<Hint> {
         #[derive(Deserialize)]
@@ -353,6 +401,9 @@ impl Provider {
             sub: String,
             aud: String,
             sid: Option<String>,
+            /// Past or not; what lacks it is no ID token (OpenID Connect Core §2), as signed userinfo does.
+            #[expect(dead_code, reason = "only its presence matters")]
+            exp: i64,
         }
         if token.len() > LONGEST {
             return None;
@@ -375,6 +426,8 @@ pub(crate) struct Beside<'a> {
     /// The code in the same answer of the authorization endpoint.
     pub(crate) code: Option<&'a Secret>,
     pub(crate) nonce: Option<&'a str>,
+    /// What it is encrypted with after it was signed.
+    pub(crate) envelope: Option<&'a Envelope>,
 }
 
 impl Beside<'_> {

@@ -1,17 +1,19 @@
-//! UserInfo (OpenID Connect Core §5.3): the claims that the scopes of an access token give.
+//! UserInfo (OpenID Connect Core §5.3): the claims that the scopes of an access token give, as JSON or, where the client is
+//! registered for it (`userinfo_signed_response_alg`), as a JWT and never otherwise.
 
+use crate::keys::Typ;
+use crate::signed::Answer;
+use crate::{Provider, Result};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::UserId;
-use serde_json::{Map, Value};
-
-use crate::{Provider, Result};
 
 impl Provider {
     /// The claims for an access token.
     ///
     /// # Errors
     /// `invalid_token`; `insufficient_scope` when the token was not given for `openid`.
-    pub async fn userinfo(&self, token: &str) -> Result<Map<String, Value>> {
+    pub async fn userinfo(&self, token: &str) -> Result<Answer> {
+        const GONE: OAuthError = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
         let access = self.read_access(token).await?;
         // OpenID Connect Core §5.3.1: the token comes of an OpenID authentication; and it must be meant for us.
         if access.grant.is_none() || !access.scope.has("openid") {
@@ -20,11 +22,17 @@ impl Provider {
         if !access.is_for(self.issuer()) {
             return Err(OAuthError::new(Code::InvalidToken, "the token is for another audience").into());
         }
-        let gone = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
-        let user = self.user(&UserId::from(access.sub.as_str())).await?.ok_or(gone)?;
+        let user = self.user(&UserId::from(access.sub.as_str())).await?.ok_or(GONE)?;
         let mut claims = kabinet_core::claims::of(&user, &access.scope, &access.client_id);
         claims.extend(kabinet_core::claims::named(&user, &access.userinfo_claims, &access.client_id));
         claims.insert("sub".to_owned(), access.sub.as_str().into());
-        Ok(claims)
+        let client = self.client(&access.client_id).await?.ok_or(GONE)?;
+        let Some(alg) = client.metadata.userinfo_signed_response_alg else {
+            return Ok(Answer::Json(claims.into()));
+        };
+        // OpenID Connect Core §5.3.2: a signed answer names the issuer and the client.
+        let form = (alg, client.metadata.userinfo_encryption());
+        let token = self.sign_to(&client, form, Typ::Jwt, claims).await?;
+        Ok(Answer::Jwt { media_type: "application/jwt", token })
     }
 }

@@ -11,10 +11,13 @@ use sqlx::FromRow;
 use crate::{Db, Error, Result, Tx, on_db, on_tx};
 
 crate::sql! {
-    EVERY = "SELECT id, alg, ring, state, public_jwk, private_sealed, created_at, retired_at FROM signing_keys ORDER BY created_at, id";
-    INSERT = "INSERT INTO signing_keys (id, alg, state, public_jwk, private_sealed, created_at, retired_at, ring) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+    EVERY = "SELECT id, alg, ring, state, public_jwk, private_sealed, created_at, activated_at, retired_at FROM signing_keys ORDER BY created_at, id";
+    INSERT = "INSERT INTO signing_keys (id, alg, state, public_jwk, private_sealed, created_at, activated_at, retired_at, ring) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
         ON CONFLICT DO NOTHING";
-    MOVE = "UPDATE signing_keys SET state = $2, retired_at = $3 WHERE id = $1";
+    ACTIVATE = "UPDATE signing_keys SET state = 'current', activated_at = $2 WHERE id = $1 AND state = 'next'";
+    REPLACE = "UPDATE signing_keys SET state = 'previous', retired_at = $2 WHERE id = $1 AND state = 'current'";
+    RETIRE = "UPDATE signing_keys SET state = 'retired', private_sealed = '' WHERE id = $1 AND state = 'previous'";
     DELETE = "DELETE FROM signing_keys WHERE id = $1";
 }
 
@@ -27,6 +30,7 @@ struct Row {
     public_jwk: String,
     private_sealed: String,
     created_at: i64,
+    activated_at: Option<i64>,
     retired_at: Option<i64>,
 }
 
@@ -43,6 +47,7 @@ impl TryFrom<Row> for SigningKey {
             public_jwk: row.public_jwk,
             private_sealed: row.private_sealed,
             created_at: Timestamp(row.created_at),
+            activated_at: row.activated_at.map(Timestamp),
             retired_at: row.retired_at.map(Timestamp),
         })
     }
@@ -73,25 +78,46 @@ pub async fn every_in(tx: &mut Tx) -> Result<Vec<SigningKey>> {
 pub async fn insert(tx: &mut Tx, key: &SigningKey) -> Result<bool> {
     let rows = on_tx!(tx, conn => sqlx::query(INSERT)
         .bind(key.id.as_str()).bind(key.alg.as_str()).bind(key.state.as_str()).bind(&key.public_jwk).bind(&key.private_sealed)
-        .bind(key.created_at.0).bind(key.retired_at.map(|t| t.0)).bind(key.ring.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
+        .bind(key.created_at.0).bind(key.activated_at.map(|t| t.0)).bind(key.retired_at.map(|t| t.0)).bind(key.ring.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }
 
-/// Moves a key to another place in the rotation.
+/// Lets a next key sign; `false` when it is none.
 ///
 /// # Errors
 /// When the database fails or the place is taken.
-pub async fn set_state(tx: &mut Tx, id: &KeyId, state: KeyState, retired_at: Option<Timestamp>) -> Result<()> {
-    on_tx!(tx, conn => sqlx::query(MOVE)
-        .bind(id.as_str()).bind(state.as_str()).bind(retired_at.map(|t| t.0)).execute(conn).await.map(drop))?;
-    Ok(())
+pub async fn activate(tx: &mut Tx, id: &KeyId, now: Timestamp) -> Result<bool> {
+    let rows = on_tx!(tx, conn => sqlx::query(ACTIVATE)
+        .bind(id.as_str()).bind(now.0).execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
 }
 
-/// Deletes a key for good.
+/// Takes its place from a current key; `false` when it is none.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete(tx: &mut Tx, id: &KeyId) -> Result<()> {
-    on_tx!(tx, conn => sqlx::query(DELETE).bind(id.as_str()).execute(conn).await.map(drop))?;
-    Ok(())
+pub async fn replace(tx: &mut Tx, id: &KeyId, now: Timestamp) -> Result<bool> {
+    let rows = on_tx!(tx, conn => sqlx::query(REPLACE)
+        .bind(id.as_str()).bind(now.0).execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+/// Takes a previous key out of the published set and erases its private half; `false` when it is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retire(tx: &mut Tx, id: &KeyId) -> Result<bool> {
+    let rows =
+        on_tx!(tx, conn => sqlx::query(RETIRE).bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+/// Deletes a key for good; `false` when it was gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(tx: &mut Tx, id: &KeyId) -> Result<bool> {
+    let rows =
+        on_tx!(tx, conn => sqlx::query(DELETE).bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
 }

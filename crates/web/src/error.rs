@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENT
 use http::{HeaderValue, StatusCode};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_oidc::Error;
+use kabinet_oidc::signed::Answer;
 use serde_json::json;
 
 /// JSON that is never stored (RFC 6749 §5.1).
@@ -15,6 +16,20 @@ pub(crate) fn private_json(status: StatusCode, body: &serde_json::Value) -> Resp
         (PRAGMA, HeaderValue::from_static("no-cache")),
     ];
     (status, headers, body.to_string()).into_response()
+}
+
+/// An answer that is never stored, in the form that it has.
+pub(crate) fn private(answer: &Answer) -> Response {
+    let (media_type, token) = match answer {
+        Answer::Json(body) => return private_json(StatusCode::OK, body),
+        Answer::Jwt { media_type, token } => (media_type, token.clone()),
+    };
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (PRAGMA, HeaderValue::from_static("no-cache")),
+    ];
+    (headers, token).into_response()
 }
 
 /// How a failed request authenticated: what `WWW-Authenticate` must answer.

@@ -4,7 +4,7 @@ use kabinet_core::client::Profile;
 use kabinet_store::audit;
 use kabinet_tests::{PASSWORD, TestApp, Tokens};
 
-const EVENTS: [&str; 25] = [
+const EVENTS: [&str; 28] = [
     "user.registered",
     "user.created",
     "user.disabled",
@@ -24,12 +24,15 @@ const EVENTS: [&str; 25] = [
     "grant.redeemed",
     "grant.ended",
     "token.revoked",
+    "token.exchanged",
     "client.created",
     "client.updated",
     "client.secret_rotated",
     "client.deleted",
     "key.created",
     "key.rotated",
+    "key.retired",
+    "key.deleted",
 ];
 
 /// How many records of each event there are, those without any left out.

@@ -26,7 +26,7 @@ async fn an_access_token_is_a_jwt_of_rfc_9068_and_lives_five_minutes() {
     let (header, claims) = jwt::parts(&tokens.access);
     assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("ES256")));
     jwt::verify(&tokens.access, &world.rp.jwks().await).unwrap();
-    for claim in ["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "auth_time", "acr"] {
+    for claim in ["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "auth_time", "acr", "amr"] {
         assert!(claims.get(claim).is_some(), "{claim}");
     }
     assert_eq!(tokens.json["expires_in"], 300);
@@ -106,6 +106,64 @@ async fn a_resource_that_is_not_the_clients_is_invalid_target() {
         .token(&[CREDENTIALS, ("resource", "https://evil.test/")])
         .await
         .refused(400, "invalid_target");
+}
+
+/// RFC 8707 §2.2: each answer is for the resources that its request names, of those that were granted.
+#[tokio::test]
+async fn a_token_request_may_name_some_of_the_granted_resources() {
+    const SECOND: &str = "https://api.test/v2";
+    let mut world = World::of(Profile::Web, |m| {
+        with_api(m);
+        m.resources.push("https://api.test/v3".to_owned());
+    })
+    .await;
+    let ask = world.rp.ask().with("resource", API).and("resource", SECOND);
+    let code = world.code(&ask).await;
+    let redeem = |resource| {
+        [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", ask.get("redirect_uri")),
+            ("code_verifier", ask.verifier.as_deref().unwrap()),
+            ("resource", resource),
+        ]
+    };
+    // The client's own, but not granted; a refusal spends nothing.
+    for resource in ["https://api.test/v3", "https://evil.test"] {
+        world.rp.token(&redeem(resource)).await.refused(400, "invalid_target");
+    }
+    let aud = |tokens: &Tokens| jwt::parts(&tokens.access).1["aud"].clone();
+    let issuer = "https://id.test";
+    let first = Tokens::of(&world.rp.token(&redeem(API)).await);
+    assert_eq!(aud(&first), json!([API, issuer]));
+    let refresh = |token: &str, resources: &[&str]| {
+        let mut form = vec![
+            ("grant_type".to_owned(), "refresh_token".to_owned()),
+            ("refresh_token".to_owned(), token.to_owned()),
+        ];
+        form.extend(resources.iter().map(|one| ("resource".to_owned(), (*one).to_owned())));
+        form
+    };
+    let rp = world.rp.clone();
+    let send = async |form: Vec<(String, String)>| {
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        rp.token(&form).await
+    };
+    send(refresh(&first.refresh, &["https://api.test/v3"]))
+        .await
+        .refused(400, "invalid_target");
+    send(refresh(&first.refresh, &[API, "https://api.test/v3"]))
+        .await
+        .refused(400, "invalid_target");
+    let second = Tokens::of(&send(refresh(&first.refresh, &[SECOND])).await);
+    assert_eq!(aud(&second), json!([SECOND, issuer]));
+    let third = Tokens::of(&send(refresh(&second.refresh, &[API, SECOND])).await);
+    assert_eq!(aud(&third), json!([API, SECOND, issuer]));
+    assert_eq!(
+        aud(&Tokens::of(&send(refresh(&third.refresh, &[])).await)),
+        json!([API, SECOND, issuer]),
+        "all that was granted"
+    );
 }
 
 #[tokio::test]

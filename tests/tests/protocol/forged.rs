@@ -256,21 +256,3 @@ async fn after_a_rotation_old_tokens_are_good_and_new_ones_verify() {
     let silent = world.rp.ask().with("prompt", "none").with("id_token_hint", &old.id);
     assert!(!world.rp.authorize(&mut world.browser, &silent).await.code().is_empty());
 }
-
-#[tokio::test]
-async fn an_old_key_leaves_once_nothing_that_it_signed_can_live() {
-    let mut world = World::new().await;
-    let old = world.tokens("openid").await;
-    world.app.rotate(Alg::RS256).await;
-    world.app.clock.advance(3 * 86_400);
-    world.app.rotate(Alg::RS256).await;
-    let kid = jwt::parts(&old.id).0["kid"].clone();
-    let app = &world.app;
-    eventually("the old key is gone", || async {
-        app.get("/oauth2/jwks").await.json()["keys"]
-            .as_array()
-            .is_some_and(|keys| keys.iter().all(|key| key["kid"] != kid))
-    })
-    .await;
-    is_worthless(&mut world, &old.id, "a retired key").await;
-}

@@ -2,6 +2,7 @@
 
 mod brands;
 mod checks;
+mod keys;
 
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::Output;
 
 /// How a check ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Grade {
     Ok,
     /// Works, but is not as it should be.

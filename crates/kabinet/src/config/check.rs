@@ -298,4 +298,8 @@ fn people(config: &Config, found: &mut Found) {
     if ![2048, 3072, 4096].contains(&config.keys.rsa_bits) {
         found.push(("keys.rsa_bits", format!("is {}; it must be 2048, 3072 or 4096", config.keys.rsa_bits)));
     }
+    let every = config.keys.rotate_every;
+    if every.0 != 0 && every < Seconds::hours(24) {
+        found.push(("keys.rotate_every", format!("is {every}; it must be 0 or at least 24h")));
+    }
 }

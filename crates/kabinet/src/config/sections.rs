@@ -443,11 +443,14 @@ impl Default for Hashing {
 pub struct Keys {
     /// Bits of new RSA keys: 2048, 3072 or 4096. Reason: every stock client takes 2048 and it signs fastest.
     pub rsa_bits: u32,
+    /// For how long a key signs; 0: until `kabinet key rotate`. Reason: a key that leaks unseen does harm for a quarter of
+    /// a year, and products that read the JWK set notice nothing. Keys of the profile 1c move only by hand.
+    pub rotate_every: Seconds,
 }
 
 impl Default for Keys {
     fn default() -> Self {
-        Self { rsa_bits: 2048 }
+        Self { rsa_bits: 2048, rotate_every: Seconds::days(90) }
     }
 }
 

@@ -193,6 +193,7 @@ fn values_that_contradict_each_other_are_refused() {
         (vec![("KABINET__PASSWORD__MIN_LENGTH", "4")], "password.min_length"),
         (vec![("KABINET__HASHING__MEMORY", "1")], "hashing.memory"),
         (vec![("KABINET__KEYS__RSA_BITS", "1024")], "keys.rsa_bits"),
+        (vec![("KABINET__KEYS__ROTATE_EVERY", "23h")], "keys.rotate_every"),
     ] {
         let said = refusal(&pairs);
         assert!(said.starts_with(&format!("{key} (")) && said.lines().count() == 1, "{key}: {said}");

@@ -9,7 +9,7 @@ use kabinet_core::scope::Scope;
 use super::{Grant, Request};
 use crate::Result;
 use crate::token::Tokens;
-use crate::tokens::Access;
+use crate::tokens::{Access, client_subject};
 
 /// The grant type.
 pub const GRANT: Grant = Grant {
@@ -65,7 +65,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let access = Access {
         iss: provider.issuer().to_owned(),
         // RFC 9068 §2.2: the client itself is the subject; its id cannot look like a person's (RFC 9700 §4.15).
-        sub: format!("client:{}", client.id),
+        sub: client_subject(&client.id),
         aud,
         exp: now.plus(provider.access_life(client)).0,
         iat: now.0,
@@ -76,6 +76,8 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         auth_time: None,
         acr: None,
         userinfo_claims: Vec::new(),
+        amr: Vec::new(),
+        act: None,
     };
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {
@@ -84,5 +86,6 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         scope: scope.to_string(),
         refresh_token: None,
         id_token: None,
+        issued_token_type: None,
     })
 }

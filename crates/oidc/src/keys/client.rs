@@ -116,6 +116,24 @@ pub struct EncryptionKey {
     pub jwk: Jwk,
 }
 
+/// Where somebody's public keys stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeySource<'a> {
+    /// Inline.
+    pub(crate) jwks: Option<&'a JwkSet>,
+    /// Or published.
+    pub(crate) jwks_uri: Option<&'a str>,
+}
+
+impl<'a> KeySource<'a> {
+    fn of(client: &'a Client) -> Self {
+        Self {
+            jwks: client.metadata.jwks.as_ref(),
+            jwks_uri: client.metadata.jwks_uri.as_deref(),
+        }
+    }
+}
+
 /// The key sets that were fetched.
 #[derive(Default)]
 pub(crate) struct Fetched {
@@ -287,32 +305,52 @@ impl Provider {
         allowed: &[Alg],
         typ: TypPolicy,
     ) -> Result<ClientClaims, BadJwt> {
+        self.verify_jwt_of(KeySource::of(client), token, allowed, typ).await
+    }
+
+    /// The same for whoever's keys these are.
+    pub(crate) async fn verify_jwt_of(
+        &self,
+        source: KeySource<'_>,
+        token: &str,
+        allowed: &[Alg],
+        typ: TypPolicy,
+    ) -> Result<ClientClaims, BadJwt> {
         let token = Unverified::read(token, allowed, typ)?;
-        let (keys, asked_now) = self.client_keys(client, Want::Remembered).await;
+        let (keys, asked_now) = self.keys_of(source, Want::Remembered).await;
         if token.is_signed_by(&keys) {
             return token.claims();
         }
-        // OpenID Connect Core §10.1.1: a client rotates its keys by publishing new ones.
-        if !asked_now && client.metadata.jwks_uri.is_some() {
-            let (afresh, asked_now) = self.client_keys(client, Want::Afresh).await;
+        // OpenID Connect Core §10.1.1: keys are rotated by publishing new ones.
+        if !asked_now && source.jwks_uri.is_some() {
+            let (afresh, asked_now) = self.keys_of(source, Want::Afresh).await;
             if asked_now && token.is_signed_by(&afresh) {
                 return token.claims();
             }
         }
-        Err(BadJwt("not signed by a key of the client"))
+        Err(BadJwt("not signed by a key of its issuer"))
     }
 
     /// The key of a client's that something for it is encrypted to; the first that fits, as it stands in its set.
     pub async fn client_encryption_key(&self, client: &Client, alg: KeyManagement) -> Option<EncryptionKey> {
-        let (keys, _) = self.client_keys(client, Want::Remembered).await;
-        keys.iter().filter(|key| key.encrypts(alg)).find_map(|key| {
-            let jwk = Jwk::from_map(key.bare.clone()).ok()?;
-            Some(EncryptionKey { kid: key.kid.clone(), jwk })
-        })
+        let first = |keys: &[PublicKey]| {
+            keys.iter().filter(|key| key.encrypts(alg)).find_map(|key| {
+                let jwk = Jwk::from_map(key.bare.clone()).ok()?;
+                Some(EncryptionKey { kid: key.kid.clone(), jwk })
+            })
+        };
+        let (keys, asked_now) = self.keys_of(KeySource::of(client), Want::Remembered).await;
+        if let Some(key) = first(&keys) {
+            return Some(key);
+        }
+        if asked_now || client.metadata.jwks_uri.is_none() {
+            return None;
+        }
+        first(&self.keys_of(KeySource::of(client), Want::Afresh).await.0)
     }
 
-    async fn client_keys(&self, client: &Client, want: Want) -> (Arc<[PublicKey]>, bool) {
-        match (&client.metadata.jwks, &client.metadata.jwks_uri) {
+    async fn keys_of(&self, source: KeySource<'_>, want: Want) -> (Arc<[PublicKey]>, bool) {
+        match (source.jwks, source.jwks_uri) {
             (Some(inline), _) => (inline.usable().into(), false),
             (None, Some(uri)) => {
                 let set = self.inner.client_keys.of(uri);

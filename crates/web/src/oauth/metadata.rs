@@ -6,12 +6,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use kabinet_oidc::keys::rotation::JWKS_CACHE;
 use sha2::{Digest, Sha256};
 
 use crate::site::Site;
 
 /// Relying parties may keep them for five minutes: a new key is published long before it signs.
 const LIFE: &str = "public, max-age=300";
+const _: () = assert!(JWKS_CACHE == 300, "what the header says is what rotation reckons with");
 
 /// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
 pub(crate) async fn discovery(State(site): State<Site>, headers: HeaderMap) -> Response {

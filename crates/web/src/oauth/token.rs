@@ -2,12 +2,13 @@
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, PRAGMA};
+use http::header::{ACCEPT, CACHE_CONTROL, PRAGMA};
+use http::{HeaderMap, StatusCode};
 use kabinet_oidc::Error;
+use kabinet_oidc::introspect::{Form, SIGNED};
 use kabinet_oidc::request::Params;
 
-use crate::error::{self, Scheme, private_json};
+use crate::error::{self, Scheme, private, private_json};
 use crate::form::body_of;
 use crate::site::Site;
 use crate::visit::Visit;
@@ -73,6 +74,7 @@ pub(crate) async fn par(State(site): State<Site>, visit: Visit, request: Request
 
 /// `POST /oauth2/introspect`
 pub(crate) async fn introspect(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let form = wanted(request.headers());
     let params = match params_of(request, &site).await {
         Ok(params) => params,
         Err(response) => return response,
@@ -91,12 +93,24 @@ pub(crate) async fn introspect(State(site): State<Site>, visit: Visit, request: 
             )));
         }
         let token = params.need("token", "token is missing")?;
-        site.provider.introspect(token, &client).await
+        site.provider.introspect(token, &client, form).await
     };
     match answer.await {
-        Ok(body) => private_json(StatusCode::OK, &body),
+        Ok(answer) => private(&answer),
         Err(failure) => error::oauth(&failure, scheme(&visit)),
     }
+}
+
+/// RFC 9701 §4: a JWT for whoever accepts one by its name; wildcards mean JSON.
+fn wanted(headers: &HeaderMap) -> Form {
+    let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let names = ranges.flat_map(|value| value.split(',')).any(|range| {
+        let (name, weight) = range.split_once(';').unwrap_or((range, ""));
+        // RFC 9110 §12.4.2: a weight of 0 is a refusal.
+        let is_refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case(SIGNED) && !is_refused
+    });
+    if names { Form::Jwt } else { Form::Json }
 }
 
 /// `POST /oauth2/revoke`

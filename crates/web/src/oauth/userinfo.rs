@@ -2,12 +2,12 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{Method, StatusCode};
+use http::Method;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_oidc::Error;
 use kabinet_oidc::request::Params;
 
-use crate::error::{self, Scheme, private_json};
+use crate::error::{self, Scheme, private};
 use crate::form::body_of;
 use crate::site::Site;
 use crate::visit::Visit;
@@ -40,7 +40,7 @@ pub(crate) async fn userinfo(State(site): State<Site>, visit: Visit, request: Re
         (None, Some(token)) => token,
     };
     match site.provider.userinfo(&token).await {
-        Ok(claims) => private_json(StatusCode::OK, &claims.into()),
+        Ok(answer) => private(&answer),
         Err(failure) => error::oauth(&failure, Scheme::Bearer),
     }
 }

@@ -1,5 +1,6 @@
 //! The rows of the table: what each measures, beside what, against which budget.
 
+mod answers;
 mod sign_ins;
 
 use std::path::Path;
@@ -103,6 +104,8 @@ pub const GROUPS: &[(&str, Measure)] = &[
     ("authorize", authorize_and_redeem),
     ("refresh", refresh),
     ("introspect", introspect),
+    ("id_token", answers::id_tokens),
+    ("signed", answers::signed),
 ];
 
 pub fn size(binary: &Path) -> Row {
@@ -254,20 +257,20 @@ fn authorize_request(client: &Client, cookies: String) -> Vec<u8> {
     http::get(&format!("/oauth2/authorize?{query}"), &[cookies])
 }
 
-/// A client, and an authorization request that its signed-in person sends.
-fn signed_in(scene: &mut Scene<'_>) -> Result<(Client, Vec<u8>)> {
+/// A client with further flags, and an authorization request that its signed-in person sends.
+fn signed_in(scene: &mut Scene<'_>, flags: &[&str]) -> Result<(Client, Vec<u8>)> {
     let provider = running(scene)?;
     // The person is there already when an earlier row made it.
     let made = provider.create_user(PHONE);
     let browser = provider.sign_in(PHONE).map_err(|error| made.err().unwrap_or(error))?;
-    let client = provider.create_web_client()?;
+    let client = provider.create_web_client(flags)?;
     let request = authorize_request(&client, browser.cookie_header());
     Ok((client, request))
 }
 
 fn authorize_and_redeem(scene: &mut Scene<'_>) -> Vec<Row> {
     let what = ["authorize with a session, SQLite", "token, authorization_code, SQLite"];
-    let (client, request) = match signed_in(scene) {
+    let (client, request) = match signed_in(scene, &[]) {
         Ok(ready) => ready,
         Err(error) => return what.map(|what| Row::load(what, Err(anyhow::anyhow!("{error:#}")), "")).into(),
     };
@@ -282,7 +285,7 @@ fn authorize_and_redeem(scene: &mut Scene<'_>) -> Vec<Row> {
 }
 
 fn refresh(scene: &mut Scene<'_>) -> Vec<Row> {
-    let ours = refresh_load(scene);
+    let ours = refresh_load(scene, &[]);
     let rate = rate_of(&ours);
     let row = Row::load("token, refresh_token with rotation, SQLite", ours, "≥ 2 × peer in memory");
     let peers = peer_rate(scene, |peer| {
@@ -295,8 +298,8 @@ fn refresh(scene: &mut Scene<'_>) -> Vec<Row> {
     vec![row.beside(rate, "peer", peers, 2.0)]
 }
 
-fn refresh_load(scene: &mut Scene<'_>) -> Result<Measured> {
-    let (client, request) = signed_in(scene)?;
+fn refresh_load(scene: &mut Scene<'_>, flags: &[&str]) -> Result<Measured> {
+    let (client, request) = signed_in(scene, flags)?;
     let provider = &scene.provider;
     let mut scripts: Vec<Box<dyn Script>> = Vec::new();
     let mut connection = http::Connection::new(provider.port);

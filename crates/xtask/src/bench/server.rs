@@ -99,8 +99,16 @@ impl Provider {
         Ok(Client { id: field("client_id")?, secret: field("client_secret")? })
     }
 
-    pub fn create_web_client(&self) -> Result<Client> {
-        self.create_client("Web", &["--profile", "web", "--redirect-uri", REDIRECT_URI, "--first-party"])
+    pub fn create_web_client(&self, flags: &[&str]) -> Result<Client> {
+        let web = ["--profile", "web", "--redirect-uri", REDIRECT_URI, "--first-party"];
+        self.create_client("Web", &[&web[..], flags].concat())
+    }
+
+    /// A file in the provider's folder; its path.
+    pub fn write(&self, name: &str, text: &str) -> Result<String> {
+        let path = self.dir.join(name);
+        std::fs::write(&path, text)?;
+        Ok(path.display().to_string())
     }
 
     pub fn create_user(&self, phone: &str) -> Result<()> {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use kabinet_core::client::{
-    Alg, AuthMethod, ClientMetadata, GrantType, RequestObjectAlg, RequiredClaim, Role, TokenFormat,
+    Alg, AssertionIssuer, AuthMethod, ClientMetadata, GrantType, RequestObjectAlg, RequiredClaim, Role, TokenFormat,
 };
 use kabinet_core::json;
-use kabinet_core::jwk::JwkSet;
+use kabinet_core::jwk::{ContentEncryption, JwkSet, KeyManagement};
 use kabinet_core::method::MethodName;
 use kabinet_core::response_type::ResponseType;
 use kabinet_core::scope::Scope;
@@ -21,7 +21,8 @@ pub(crate) struct Flags {
     /// Where people return to after sign-out; repeatable
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
-    /// authorization_code, implicit, refresh_token, client_credentials or device_code; repeatable
+    /// authorization_code, implicit, refresh_token, client_credentials, device_code, token_exchange or jwt_bearer;
+    /// repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
     /// What the authorization endpoint may answer with; repeatable
@@ -77,6 +78,30 @@ pub(crate) struct Flags {
     /// RS256, PS256, ES256 or EdDSA
     #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
     id_token_signed_response_alg: Option<Alg>,
+    /// Give its userinfo signed and never plain: RS256, PS256, ES256 or EdDSA; '' for plain JSON
+    #[arg(long, value_name = "ALG", value_parser = optional_alg)]
+    userinfo_signed_response_alg: Option<Chosen<Alg>>,
+    /// What introspection is signed with that it asks for as a JWT: RS256, PS256, ES256 or EdDSA; '' for RS256
+    #[arg(long, value_name = "ALG", value_parser = optional_alg)]
+    introspection_signed_response_alg: Option<Chosen<Alg>>,
+    /// Encrypt its ID tokens to one of its keys: RSA-OAEP-256 or ECDH-ES; '' for not
+    #[arg(long, value_name = "ALG", value_parser = optional_key_management)]
+    id_token_encrypted_response_alg: Option<Chosen<KeyManagement>>,
+    /// A128CBC-HS256 or A256GCM; '' for the former
+    #[arg(long, value_name = "ENC", value_parser = optional_enc)]
+    id_token_encrypted_response_enc: Option<Chosen<ContentEncryption>>,
+    /// Encrypt its userinfo, which must be signed: RSA-OAEP-256 or ECDH-ES; '' for not
+    #[arg(long, value_name = "ALG", value_parser = optional_key_management)]
+    userinfo_encrypted_response_alg: Option<Chosen<KeyManagement>>,
+    /// A128CBC-HS256 or A256GCM; '' for the former
+    #[arg(long, value_name = "ENC", value_parser = optional_enc)]
+    userinfo_encrypted_response_enc: Option<Chosen<ContentEncryption>>,
+    /// Encrypt introspection that it asks for as a JWT: RSA-OAEP-256 or ECDH-ES; '' for not
+    #[arg(long, value_name = "ALG", value_parser = optional_key_management)]
+    introspection_encrypted_response_alg: Option<Chosen<KeyManagement>>,
+    /// A128CBC-HS256 or A256GCM; '' for the former
+    #[arg(long, value_name = "ENC", value_parser = optional_enc)]
+    introspection_encrypted_response_enc: Option<Chosen<ContentEncryption>>,
     /// RS256, PS256, ES256 or EdDSA
     #[arg(long, value_name = "ALG", value_parser = wire::<Alg>)]
     access_token_signed_response_alg: Option<Alg>,
@@ -95,14 +120,51 @@ pub(crate) struct Flags {
     /// A resource that requests may name (RFC 8707); repeatable
     #[arg(long = "resource", value_name = "URI")]
     resources: Vec<String>,
+    /// Whom it may exchange a token for: a resource or a client_id (RFC 8693); repeatable
+    #[arg(long = "token-exchange-audience", value_name = "AUDIENCE")]
+    token_exchange_audiences: Vec<String>,
+    /// Who may vouch for people to it by a signed assertion (RFC 7523 section 2.1): the `iss` of that issuer
+    #[arg(long, value_name = "ISSUER", requires = "assertion_keys")]
+    assertion_issuer: Option<String>,
+    /// A file with that issuer's public keys, a JWK set or one JWK
+    #[arg(long, value_name = "FILE", value_parser = key_file, group = "assertion_keys", requires = "assertion_issuer")]
+    assertion_issuer_jwks: Option<JwkSet>,
+    /// Where that issuer publishes its public keys
+    #[arg(long, value_name = "URI", group = "assertion_keys", requires = "assertion_issuer")]
+    assertion_issuer_jwks_uri: Option<String>,
 }
 
-/// The short name of RFC 8628's grant type is taken, too.
+/// Short names of grant types that are URNs are taken, too.
 fn grant_type(text: &str) -> Result<GrantType, String> {
-    if text == "device_code" {
-        Ok(GrantType::DeviceCode)
+    match text {
+        "device_code" => Ok(GrantType::DeviceCode),
+        "token_exchange" => Ok(GrantType::TokenExchange),
+        "jwt_bearer" => Ok(GrantType::JwtBearer),
+        name => wire(name),
+    }
+}
+
+/// A value, or none in place of the one that was there.
+#[derive(Clone, Copy)]
+struct Chosen<T>(Option<T>);
+
+fn optional_alg(text: &str) -> Result<Chosen<Alg>, String> {
+    chosen(text)
+}
+
+fn optional_key_management(text: &str) -> Result<Chosen<KeyManagement>, String> {
+    chosen(text)
+}
+
+fn optional_enc(text: &str) -> Result<Chosen<ContentEncryption>, String> {
+    chosen(text)
+}
+
+fn chosen<T: serde::de::DeserializeOwned>(text: &str) -> Result<Chosen<T>, String> {
+    if text.is_empty() {
+        Ok(Chosen(None))
     } else {
-        wire(text)
+        wire(text).map(|value| Chosen(Some(value)))
     }
 }
 
@@ -177,6 +239,9 @@ impl Flags {
                 *kept = given;
             }
         }
+        fn choose<T>(given: Option<Chosen<T>>, kept: &mut Option<T>) {
+            set(given.map(|chosen| chosen.0), kept);
+        }
         fn optional(given: Option<String>, kept: &mut Option<String>) {
             if let Some(given) = given {
                 *kept = Some(given).filter(|text| !text.is_empty());
@@ -184,6 +249,7 @@ impl Flags {
         }
         list(self.redirect_uris, &mut metadata.redirect_uris);
         list(self.post_logout_redirect_uris, &mut metadata.post_logout_redirect_uris);
+        let grants_changed = !self.grant_types.is_empty();
         // RFC 7591 §2.1: response types and grant types go together; what is given of one brings the other.
         match (self.grant_types.is_empty(), self.response_types.is_empty()) {
             (false, true) => {
@@ -216,6 +282,16 @@ impl Flags {
             &mut metadata.require_pushed_authorization_requests,
         );
         list(self.resources, &mut metadata.resources);
+        list(self.token_exchange_audiences, &mut metadata.token_exchange_audiences);
+        if grants_changed && !metadata.may(GrantType::TokenExchange) {
+            metadata.token_exchange_audiences.clear();
+        }
+        if let Some(issuer) = self.assertion_issuer {
+            let (jwks, jwks_uri) = (self.assertion_issuer_jwks, self.assertion_issuer_jwks_uri);
+            metadata.assertion_issuer = Some(AssertionIssuer { issuer, jwks, jwks_uri });
+        } else if grants_changed && !metadata.may(GrantType::JwtBearer) {
+            metadata.assertion_issuer = None;
+        }
         list(self.required_claims, &mut metadata.required_claims);
         set(self.scopes.into_iter().reduce(|all, one| all.union(&one)), &mut metadata.scope);
         set(self.token_endpoint_auth_method, &mut metadata.token_endpoint_auth_method);
@@ -231,6 +307,20 @@ impl Flags {
         set(self.first_party, &mut metadata.first_party);
         set(self.access_token_format, &mut metadata.access_token_format);
         set(self.id_token_signed_response_alg, &mut metadata.id_token_signed_response_alg);
+        choose(self.userinfo_signed_response_alg, &mut metadata.userinfo_signed_response_alg);
+        choose(self.introspection_signed_response_alg, &mut metadata.introspection_signed_response_alg);
+        choose(self.id_token_encrypted_response_alg, &mut metadata.id_token_encrypted_response_alg);
+        choose(self.id_token_encrypted_response_enc, &mut metadata.id_token_encrypted_response_enc);
+        choose(self.userinfo_encrypted_response_alg, &mut metadata.userinfo_encrypted_response_alg);
+        choose(self.userinfo_encrypted_response_enc, &mut metadata.userinfo_encrypted_response_enc);
+        choose(
+            self.introspection_encrypted_response_alg,
+            &mut metadata.introspection_encrypted_response_alg,
+        );
+        choose(
+            self.introspection_encrypted_response_enc,
+            &mut metadata.introspection_encrypted_response_enc,
+        );
         set(self.access_token_signed_response_alg, &mut metadata.access_token_signed_response_alg);
         set(self.claims_in_id_token, &mut metadata.claims_in_id_token);
         optional(self.brand, &mut metadata.brand);

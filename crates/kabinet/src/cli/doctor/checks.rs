@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use argon2::{Algorithm, Argon2, Params, Version};
 use kabinet::Ambient;
 use kabinet::config::{self, Config, Loaded};
-use kabinet_core::client::Alg;
 use kabinet_core::document::Kind;
-use kabinet_core::key::{KeyState, Ring, SigningKey};
 use kabinet_core::time::Timestamp;
 use kabinet_fetch::{Fetch, Options, Response};
 use kabinet_store::{Store, key};
@@ -19,8 +17,6 @@ use url::{Host, Url};
 use super::Findings;
 
 const DAY: i64 = 86_400;
-/// A current key older than this should be rotated.
-const OLD_KEY: i64 = 180 * DAY;
 /// A list of leaked passwords older than this misses a lot.
 const OLD_LIST: i64 = 365 * DAY;
 /// The clocks of a node and of its database may differ by this many seconds.
@@ -144,29 +140,7 @@ async fn schema_and_keys(config: &Config, store: &Store, ambient: &Ambient, find
     if let Err(why) = kabinet_oidc::keys::Keyring::load(keys.clone(), &kabinet_oidc::keys::sealer(&master)) {
         return findings.fail("keys", why.to_string());
     }
-    for alg in Alg::ALL {
-        age_of_key((Ring::Common, alg), &keys, ambient.clock.now(), findings);
-    }
-}
-
-fn age_of_key(place: (Ring, Alg), keys: &[SigningKey], now: Timestamp, findings: &mut Findings) {
-    let find = |state| keys.iter().find(|key| (key.ring, key.alg) == place && key.state == state);
-    let name = place.1.as_str();
-    match (find(KeyState::Current), find(KeyState::Next)) {
-        (Some(current), Some(_)) => {
-            let age = now.since(current.created_at);
-            let days = age / DAY;
-            if age > OLD_KEY {
-                findings.warn(
-                    "keys",
-                    format!("The {name} key is {days} days old; run `kabinet key rotate --alg {name}`."),
-                );
-            } else {
-                findings.ok("keys", format!("The {name} key is {days} days old."));
-            }
-        }
-        _ => findings.fail("keys", format!("A {name} key is missing; run `kabinet migrate`.")),
-    }
+    super::keys::all(config, store, (&keys, ambient.clock.now()), findings).await;
 }
 
 /// Rows carry this node's time; a row from the future tells of a clock that was wrong, here or on another node.
