@@ -182,6 +182,12 @@ pub struct ClientMetadata {
     /// Exact strings for RP-initiated logout.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the provider posts a logout token when a sign-in ends (Back-Channel Logout 1.0 §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether each of them must name the session.
+    #[serde(default)]
+    pub backchannel_logout_session_required: bool,
     /// What the token endpoint will do for it.
     pub grant_types: Vec<GrantType>,
     /// What the authorization endpoint will do for it.
@@ -290,6 +296,8 @@ impl ClientMetadata {
             profile,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
             grant_types: grants.to_vec(),
             response_types: if redirects { vec!["code".to_owned()] } else { Vec::new() },
             scope: Scope::parse(scope).unwrap_or_default(),
@@ -320,6 +328,7 @@ impl ClientMetadata {
     pub fn check(&self) -> Result<(), BadClient> {
         self.check_name()?;
         self.check_redirects()?;
+        self.check_logout()?;
         self.check_methods()?;
         let grants = |grant| self.grant_types.contains(&grant);
         let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });

@@ -18,6 +18,7 @@ pub mod error;
 pub mod id;
 pub mod key;
 pub mod language;
+pub mod logout;
 pub mod method;
 pub mod organisation;
 pub mod password;

@@ -11,11 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use kabinet_fetch::sms::{self, Account, Preset, Sms, Template};
-use kabinet_fetch::{Fetch, Options, mail};
+use kabinet_fetch::{Fetch, mail};
 use kabinet_identity::{Failure, Message, Receipt, Route, Routes, Sending};
 use url::Url;
 
 use crate::config::{Config, Delivery, GatewayName, Hidden, SmtpSecurity};
+use crate::outbound;
 use crate::outbox::Outbox;
 
 /// How long a gateway may take.
@@ -37,24 +38,13 @@ pub fn routes(config: &Config) -> anyhow::Result<Routes> {
             day_limit: None,
         });
     }
-    let fetch = fetch(config)?;
+    let fetch = outbound::fetch(config, PATIENCE)?;
     let sms = delivery.sms.iter().map(|name| gateway(delivery, *name, &fetch));
     Ok(Routes {
         sms: sms.collect::<anyhow::Result<_>>()?,
         email: relay(config)?.into_iter().map(|relay| Arc::new(Mail(relay)) as Arc<dyn Route>).collect(),
         day_limit: Some(i64::from(delivery.day_limit) * 100),
     })
-}
-
-/// The guarded client for what the operator configured.
-fn fetch(config: &Config) -> anyhow::Result<Fetch> {
-    let options = Options {
-        allow: config.outbound.allow.iter().map(|network| network.0).collect(),
-        ca: config.outbound.ca.as_ref().map(|path| read("outbound.ca", path)).transpose()?,
-        timeout: PATIENCE,
-        ..Options::default()
-    };
-    Fetch::new(options).context("outbound.ca")
 }
 
 fn gateway(delivery: &Delivery, name: GatewayName, fetch: &Fetch) -> anyhow::Result<Arc<dyn Route>> {
@@ -166,7 +156,7 @@ pub fn relay(config: &Config) -> anyhow::Result<Option<mail::Relay>> {
         },
         login: login.map(|(name, Hidden(password))| mail::Login { name, password: password.expose().to_owned() }),
         from,
-        ca: config.outbound.ca.as_ref().map(|path| read("outbound.ca", path)).transpose()?,
+        ca: outbound::authorities(config)?,
         dkim,
         allow: config.outbound.allow.iter().map(|network| network.0).collect(),
         timeout: PATIENCE,

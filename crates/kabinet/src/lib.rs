@@ -3,6 +3,7 @@
 pub mod config;
 pub mod leaked;
 pub mod listen;
+pub mod outbound;
 pub mod telemetry;
 
 mod ambient;
@@ -60,6 +61,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     jobs.follow_changes(&provider, &store, config.redis.url.is_some());
     jobs.settle(&identity);
     jobs.deliver(&identity);
+    jobs.tell_of_logouts(&provider);
     if let Some(path) = &config.password.filter {
         jobs.follow_filter(&identity, leaked::Followed::of(path.clone()));
     }
@@ -91,6 +93,7 @@ async fn provider(config: &Config, store: &Store, master: &MasterKey, ambient: &
         master: master.clone(),
         clock,
         entropy,
+        fetch: outbound::fetch(config, outbound::CLIENTS)?,
     };
     let provider = Provider::open(parts).await.context("the signing keys cannot be used")?;
     if !provider.keys().is_complete() {

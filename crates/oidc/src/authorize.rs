@@ -343,6 +343,9 @@ impl Provider {
             now.plus(life.code + 60),
         )
         .await?;
+        if checked.client.metadata.hears_of_logout() {
+            kabinet_store::logout::note(&mut tx, &session.id, &checked.client.id).await?;
+        }
         let record = Record::of(Event::GrantIssued)
             .user(&grant.user_id)
             .client(&grant.client_id)

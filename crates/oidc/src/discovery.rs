@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::grant::GRANTS;
 use crate::{Error, Provider, Result};
 
-/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, RP-Initiated Logout, `prompt=create`.
+/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, RP-Initiated Logout and
+/// its companions, `prompt=create`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Beyond {
     revocation_endpoint: String,
@@ -24,6 +25,8 @@ struct Beyond {
     introspection_endpoint: String,
     introspection_endpoint_auth_methods_supported: Vec<String>,
     end_session_endpoint: String,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
     code_challenge_methods_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<String>,
@@ -65,6 +68,8 @@ impl Provider {
             introspection_endpoint: at("/oauth2/introspect"),
             introspection_endpoint_auth_methods_supported: names().into_iter().filter(|name| name != "none").collect(),
             end_session_endpoint: at("/oauth2/logout"),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
             code_challenge_methods_supported: vec!["S256".to_owned()],
             authorization_response_iss_parameter_supported: true,
             prompt_values_supported: ["none", "login", "consent", "select_account", "create"]

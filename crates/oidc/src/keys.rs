@@ -52,7 +52,7 @@ pub struct Key {
     signer: Box<dyn JwsSigner>,
     verifier: Box<dyn JwsVerifier>,
     /// The encoded header of each [`Typ`].
-    headers: [String; 2],
+    headers: [String; 3],
 }
 
 /// `typ` of a token, which tells the kinds apart (RFC 8725 §3.11).
@@ -62,6 +62,8 @@ pub enum Typ {
     Jwt,
     /// Access token (RFC 9068 §2.1).
     AtJwt,
+    /// Logout token (Back-Channel Logout 1.0 §2.4).
+    LogoutJwt,
 }
 
 impl Typ {
@@ -71,6 +73,7 @@ impl Typ {
         match self {
             Self::Jwt => "JWT",
             Self::AtJwt => "at+jwt",
+            Self::LogoutJwt => "logout+jwt",
         }
     }
 }
@@ -219,7 +222,7 @@ fn open(record: &SigningKey, sealer: &Sealer) -> Result<Key> {
         let header = json!({"alg": record.alg.as_str(), "kid": record.id.as_str(), "typ": typ.as_str()});
         URL_SAFE_NO_PAD.encode(header.to_string())
     };
-    let headers = [header(Typ::Jwt), header(Typ::AtJwt)];
+    let headers = [header(Typ::Jwt), header(Typ::AtJwt), header(Typ::LogoutJwt)];
     Ok(Key {
         id: record.id.clone(),
         alg: record.alg,

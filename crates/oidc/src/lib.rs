@@ -1,7 +1,7 @@
 //! The protocol: OpenID Connect Core 1.0 on OAuth 2.0, as a library that knows neither HTTP nor pages.
 //!
 //! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
-//! [`authorize`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`], [`discovery`]; a grant type is one module in
+//! [`authorize`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`]), [`discovery`]; a grant type is one module in
 //! [`grant`] and one line in [`grant::GRANTS`].
 //!
 //! What is on the hot path and what it costs the database (asserted by a test):
@@ -14,6 +14,7 @@
 //! | token, client_credentials; introspect; userinfo | none when warm |
 
 pub mod authorize;
+pub mod backchannel;
 pub mod client_auth;
 pub mod config;
 pub mod consent;
@@ -41,6 +42,7 @@ use kabinet_core::document::Documents;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::time::Timestamp;
+use kabinet_fetch::Fetch;
 use kabinet_store::Store;
 
 pub use config::Config;
@@ -104,6 +106,7 @@ struct Inner {
     live: live::Live,
     verified: tokens::Verified,
     guesses: client_auth::Guesses,
+    fetch: Fetch,
     origins: live::Origins,
 }
 
@@ -119,6 +122,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// The guarded client for what clients publish: keys, sector identifiers.
+    pub fetch: Fetch,
 }
 
 /// Who sent a back-channel or front-channel request: for the audit trail and the throttles.
@@ -156,6 +161,7 @@ impl Provider {
             live: live::Live::default(),
             verified: tokens::Verified::default(),
             guesses,
+            fetch: parts.fetch,
             origins: live::Origins::default(),
         };
         let provider = Self { inner: Arc::new(inner) };

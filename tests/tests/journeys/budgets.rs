@@ -30,6 +30,7 @@ impl Counted {
             master: master.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
+            fetch: kabinet::outbound::fetch(config, kabinet::outbound::CLIENTS).unwrap(),
         };
         let provider = kabinet_oidc::Provider::open(parts).await.unwrap();
         let identity = kabinet::identity(config, &store, master.clone(), ambient).unwrap();

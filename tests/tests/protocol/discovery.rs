@@ -35,8 +35,6 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
         "registration_endpoint",
         "device_authorization_endpoint",
         "pushed_authorization_request_endpoint",
-        "check_session_iframe",
-        "backchannel_logout_supported",
     ] {
         assert!(facts.get(absent).is_none(), "{absent} is not there yet");
     }

@@ -5,6 +5,7 @@
 mod access;
 mod accounts;
 mod authorize;
+mod back_channel;
 mod clients;
 mod code;
 mod conformance;

@@ -8,6 +8,7 @@ use http::StatusCode;
 use kabinet_core::authn::Session;
 use kabinet_core::client::Client;
 use kabinet_core::secret::Secret;
+use kabinet_identity::Ending;
 use kabinet_oidc::logout::Logout;
 use kabinet_oidc::request::Params;
 
@@ -115,14 +116,21 @@ pub(crate) async fn gone(visit: &Visit, notice: Option<Message>) -> Response {
     left(visit, signed_out(visit, None, notice)).await
 }
 
+/// Ends sessions; clients that want to hear of it have done so, or had their time to.
 async fn end_all(visit: &Visit, sessions: &[Session]) -> Result<(), Response> {
-    let person = visit.person(None);
+    let (site, person) = (&visit.site, visit.person(None));
+    let mut ended = Vec::new();
     for session in sessions {
-        if let Err(error) = visit.site.identity.end_session(&session.id, &session.user_id, &person).await {
-            return Err(failed(visit, &error.to_string()).await);
+        match site.identity.end_session(&session.id, &session.user_id, Ending::SignOut, &person).await {
+            Ok(done) => ended.extend(done),
+            Err(error) => return Err(failed(visit, &error.to_string()).await),
         }
     }
-    visit.site.provider.changed().await;
+    site.provider.changed().await;
+    let awaited: Vec<_> = ended.iter().filter(|one| one.notices > 0).map(|one| one.id.clone()).collect();
+    if !awaited.is_empty() {
+        site.provider.tell_now(&awaited).await;
+    }
     Ok(())
 }
 

@@ -16,6 +16,12 @@ pub(crate) struct Flags {
     /// Where people return to after sign-out; repeatable
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
+    /// Where a logout token is posted when a sign-in ends; '' for nowhere
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// Each logout token must name the session
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    backchannel_logout_session_required: Option<bool>,
     /// authorization_code, refresh_token, client_credentials or device_code; repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
@@ -152,6 +158,11 @@ impl Flags {
         }
         list(self.redirect_uris, &mut metadata.redirect_uris);
         list(self.post_logout_redirect_uris, &mut metadata.post_logout_redirect_uris);
+        optional(self.backchannel_logout_uri, &mut metadata.backchannel_logout_uri);
+        set(
+            self.backchannel_logout_session_required,
+            &mut metadata.backchannel_logout_session_required,
+        );
         let grants_changed = !self.grant_types.is_empty();
         list(self.grant_types, &mut metadata.grant_types);
         // RFC 7591 §2.1: response types go with the grant type authorization_code.

@@ -1,0 +1,35 @@
+//! The guarded client for outgoing calls, as `[outbound]` sets it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use kabinet_fetch::{Fetch, Options};
+
+use crate::config::Config;
+
+/// How long a call to what a client published may take: somebody waits for the answer.
+pub const CLIENTS: Duration = Duration::from_secs(5);
+
+/// A client whose calls end after `patience`.
+///
+/// # Errors
+/// When the file of certificate authorities cannot be used.
+pub fn fetch(config: &Config, patience: Duration) -> anyhow::Result<Fetch> {
+    let options = Options {
+        allow: config.outbound.allow.iter().map(|network| network.0).collect(),
+        ca: authorities(config)?,
+        timeout: patience,
+        ..Options::default()
+    };
+    Fetch::new(options).context("outbound.ca")
+}
+
+/// The file of further certificate authorities, if one is named.
+pub(crate) fn authorities(config: &Config) -> anyhow::Result<Option<Bytes>> {
+    let Some(path) = &config.outbound.ca else {
+        return Ok(None);
+    };
+    let file = std::fs::read(path).with_context(|| format!("outbound.ca: cannot read {}", path.display()))?;
+    Ok(Some(file.into()))
+}
