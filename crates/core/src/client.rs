@@ -188,6 +188,12 @@ pub struct ClientMetadata {
     /// Whether each of them must name the session.
     #[serde(default)]
     pub backchannel_logout_session_required: bool,
+    /// What the browser loads in a frame when a sign-in ends (Front-Channel Logout 1.0 §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it must get `iss` and `sid`; it always does.
+    #[serde(default)]
+    pub frontchannel_logout_session_required: bool,
     /// What the token endpoint will do for it.
     pub grant_types: Vec<GrantType>,
     /// What the authorization endpoint will do for it.
@@ -298,6 +304,8 @@ impl ClientMetadata {
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
             backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
             grant_types: grants.to_vec(),
             response_types: if redirects { vec!["code".to_owned()] } else { Vec::new() },
             scope: Scope::parse(scope).unwrap_or_default(),
@@ -475,17 +483,6 @@ impl ClientMetadata {
             LoopbackPort::Exact
         };
         find(&self.redirect_uris, asked, port)
-    }
-
-    /// The post-logout redirect URI that a request asks for, if it is one of the client's.
-    #[must_use]
-    pub fn find_post_logout<'a>(&self, asked: &'a str) -> Option<&'a str> {
-        let port = if self.profile == Profile::Native {
-            LoopbackPort::Any
-        } else {
-            LoopbackPort::Exact
-        };
-        find(&self.post_logout_redirect_uris, asked, port)
     }
 }
 

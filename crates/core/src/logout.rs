@@ -5,8 +5,8 @@
 //! 3. Anything else, 400 above all: it will never take it. A redirect, too: a token is not carried on to where nobody
 //!    registered.
 
-use crate::client::{BadClient, ClientMetadata, GrantType};
-use crate::redirect::{PrivateSchemes, check_registration};
+use crate::client::{BadClient, ClientMetadata, GrantType, Profile};
+use crate::redirect::{LoopbackPort, PrivateSchemes, check_registration, find, origin_of};
 use crate::time::Timestamp;
 
 /// Why a client that nobody signs in to hears of no sign-out.
@@ -52,25 +52,48 @@ impl ClientMetadata {
     /// Whether the sessions in which it got codes are noted, so that it can be told of their end.
     #[must_use]
     pub fn hears_of_logout(&self) -> bool {
-        self.backchannel_logout_uri.is_some()
+        self.backchannel_logout_uri.is_some() || self.frontchannel_logout_uri.is_some()
+    }
+
+    /// The post-logout redirect URI that a request asks for, if it is one of the client's.
+    #[must_use]
+    pub fn find_post_logout<'a>(&self, asked: &'a str) -> Option<&'a str> {
+        let port = if self.profile == Profile::Native {
+            LoopbackPort::Any
+        } else {
+            LoopbackPort::Exact
+        };
+        find(&self.post_logout_redirect_uris, asked, port)
     }
 
     pub(crate) fn check_logout(&self) -> Result<(), BadClient> {
-        let field = "backchannel_logout_uri";
-        let Some(uri) = &self.backchannel_logout_uri else {
-            return Ok(());
-        };
-        // Back-Channel Logout §2.2: an absolute URI without a fragment; https, as everything that carries a token.
-        let problem = check_registration(uri, PrivateSchemes::Refused).err().map(|why| format!("{uri:?} {why}"));
-        let problem = problem.or_else(|| (!self.may(GrantType::AuthorizationCode)).then(|| NOBODY.to_owned()));
-        problem.map_or(Ok(()), |detail| Err(BadClient { field, detail }))
+        let back = self.backchannel_logout_uri.as_deref().map(|uri| ("backchannel_logout_uri", uri));
+        let front = self.frontchannel_logout_uri.as_deref().map(|uri| ("frontchannel_logout_uri", uri));
+        let bad = |field, detail| Err(BadClient { field, detail });
+        for (field, uri) in back.into_iter().chain(front) {
+            // Back-Channel Logout §2.2, Front-Channel Logout §2: an absolute URI; https, and no fragment.
+            if let Err(why) = check_registration(uri, PrivateSchemes::Refused) {
+                return bad(field, format!("{uri:?} {why}"));
+            }
+            if !self.may(GrantType::AuthorizationCode) {
+                return bad(field, NOBODY.to_owned());
+            }
+        }
+        // Front-Channel Logout §2: scheme, host and port of a redirect URI.
+        let is_own = |uri| self.redirect_uris.iter().any(|own| origin_of(own) == origin_of(uri));
+        if let Some((field, uri)) = front.filter(|(_, uri)| !is_own(uri)) {
+            return bad(
+                field,
+                format!("{uri:?} must have scheme, host and port of a redirect URI (Front-Channel Logout section 2)"),
+            );
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Profile;
 
     #[test]
     fn only_what_may_pass_is_tried_again_and_not_for_ever() {
@@ -111,5 +134,23 @@ mod tests {
         let mut machine = ClientMetadata::of_profile(Profile::Machine, "Служба");
         machine.backchannel_logout_uri = Some("https://rp.example/out".to_owned());
         assert_eq!(refused(&machine), Some("backchannel_logout_uri"));
+    }
+
+    #[test]
+    fn a_front_channel_has_the_origin_of_a_redirect_uri() {
+        let mut client = ClientMetadata::of_profile(Profile::Web, "Проба");
+        client.redirect_uris.push("https://rp.example/cb".to_owned());
+        for (uri, is_bad) in [
+            ("https://rp.example/out", false),
+            ("https://rp.example:443/out", false),
+            ("https://rp.example:8443/out", true),
+            ("https://other.example/out", true),
+            ("http://rp.example/out", true),
+            ("javascript:alert(1)", true),
+        ] {
+            client.frontchannel_logout_uri = Some(uri.to_owned());
+            let field = client.check().err().map(|bad| bad.field);
+            assert_eq!(field, is_bad.then_some("frontchannel_logout_uri"), "{uri}");
+        }
     }
 }

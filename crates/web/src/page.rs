@@ -189,13 +189,23 @@ fn append(headers: &mut HeaderMap, cookie: &str) {
 
 /// A page. No `form-action`: browsers apply it to the redirect that answers the form, which leads to the product.
 pub(crate) fn html(visit: &Visit, status: StatusCode, body: &str) -> Response {
+    html_with_frames(visit, status, body, &[])
+}
+
+/// A page that loads frames of these origins and no others.
+pub(crate) fn html_with_frames(visit: &Visit, status: StatusCode, body: &str, frames: &[String]) -> Response {
     let mut response = (status, body.to_owned()).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{}'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-         base-uri 'none'; frame-ancestors 'none'",
-        visit.nonce
+         base-uri 'none'; frame-ancestors 'none'{}",
+        visit.nonce,
+        if frames.is_empty() {
+            String::new()
+        } else {
+            format!("; frame-src {}", frames.join(" "))
+        }
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, value);

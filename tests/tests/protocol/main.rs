@@ -13,6 +13,7 @@ mod conformance_logout;
 mod crates;
 mod discovery;
 mod forged;
+mod front_channel;
 mod headers;
 mod hostile;
 mod mended;

@@ -22,6 +22,12 @@ pub(crate) struct Flags {
     /// Each logout token must name the session
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     backchannel_logout_session_required: Option<bool>,
+    /// What the browser loads in a frame when a sign-in ends; '' for nothing
+    #[arg(long, value_name = "URI")]
+    frontchannel_logout_uri: Option<String>,
+    /// It must get iss and sid (it always does)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    frontchannel_logout_session_required: Option<bool>,
     /// authorization_code, refresh_token, client_credentials or device_code; repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
@@ -162,6 +168,11 @@ impl Flags {
         set(
             self.backchannel_logout_session_required,
             &mut metadata.backchannel_logout_session_required,
+        );
+        optional(self.frontchannel_logout_uri, &mut metadata.frontchannel_logout_uri);
+        set(
+            self.frontchannel_logout_session_required,
+            &mut metadata.frontchannel_logout_session_required,
         );
         let grants_changed = !self.grant_types.is_empty();
         list(self.grant_types, &mut metadata.grant_types);
