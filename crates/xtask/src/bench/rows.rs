@@ -1,5 +1,6 @@
 //! The rows of the table: what each measures, beside what, against which budget.
 
+mod fan_out;
 mod sign_ins;
 
 use std::path::Path;
@@ -103,6 +104,7 @@ pub const GROUPS: &[(&str, Measure)] = &[
     ("authorize", authorize_and_redeem),
     ("refresh", refresh),
     ("introspect", introspect),
+    ("logout", fan_out::fan_out),
 ];
 
 pub fn size(binary: &Path) -> Row {
