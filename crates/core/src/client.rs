@@ -194,6 +194,9 @@ pub struct ClientMetadata {
     /// Whether it must get `iss` and `sid`; it always does.
     #[serde(default)]
     pub frontchannel_logout_session_required: bool,
+    /// Ours: whether its pages may ask for the browser's sign-in (Session Management 1.0).
+    #[serde(default)]
+    pub session_management: bool,
     /// What the token endpoint will do for it.
     pub grant_types: Vec<GrantType>,
     /// What the authorization endpoint will do for it.
@@ -306,6 +309,7 @@ impl ClientMetadata {
             backchannel_logout_session_required: false,
             frontchannel_logout_uri: None,
             frontchannel_logout_session_required: false,
+            session_management: false,
             grant_types: grants.to_vec(),
             response_types: if redirects { vec!["code".to_owned()] } else { Vec::new() },
             scope: Scope::parse(scope).unwrap_or_default(),

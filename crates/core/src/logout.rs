@@ -87,6 +87,9 @@ impl ClientMetadata {
                 format!("{uri:?} must have scheme, host and port of a redirect URI (Front-Channel Logout section 2)"),
             );
         }
+        if self.session_management && !self.may(GrantType::AuthorizationCode) {
+            return bad("session_management", NOBODY.to_owned());
+        }
         Ok(())
     }
 }
@@ -152,5 +155,8 @@ mod tests {
             let field = client.check().err().map(|bad| bad.field);
             assert_eq!(field, is_bad.then_some("frontchannel_logout_uri"), "{uri}");
         }
+        let mut machine = ClientMetadata::of_profile(Profile::Machine, "Служба");
+        machine.session_management = true;
+        assert_eq!(machine.check().unwrap_err().field, "session_management");
     }
 }

@@ -1,7 +1,7 @@
 //! The protocol: OpenID Connect Core 1.0 on OAuth 2.0, as a library that knows neither HTTP nor pages.
 //!
 //! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
-//! [`authorize`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`]), [`discovery`]; a grant type is one module in
+//! [`authorize`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`], [`session_state`]), [`discovery`]; a grant type is one module in
 //! [`grant`] and one line in [`grant::GRANTS`].
 //!
 //! What is on the hot path and what it costs the database (asserted by a test):
@@ -29,6 +29,7 @@ pub mod request;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
+pub mod session_state;
 pub mod token;
 pub mod tokens;
 pub mod userinfo;

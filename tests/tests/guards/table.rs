@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 49] = [
+pub const ROUTES: [(&str, &str, Access); 50] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -27,6 +27,7 @@ pub const ROUTES: [(&str, &str, Access); 49] = [
     ("GET", "/oauth2/jwks", Anyone),
     ("GET", "/oauth2/logout", Browser),
     ("GET", "/oauth2/resume", Browser),
+    ("GET", "/oauth2/session", Anyone),
     ("GET", "/oauth2/userinfo", Bearer),
     ("GET", "/recover", Browser),
     ("GET", "/recover/confirm", Browser),

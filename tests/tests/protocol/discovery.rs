@@ -31,11 +31,7 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
     );
     assert_eq!(list("id_token_signing_alg_values_supported"), json!(["RS256", "PS256", "ES256", "EdDSA"]));
     assert_eq!(list("grant_types_supported").as_array().unwrap().len(), 3);
-    for absent in [
-        "registration_endpoint",
-        "device_authorization_endpoint",
-        "pushed_authorization_request_endpoint",
-    ] {
+    for absent in ["registration_endpoint", "device_authorization_endpoint", "pushed_authorization_request_endpoint"] {
         assert!(facts.get(absent).is_none(), "{absent} is not there yet");
     }
     for (name, value) in facts

@@ -20,4 +20,5 @@ mod mended;
 mod redirects;
 mod refresh;
 mod repeated;
+mod session_management;
 mod world;

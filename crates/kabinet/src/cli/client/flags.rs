@@ -28,6 +28,9 @@ pub(crate) struct Flags {
     /// It must get iss and sid (it always does)
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     frontchannel_logout_session_required: Option<bool>,
+    /// Its pages may ask whether the browser's sign-in changed; for products on the provider's own site
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    session_management: Option<bool>,
     /// authorization_code, refresh_token, client_credentials or device_code; repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
     grant_types: Vec<GrantType>,
@@ -174,6 +177,7 @@ impl Flags {
             self.frontchannel_logout_session_required,
             &mut metadata.frontchannel_logout_session_required,
         );
+        set(self.session_management, &mut metadata.session_management);
         let grants_changed = !self.grant_types.is_empty();
         list(self.grant_types, &mut metadata.grant_types);
         // RFC 7591 §2.1: response types go with the grant type authorization_code.
