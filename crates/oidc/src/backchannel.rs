@@ -144,14 +144,7 @@ impl Provider {
             count("dropped", 1);
             return self.settle(taken, State::Dropped, "the client has no back-channel any more").await;
         };
-        let token = self.mint_logout_token(client, taken)?;
-        let (answer, reason) = match self.inner.fetch.post_form(uri, &[("logout_token", &token)]).await {
-            Ok(response) => {
-                let status = response.status.as_u16();
-                (Answer::Status(status), format!("status {status}"))
-            }
-            Err(why) => (Answer::Silence, silence(why).to_owned()),
-        };
+        let (answer, reason) = self.tell(client, uri, taken).await;
         let (id, attempts) = (&taken.client_id, taken.attempts);
         match answer.next(attempts, self.now()) {
             Next::Told => {
@@ -170,6 +163,24 @@ impl Provider {
                 count("dead", 1);
                 self.settle(taken, State::Dead, &reason).await
             }
+        }
+    }
+
+    /// Makes the call; the answer, and in words for operators.
+    async fn tell(&self, client: &Client, uri: Url, taken: &Taken) -> (Answer, String) {
+        let token = match self.mint_logout_token(client, taken) {
+            Ok(token) => token,
+            Err(error) => {
+                tracing::error!(%error, client.id = %client.id, "a logout token could not be made");
+                return (Answer::Silence, "the token could not be signed".to_owned());
+            }
+        };
+        match self.inner.fetch.post_form(uri, &[("logout_token", &token)]).await {
+            Ok(response) => {
+                let status = response.status.as_u16();
+                (Answer::Status(status), format!("status {status}"))
+            }
+            Err(why) => (Answer::Silence, silence(why).to_owned()),
         }
     }
 

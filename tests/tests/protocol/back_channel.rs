@@ -466,6 +466,47 @@ async fn two_nodes_do_no_work_twice() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_clients_each_gets_what_it_answers_to_and_no_dead_one_delays_a_live_one() {
+    let mut app = start().await;
+    let elsewhere = BackChannel::open().await;
+    let (person, mut browser) = (app.anyone().await, app.browser());
+    let kinds = [
+        (Reply::Status(200), "told"),
+        (Reply::Silence, "sending"),
+        (Reply::Status(500), "queued"),
+        (Reply::Redirect(elsewhere.uri.clone()), "dead"),
+        (Reply::Status(204), "told"),
+    ];
+    let mut all = Vec::new();
+    for (reply, state) in kinds.iter().cycle().take(25) {
+        let (rp, channel) = listener(&app).await;
+        channel.reply(reply.clone());
+        let tokens = rp.sign_in(&app, &mut browser, &person).await;
+        all.push((rp, channel, tokens, *state));
+    }
+    let begun = Instant::now();
+    sign_out(&mut browser, &all[0].2).await;
+    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+    for (rp, channel, _, state) in &all {
+        eventually(state, || async { queue(&app, rp).await[0].0 == *state }).await;
+        assert_eq!(channel.waiting(), 1, "{state}");
+    }
+    // The node is killed with five calls in the air; whoever comes next owes them again, and the refused ones nothing.
+    for (_, channel, ..) in &all {
+        channel.reply(Reply::Status(200));
+    }
+    app.restart().await;
+    app.clock.advance(60);
+    for (rp, channel, _, state) in &all {
+        let owed = 1 + usize::from(matches!(*state, "sending" | "queued"));
+        eventually("the next node tells", || async { channel.waiting() == owed }).await;
+        let end = if *state == "dead" { "dead" } else { "told" };
+        eventually("it is noted", || async { queue(&app, rp).await[0].0 == end }).await;
+    }
+    assert_eq!(elsewhere.waiting(), 0, "no redirect is followed");
+}
+
 /// A person whose offline grant outlived its session, and whose account then ends.
 async fn outlived(app: &TestApp, rp: &Rp, channel: &BackChannel) -> (Person, Tokens) {
     let (person, mut browser) = (app.anyone().await, app.browser());

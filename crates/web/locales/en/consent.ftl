@@ -43,7 +43,7 @@ signed-out-title = You are signed out
 signed-out-text = The session in this browser has ended.
 signed-out-back = Back to { $product }
 signed-out-login = Sign in again
-signed-out-leaving = We are telling your products that you have signed out. You will be taken back in a moment.
+signed-out-leaving = We are telling your products that you have signed out.
 signed-out-continue = Continue
 signed-out-frame = Sign-out of a product
 

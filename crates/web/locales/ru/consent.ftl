@@ -43,7 +43,7 @@ signed-out-title = Вы вышли
 signed-out-text = Сеанс в этом браузере завершён.
 signed-out-back = Вернуться в { $product }
 signed-out-login = Войти снова
-signed-out-leaving = Сообщаем продуктам, что вы вышли. Сейчас вернём вас обратно.
+signed-out-leaving = Сообщаем продуктам, что вы вышли.
 signed-out-continue = Продолжить
 signed-out-frame = Выход из продукта
 
