@@ -35,6 +35,7 @@ const SUITES = {
   recovery: './journeys/recovery.mjs',
   complete: './journeys/complete.mjs',
   'sign-out': './journeys/sign-out.mjs',
+  'session-management': './journeys/session-management.mjs',
   account: './journeys/account.mjs',
   work: './journeys/work.mjs',
   tabs: './journeys/tabs.mjs',

@@ -2,6 +2,7 @@
 //!
 //! - [`TestApp`]: a provider on a database of its own, with a clock that stands still until it is moved.
 //! - [`Browser`]: what a person uses: cookies, pages, forms by id, no scripts.
+//! - [`BackChannel`]: where such a client hears of sign-outs.
 //! - [`Rp`]: a registered client that builds requests, redeems, refreshes and verifies.
 //!
 //! `KABINET_TEST_DB` says `sqlite` (default) or `postgres`; then `KABINET_TEST_POSTGRES` names a server on which databases
@@ -11,6 +12,7 @@
 
 mod answer;
 mod app;
+mod back_channel;
 mod browser;
 mod client_key;
 mod database;
@@ -20,6 +22,7 @@ mod rp;
 
 pub use answer::{Answer, Pairs, form_body, query_of};
 pub use app::{Node, Person, START, TestApp, TestClock};
+pub use back_channel::{BackChannel, Call, Reply};
 pub use browser::{Browser, Kept, Page};
 pub use client_key::{ClientKey, Published};
 pub use html::{Form, Html, text_of};

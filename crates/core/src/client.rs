@@ -231,6 +231,21 @@ pub struct ClientMetadata {
     /// Exact strings for RP-initiated logout.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where the provider posts a logout token when a sign-in ends (Back-Channel Logout 1.0 §2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether each of them must name the session.
+    #[serde(default)]
+    pub backchannel_logout_session_required: bool,
+    /// What the browser loads in a frame when a sign-in ends (Front-Channel Logout 1.0 §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it must get `iss` and `sid`; it always does.
+    #[serde(default)]
+    pub frontchannel_logout_session_required: bool,
+    /// Ours: whether its pages may ask for the browser's sign-in (Session Management 1.0).
+    #[serde(default)]
+    pub session_management: bool,
     /// What the token endpoint will do for it.
     pub grant_types: Vec<GrantType>,
     /// What the authorization endpoint will do for it.
@@ -387,6 +402,11 @@ impl ClientMetadata {
             profile,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
+            session_management: false,
             grant_types: grants.to_vec(),
             response_types: if redirects { vec![ResponseType::CODE] } else { Vec::new() },
             scope: Scope::parse(scope).unwrap_or_default(),
@@ -433,6 +453,7 @@ impl ClientMetadata {
     pub fn check(&self) -> Result<(), BadClient> {
         self.check_name()?;
         self.check_redirects()?;
+        self.check_logout()?;
         self.check_methods()?;
         self.check_keys()?;
         self.check_answers()?;
@@ -666,17 +687,6 @@ impl ClientMetadata {
             LoopbackPort::Exact
         };
         find(&self.redirect_uris, asked, port)
-    }
-
-    /// The post-logout redirect URI that a request asks for, if it is one of the client's.
-    #[must_use]
-    pub fn find_post_logout<'a>(&self, asked: &'a str) -> Option<&'a str> {
-        let port = if self.profile == Profile::Native {
-            LoopbackPort::Any
-        } else {
-            LoopbackPort::Exact
-        };
-        find(&self.post_logout_redirect_uris, asked, port)
     }
 }
 

@@ -20,6 +20,7 @@ pub mod json;
 pub mod jwk;
 pub mod key;
 pub mod language;
+pub mod logout;
 pub mod method;
 pub mod organisation;
 pub mod password;

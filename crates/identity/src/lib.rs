@@ -55,7 +55,7 @@ pub use method::password::LoginError;
 pub use organisation::OrganisationError;
 pub use recovery::{RecoveryError, Way};
 pub use registration::{RegisterError, Registration};
-pub use session::SignedIn;
+pub use session::{Ended, Ending, SignedIn};
 pub use work::{NeedsWork, Solution, Work};
 
 use delivery::Post;

@@ -5,7 +5,8 @@
 //! * It ends without use, or at the latest some days after the last proof; sooner for people with an administrative role.
 //! * A sign-in from a browser that is new to the account is told to every confirmed contact; any sign-in stops what waits
 //!   to happen to the account ([`recovery`](crate::recovery)).
-//! * With it end the grants that do not outlive it, in the same transaction.
+//! * With it end the grants that do not outlive it, in the same transaction; those that do (`offline_access`) end with it when
+//!   it is ended from elsewhere. Clients that want to hear of it are told by the queue of `kabinet_store::logout`.
 
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::authn::{Authentication, Session};
@@ -14,7 +15,8 @@ use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::session::PER_BROWSER;
-use kabinet_store::{Tx, grant, session, user};
+pub use kabinet_store::session::{Ended, Ending};
+use kabinet_store::{Tx, session, user};
 
 use crate::delivery::Word;
 use crate::{Error, Identity, Proof, Visit};
@@ -133,8 +135,9 @@ impl Identity {
             // The last signed in stands first, and all are seen in the same minute: of equals the last gives way.
             && let Some(oldest) = present.iter().rev().min_by_key(|session| session.seen_at)
         {
-            self.end_in(&mut tx, (&oldest.id, &oldest.user_id), "gave way", &visit.origin).await?;
-            gave_way = Some(oldest.id.clone());
+            let oldest = (std::slice::from_ref(&oldest.id), &oldest.user_id);
+            self.end_these_in(&mut tx, oldest, (Ending::SignOut, "gave way"), &visit.origin).await?;
+            gave_way = oldest.0.first().cloned();
         }
         self.0.throttle.of_user(user.id.as_str(), visit).clear(&mut tx).await?;
         self.stop_handovers(&mut tx, &user.id, &visit.origin).await?;
@@ -167,22 +170,30 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Ends a session of this person, and with it the grants that do not outlive it; `false` when there is none.
+    /// Ends a session of this person, and with it the grants that do not outlive it, or all; `None` when there is none.
     ///
     /// # Errors
     /// When the database fails; then nothing has ended.
-    pub async fn end_session(&self, id: &SessionId, user: &UserId, visit: &Visit) -> Result<bool, Error> {
+    pub async fn end_session(
+        &self,
+        id: &SessionId,
+        user: &UserId,
+        ending: Ending,
+        visit: &Visit,
+    ) -> Result<Option<Ended>, Error> {
         let mut tx = self.0.store.begin().await?;
-        if !self.end_in(&mut tx, (id, user), "ended by the person", &visit.origin).await? {
+        let gone = (std::slice::from_ref(id), user);
+        let ended = self.end_these_in(&mut tx, gone, (ending, "ended by the person"), &visit.origin).await?;
+        let Some(ended) = ended.into_iter().next() else {
             tx.rollback().await?;
-            return Ok(false);
-        }
+            return Ok(None);
+        };
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
-        Ok(true)
+        Ok(Some(ended))
     }
 
-    /// Ends every other session of the person; how many.
+    /// Ends every other session of the person with all that came of it; how many.
     ///
     /// # Errors
     /// When the database fails; then nothing has ended.
@@ -204,7 +215,7 @@ impl Identity {
         Ok(session::by_user(self.0.store.db(), user, self.now()).await?)
     }
 
-    /// Ends all sessions of a person but `keep` (empty: all) inside a transaction.
+    /// Ends all sessions of a person but `keep` (empty: all) with all that came of them, inside a transaction.
     pub(crate) async fn end_all_in(
         &self,
         tx: &mut Tx,
@@ -213,41 +224,26 @@ impl Identity {
         origin: &Origin,
     ) -> Result<usize, Error> {
         let ids = session::others(tx, user, keep).await?;
-        self.end_these_in(tx, (&ids, user), why, origin).await
-    }
-
-    async fn end_in(
-        &self,
-        tx: &mut Tx,
-        (id, user): (&SessionId, &UserId),
-        why: &'static str,
-        origin: &Origin,
-    ) -> Result<bool, Error> {
-        Ok(self.end_these_in(tx, (std::slice::from_ref(id), user), why, origin).await? > 0)
+        Ok(self.end_these_in(tx, (&ids, user), (Ending::Cut, why), origin).await?.len())
     }
 
     async fn end_these_in(
         &self,
         tx: &mut Tx,
         (ids, user): (&[SessionId], &UserId),
-        why: &'static str,
+        (ending, why): (Ending, &'static str),
         origin: &Origin,
-    ) -> Result<usize, Error> {
-        let mut gone = Vec::new();
-        for id in ids {
-            if session::end(tx, id, user).await? {
-                gone.push(id.clone());
-            }
-        }
-        let grants = grant::end_of_sessions(tx, &gone, self.now()).await?;
-        for (id, grants) in gone.iter().zip(grants) {
+    ) -> Result<Vec<Ended>, Error> {
+        let gone = session::end(tx, (ids, user), ending, self.now()).await?;
+        for ended in &gone {
             let record = Record::of(Event::SessionEnded)
                 .user(user)
-                .session(id)
+                .session(&ended.id)
                 .with("why", why)
-                .with("grants", grants);
+                .with("grants", ended.grants)
+                .with("notices", ended.notices);
             self.write(tx, &record, origin).await?;
         }
-        Ok(gone.len())
+        Ok(gone)
     }
 }

@@ -7,6 +7,7 @@ mod delivery;
 mod doctor;
 mod document;
 mod key;
+mod logout;
 mod password;
 mod serve;
 mod user;
@@ -67,6 +68,9 @@ enum Command {
     /// Messages to people
     #[command(subcommand)]
     Delivery(delivery::Command),
+    /// Notices that tell products of sign-outs
+    #[command(subcommand)]
+    Logout(logout::Command),
     /// Leaked passwords that nobody may set
     #[command(subcommand)]
     Password(password::Command),
@@ -136,6 +140,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::User(command) => user::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,
         Command::Delivery(command) => delivery::run(command, desk, output).await,
+        Command::Logout(command) => logout::run(command, desk, output).await,
         Command::Document(command) => document::run(command, desk, output).await,
         Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) | Command::Password(_) => Ok(()),
     }

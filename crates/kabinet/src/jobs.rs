@@ -141,6 +141,12 @@ impl Jobs {
         });
     }
 
+    /// Tells clients that sign-ins have ended: what nobody has told them at once, and what is tried again.
+    pub(crate) fn tell_of_logouts(&mut self, provider: &Provider) {
+        let provider = provider.clone();
+        self.run(async move { provider.keep_telling().await });
+    }
+
     /// Carries out what has waited long enough.
     pub(crate) fn settle(&mut self, identity: &Identity) {
         let identity = identity.clone();

@@ -64,6 +64,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     jobs.follow_changes(&provider, &store, config.redis.url.is_some());
     jobs.settle(&identity);
     jobs.deliver(&identity);
+    jobs.tell_of_logouts(&provider);
     if let Some(path) = &config.password.filter {
         jobs.follow_filter(&identity, leaked::Followed::of(path.clone()));
     }

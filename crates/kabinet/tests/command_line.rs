@@ -78,6 +78,15 @@ fn clients_and_people_are_made_shown_changed_and_deleted() {
         place.json(&["client", "update", id, "--scope", "openid email", "--scope", "phone", "--disabled"], "");
     assert_eq!((&changed["scope"], &changed["disabled"]), (&"email openid phone".into(), &true.into()));
     assert_eq!(changed["redirect_uris"], made["redirect_uris"]);
+    let listens = place.json(&["client", "update", id, "--backchannel-logout-uri", "https://rp.example/out"], "");
+    assert_eq!(listens["backchannel_logout_uri"], "https://rp.example/out");
+    let (code, said) = place.refusal(&["client", "update", id, "--backchannel-logout-uri", "http://rp.example/out"]);
+    assert!(code == 1 && said.contains("--backchannel-logout-uri") && said.contains("https"), "{said}");
+    let quiet = place.json(&["client", "update", id, "--backchannel-logout-uri", ""], "");
+    assert!(quiet.get("backchannel_logout_uri").is_none());
+    assert_eq!(place.json(&["logout", "list", "--state", "dead"], ""), serde_json::json!({"notices": []}));
+    let (code, said) = place.refusal(&["logout", "list", "--state", "lost"]);
+    assert!(code == 2 && said.contains("dead"), "{said}");
     assert_ne!(place.json(&["client", "rotate-secret", id], "")["client_secret"], made["client_secret"]);
     let exchange = ["--grant-type", "token_exchange", "--token-exchange-audience", "https://api.example"];
     let service = place.json(&[&["client", "create", "Служба", "--profile", "machine"], &exchange[..]].concat(), "");

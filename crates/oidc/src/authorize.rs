@@ -450,6 +450,9 @@ impl Provider {
             self.spend_pushed(&mut tx, id, now).await?;
         }
         kabinet_store::grant::issue(&mut tx, &grant, &TokenHash::of(code.expose()), code_end, keep).await?;
+        if checked.client.metadata.hears_of_logout() {
+            kabinet_store::logout::note(&mut tx, &session.id, &checked.client.id).await?;
+        }
         let record = Record::of(Event::GrantIssued)
             .user(&grant.user_id)
             .client(&grant.client_id)

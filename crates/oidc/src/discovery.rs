@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::grant::GRANTS;
 use crate::{Error, Provider, Result};
 
-/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9207, 9701, RP-Initiated Logout, `prompt=create`.
+/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9126, 9207, 9701, RP-Initiated Logout and
+/// its companions, `prompt=create`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Beyond {
     revocation_endpoint: String,
@@ -29,6 +30,11 @@ struct Beyond {
     introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     end_session_endpoint: String,
     pushed_authorization_request_endpoint: String,
+    check_session_iframe: String,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
+    frontchannel_logout_supported: bool,
+    frontchannel_logout_session_supported: bool,
     code_challenge_methods_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<String>,
@@ -77,6 +83,11 @@ impl Provider {
             introspection_endpoint_auth_signing_alg_values_supported: alg_names(),
             end_session_endpoint: at("/oauth2/logout"),
             pushed_authorization_request_endpoint: at("/oauth2/par"),
+            check_session_iframe: at("/oauth2/session"),
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
+            frontchannel_logout_supported: true,
+            frontchannel_logout_session_supported: true,
             code_challenge_methods_supported: vec!["S256".to_owned()],
             authorization_response_iss_parameter_supported: true,
             prompt_values_supported: ["none", "login", "consent", "select_account", "create"]

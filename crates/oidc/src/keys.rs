@@ -64,11 +64,13 @@ pub enum Typ {
     AtJwt,
     /// Signed introspection (RFC 9701 §5).
     IntrospectionJwt,
+    /// Logout token (Back-Channel Logout 1.0 §2.4).
+    LogoutJwt,
 }
 
 impl Typ {
     /// Every kind, in the order of the headers of a [`Key`].
-    const ALL: [Self; 3] = [Self::Jwt, Self::AtJwt, Self::IntrospectionJwt];
+    const ALL: [Self; 4] = [Self::Jwt, Self::AtJwt, Self::IntrospectionJwt, Self::LogoutJwt];
 
     /// The header value.
     #[must_use]
@@ -77,6 +79,7 @@ impl Typ {
             Self::Jwt => "JWT",
             Self::AtJwt => "at+jwt",
             Self::IntrospectionJwt => "token-introspection+jwt",
+            Self::LogoutJwt => "logout+jwt",
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The protocol: OpenID Connect Core 1.0 on OAuth 2.0, as a library that knows neither HTTP nor pages.
 //!
 //! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
-//! [`authorize`], [`par`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`], [`discovery`]; a grant type is one module in
+//! [`authorize`], [`par`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`],
+//! [`session_state`]), [`discovery`]; a grant type is one module in
 //! [`grant`] and one line in [`grant::GRANTS`].
 //!
 //! What is on the hot path and what it costs the database (asserted by a test):
@@ -16,6 +17,7 @@
 //! | token, client_credentials; introspect; userinfo | none when warm |
 
 pub mod authorize;
+pub mod backchannel;
 pub mod claims;
 pub mod client_auth;
 pub mod config;
@@ -33,6 +35,7 @@ mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
+pub mod session_state;
 pub mod signed;
 pub mod token;
 pub mod tokens;

@@ -8,7 +8,7 @@
 //! 3. Whoever must know whether a token is good calls [`Provider::listen_first`]: a node that has not heard for a second
 //!    asks now, and one that cannot answers 503.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -300,7 +300,14 @@ fn brands(kept: Vec<kabinet_store::brand::Kept>) -> Brands {
 /// The origins of every client's redirect URIs, as of a number of changes.
 #[derive(Default)]
 pub(crate) struct Origins {
-    known: tokio::sync::Mutex<Option<(i64, std::collections::HashSet<String>)>>,
+    known: tokio::sync::Mutex<Option<(i64, Arc<Known>)>>,
+}
+
+#[derive(Default)]
+struct Known {
+    every: HashSet<String>,
+    /// Those of clients with session management.
+    framing: BTreeSet<String>,
 }
 
 impl Provider {
@@ -309,29 +316,45 @@ impl Provider {
     /// # Errors
     /// When the store fails.
     pub async fn knows_origin(&self, origin: &str) -> Result<bool> {
+        Ok(self.origins().await?.every.contains(origin))
+    }
+
+    /// The origins whose pages may frame the page of session management, sorted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn framing_origins(&self) -> Result<Vec<String>> {
+        Ok(self.origins().await?.framing.iter().cloned().collect())
+    }
+
+    async fn origins(&self) -> Result<Arc<Known>> {
         self.listen_first().await?;
         let seen = self.inner.live.state().clients_changed;
         let mut known = self.inner.origins.known.lock().await;
-        if known.as_ref().is_none_or(|(at, _)| *at != seen) {
-            *known = Some((seen, self.every_origin().await?));
+        if let Some((at, origins)) = &*known
+            && *at == seen
+        {
+            return Ok(origins.clone());
         }
-        Ok(known.as_ref().is_some_and(|(_, origins)| origins.contains(origin)))
+        let origins = Arc::new(self.every_origin().await?);
+        *known = Some((seen, origins.clone()));
+        Ok(origins)
     }
 
-    async fn every_origin(&self) -> Result<std::collections::HashSet<String>> {
+    async fn every_origin(&self) -> Result<Known> {
         const PAGE: i64 = 500;
-        let mut origins = std::collections::HashSet::new();
-        let mut after = String::new();
+        let (mut known, mut after) = (Known::default(), String::new());
         loop {
             let page = kabinet_store::client::page(self.store().db(), &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(origins) };
+            let Some(last) = page.last() else { return Ok(known) };
             after = last.id.to_string();
-            let enabled = page.iter().filter(|client| !client.disabled);
-            origins.extend(
-                enabled
-                    .flat_map(|client| &client.metadata.redirect_uris)
-                    .filter_map(|uri| kabinet_core::redirect::origin_of(uri)),
-            );
+            for Client { metadata, .. } in page.iter().filter(|client| !client.disabled) {
+                let origins = || metadata.redirect_uris.iter().filter_map(|uri| kabinet_core::redirect::origin_of(uri));
+                known.every.extend(origins());
+                if metadata.session_management {
+                    known.framing.extend(origins());
+                }
+            }
         }
     }
 }

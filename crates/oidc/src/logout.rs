@@ -1,5 +1,5 @@
 //! RP-Initiated Logout 1.0: what a request to the end-session endpoint means. The sessions themselves are ended by the
-//! caller.
+//! caller. Front-Channel Logout 1.0: what the browser loads so that clients hear of it.
 //!
 //! * A valid `id_token_hint` names the client and the session; that session ends without a question.
 //! * `post_logout_redirect_uri` is followed only for a client that is proven by the hint, byte for byte as registered (§3).
@@ -9,11 +9,15 @@ use std::sync::Arc;
 
 use kabinet_core::authn::Session;
 use kabinet_core::client::Client;
+use kabinet_core::id::{ClientId, SessionId};
 
 use crate::request::Params;
 use crate::respond::{Destination, Response, ResponseMode};
 use crate::tokens::Hint;
 use crate::{Provider, Result};
+
+/// Frames on one page at most: a browser that has to load more of them is better told by the back-channels.
+const FRAMES: usize = 50;
 
 /// What a logout request asks for.
 #[derive(Clone, Debug)]
@@ -77,6 +81,29 @@ impl Provider {
             Some(state) => Response { to, params: vec![("state", state.to_owned())] }.url(),
             None => uri.to_owned(),
         }
+    }
+
+    /// What the browser loads so that the front channels of these clients hear of the end of a session: one address for each
+    /// client that has a `frontchannel_logout_uri`, with `iss` and `sid` (§2). A client that cannot be read is left out: the
+    /// sign-out itself has happened.
+    pub async fn front_channels(&self, session: &SessionId, clients: &[ClientId]) -> Vec<String> {
+        let mut frames = Vec::new();
+        for id in clients {
+            let client = match self.client(id).await {
+                Ok(client) => client,
+                Err(error) => {
+                    tracing::warn!(%error, client.id = %id, "a client did not hear of a sign-out by its front channel");
+                    None
+                }
+            };
+            let uri = client.and_then(|client| client.metadata.frontchannel_logout_uri.clone());
+            if let Some(redirect_uri) = uri.filter(|_| frames.len() < FRAMES) {
+                let to = Destination { redirect_uri, mode: ResponseMode::Query, state: None };
+                let params = vec![("iss", self.issuer().to_owned()), ("sid", self.sid(session, id))];
+                frames.push(Response { to, params }.url());
+            }
+        }
+        frames
     }
 
     /// Whether the hint names this session, so that it may end without a question.

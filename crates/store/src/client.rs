@@ -10,8 +10,10 @@ use crate::{Db, Error, Result, Tx, json, on_db, on_tx, text};
 crate::sql! {
     BY_ID = "SELECT id, metadata, secrets, disabled, created_at, updated_at FROM clients WHERE id = $1";
     PAGE = "SELECT id, metadata, secrets, disabled, created_at, updated_at FROM clients WHERE id > $1 ORDER BY id LIMIT $2";
-    INSERT = "INSERT INTO clients (id, metadata, secrets, disabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)";
-    UPDATE = "UPDATE clients SET metadata = $2, secrets = $3, disabled = $4, updated_at = $5 WHERE id = $1";
+    INSERT = "INSERT INTO clients (id, metadata, secrets, disabled, created_at, updated_at, backchannel_logout, backchannel_session) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    UPDATE = "UPDATE clients SET metadata = $2, secrets = $3, disabled = $4, updated_at = $5, backchannel_logout = $6, \
+        backchannel_session = $7 WHERE id = $1";
     DELETE = "DELETE FROM clients WHERE id = $1";
 }
 
@@ -66,7 +68,8 @@ pub async fn insert(tx: &mut Tx, client: &Client) -> Result<()> {
     let (metadata, secrets) = (text("clients", &client.metadata)?, text("clients", &client.secrets)?);
     on_tx!(tx, conn => sqlx::query(INSERT)
         .bind(client.id.as_str()).bind(metadata).bind(secrets).bind(client.disabled)
-        .bind(client.created_at.0).bind(client.updated_at.0).execute(conn).await.map(drop))?;
+        .bind(client.created_at.0).bind(client.updated_at.0).bind(client.metadata.backchannel_logout_uri.is_some())
+        .bind(client.metadata.backchannel_logout_session_required).execute(conn).await.map(drop))?;
     Ok(())
 }
 
@@ -78,6 +81,7 @@ pub async fn update(tx: &mut Tx, client: &Client) -> Result<bool> {
     let (metadata, secrets) = (text("clients", &client.metadata)?, text("clients", &client.secrets)?);
     let rows = on_tx!(tx, conn => sqlx::query(UPDATE)
         .bind(client.id.as_str()).bind(metadata).bind(secrets).bind(client.disabled).bind(client.updated_at.0)
+        .bind(client.metadata.backchannel_logout_uri.is_some()).bind(client.metadata.backchannel_logout_session_required)
         .execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }

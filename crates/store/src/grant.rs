@@ -21,6 +21,8 @@ use kabinet_core::time::Timestamp;
 use sqlx::FromRow;
 
 use crate::change::{self, Kind};
+use crate::logout;
+use crate::session::Ending;
 use crate::{Db, Error, Result, Tx, on_db, on_tx};
 
 macro_rules! columns {
@@ -48,7 +50,7 @@ crate::sql! {
         RETURNING ", columns!());
     LAST_FOR_CLIENT = "SELECT user_id FROM grants WHERE client_id = $1 AND session_id IN ($2, $3, $4, $5, $6) ORDER BY created_at DESC, id DESC LIMIT 1";
     END = "UPDATE grants SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
-    END_OF_SESSION = "UPDATE grants SET ended_at = $2 WHERE session_id = $1 AND NOT offline AND ended_at IS NULL RETURNING id";
+    END_OF_SESSION = "UPDATE grants SET ended_at = $2 WHERE session_id = $1 AND (NOT offline OR $3) AND ended_at IS NULL RETURNING id";
     END_OF_USER = "UPDATE grants SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL RETURNING id";
     END_OF_CLIENT = "UPDATE grants SET ended_at = $2 WHERE client_id = $1 AND ended_at IS NULL RETURNING id";
     END_OF_CONSENT = "UPDATE grants SET ended_at = $3 WHERE user_id = $1 AND client_id = $2 AND ended_at IS NULL RETURNING id";
@@ -270,27 +272,25 @@ pub async fn end(tx: &mut Tx, id: &GrantId, now: Timestamp) -> Result<bool> {
     Ok(true)
 }
 
-/// Ends the grants of these sessions that do not outlive them, and tells every node once, last: whoever ends a grant
-/// locks it before the row of the version, so that nobody waits in a circle. How many of each session.
-///
-/// # Errors
-/// When the database fails.
-pub async fn end_of_sessions(tx: &mut Tx, sessions: &[SessionId], now: Timestamp) -> Result<Vec<usize>> {
-    let (mut all, mut counts) = (Vec::new(), Vec::new());
-    for session in sessions {
-        let ids: Vec<String> = on_tx!(tx, conn => sqlx::query_scalar(END_OF_SESSION).bind(session.as_str()).bind(now.0).fetch_all(conn).await)?;
-        counts.push(ids.len());
-        all.extend(ids);
-    }
-    ended(tx, all, now).await?;
-    Ok(counts)
+/// Ends the grants of a session: those that do not outlive it, or all. Their ids, to be told to every node.
+pub(crate) async fn end_of_session(
+    tx: &mut Tx,
+    session: &SessionId,
+    ending: Ending,
+    now: Timestamp,
+) -> Result<Vec<String>> {
+    let offline_too = ending == Ending::Cut;
+    Ok(on_tx!(tx, conn => sqlx::query_scalar(END_OF_SESSION)
+        .bind(session.as_str()).bind(now.0).bind(offline_too).fetch_all(conn).await)?)
 }
 
-/// Ends every grant of a person, and tells every node. How many.
+/// Ends every grant of a person, also those that outlived their sessions, and tells every node and, by the queue, every
+/// client that wants to hear of it. How many.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn end_of_user(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<usize> {
+    logout::of_user(tx, user, now).await?;
     let ids: Vec<String> =
         on_tx!(tx, conn => sqlx::query_scalar(END_OF_USER).bind(user.as_str()).bind(now.0).fetch_all(conn).await)?;
     ended(tx, ids, now).await
@@ -316,7 +316,7 @@ pub async fn end_of_consent(tx: &mut Tx, user: &UserId, client: &ClientId, now: 
     ended(tx, ids, now).await
 }
 
-async fn ended(tx: &mut Tx, ids: Vec<String>, now: Timestamp) -> Result<usize> {
+pub(crate) async fn ended(tx: &mut Tx, ids: Vec<String>, now: Timestamp) -> Result<usize> {
     if !ids.is_empty() {
         change::tell(tx, Kind::Grant, &ids, now).await?;
     }

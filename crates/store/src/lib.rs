@@ -29,6 +29,7 @@ pub mod document;
 pub mod ephemeral;
 pub mod grant;
 pub mod key;
+pub mod logout;
 pub mod message;
 pub mod organisation;
 pub mod pushed;
@@ -105,6 +106,7 @@ pub fn statements() -> Vec<&'static str> {
         document::ALL,
         grant::ALL,
         key::ALL,
+        logout::ALL,
         message::ALL,
         organisation::ALL,
         pushed::ALL,

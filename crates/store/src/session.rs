@@ -1,14 +1,14 @@
-//! Sign-in sessions. A row lives as long as its session; ending one is deleting it.
+//! Sign-in sessions. A row lives as long as its session; ending one is deleting it, by [`end`] alone.
 //!
 //! Only the hash of the cookie's value is kept. A session is read with the five values that a browser may hold.
 
 use kabinet_core::authn::{Authentication, Session};
-use kabinet_core::id::{FlowId, SessionId, UserId};
+use kabinet_core::id::{ClientId, FlowId, SessionId, UserId};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use sqlx::FromRow;
 
-use crate::{Db, Result, Tx, json, on_db, on_tx, text};
+use crate::{Db, Result, Tx, grant, json, logout, on_db, on_tx, text};
 
 /// How many accounts one browser may hold.
 pub const PER_BROWSER: usize = 5;
@@ -143,14 +143,58 @@ pub async fn choose(tx: &mut Tx, id: &SessionId, flow: &FlowId) -> Result<()> {
     Ok(())
 }
 
-/// Ends a session of this person; `false` when there is none. Its grants are ended by
-/// [`grant::end_of_session`](crate::grant::end_of_session) in the same transaction.
+/// What ends with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// What the person asked for with it: they sign out, and what was given for use without them stays.
+    SignOut,
+    /// Everything that came of it: it was ended from elsewhere.
+    Cut,
+}
+
+/// A session that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub id: SessionId,
+    /// How many grants ended with it.
+    pub grants: usize,
+    /// The clients that had been noted for it ([`logout::note`](crate::logout::note)).
+    pub clients: Vec<ClientId>,
+    /// How many clients will be told by the queue.
+    pub notices: u64,
+}
+
+/// Ends those of these sessions that are this person's, and with them their grants; puts a notice for each client that wants
+/// to hear of it into the queue. The nodes are told once, last: whoever ends a grant locks it before the row of the
+/// version, so that nobody waits in a circle.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end(tx: &mut Tx, id: &SessionId, user: &UserId) -> Result<bool> {
-    let rows = on_tx!(tx, conn => sqlx::query(END).bind(id.as_str()).bind(user.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
-    Ok(rows > 0)
+pub async fn end(
+    tx: &mut Tx,
+    (ids, user): (&[SessionId], &UserId),
+    ending: Ending,
+    now: Timestamp,
+) -> Result<Vec<Ended>> {
+    let (mut gone, mut grants) = (Vec::new(), Vec::new());
+    for id in ids {
+        // Before the row goes, which takes what is known of its clients with it.
+        let clients = logout::clients_of(tx, id).await?;
+        let notices = if clients.is_empty() {
+            0
+        } else {
+            logout::of_session(tx, (id, user), now).await?
+        };
+        let rows = on_tx!(tx, conn => sqlx::query(END).bind(id.as_str()).bind(user.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
+        if rows > 0 {
+            let ended = grant::end_of_session(tx, id, ending, now).await?;
+            gone.push(Ended { id: id.clone(), grants: ended.len(), clients, notices });
+            grants.extend(ended);
+        }
+    }
+    grant::ended(tx, grants, now).await?;
+    Ok(gone)
 }
 
 /// The ids of all sessions of a person but this one (an empty id: all).

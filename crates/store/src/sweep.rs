@@ -17,6 +17,8 @@ crate::sql! {
     RECOVERIES = "DELETE FROM recoveries WHERE id IN (SELECT id FROM recoveries WHERE expires_at < $1 LIMIT $2)";
     HANDOVERS = "DELETE FROM handovers WHERE id IN (SELECT id FROM handovers WHERE expires_at < $1 LIMIT $2)";
     MESSAGES = "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE keep_until < $1 LIMIT $2)";
+    NOTICES = "DELETE FROM logout_notices WHERE (client_id, user_id, session_id) IN (SELECT client_id, user_id, session_id \
+        FROM logout_notices WHERE keep_until < $1 LIMIT $2)";
     SPEND = "DELETE FROM delivery_spend WHERE day IN (SELECT day FROM delivery_spend WHERE expires_at < $1 LIMIT $2)";
     ASSERTIONS = "DELETE FROM assertions WHERE id IN (SELECT id FROM assertions WHERE expires_at < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
@@ -38,6 +40,7 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         RECOVERIES,
         HANDOVERS,
         MESSAGES,
+        NOTICES,
         SPEND,
         ASSERTIONS,
         CHANGES,

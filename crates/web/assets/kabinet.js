@@ -129,6 +129,14 @@
     for (const sign of ["keydown", "pointerdown", "wheel"]) addEventListener(sign, stop, { once: true, passive: true });
   }
 
+  // Sign-out: goes on once the frames of every product have loaded, or after so many seconds.
+  for (const link of all("a[data-when-loaded]")) {
+    const leave = () => location.replace(link.href);
+    if (document.readyState === "complete") leave();
+    addEventListener("load", leave);
+    setTimeout(leave, Number(link.dataset.whenLoaded) * 1000);
+  }
+
   // The cabinet's sections on a phone: the one that is open is in sight.
   for (const here of all(".side [aria-current]")) here.parentElement.scrollLeft = here.offsetLeft - 24;
 

@@ -1,7 +1,8 @@
 //! The provider's own cookies.
 //!
 //! With an https issuer each is `__Host-` (RFC 6265bis §4.1.3.2): Secure, of this host alone, path `/`. An http issuer is on
-//! loopback, where cookies of all ports share one jar, so the port stands in the name. All are HttpOnly and SameSite=Lax.
+//! loopback, where cookies of all ports share one jar, so the port stands in the name. All are SameSite=Lax, and
+//! HttpOnly but for the browser's state, which the page of session management reads: a keyed digest, worth nothing.
 
 use cookie::{Cookie, SameSite};
 use http::HeaderMap;
@@ -21,6 +22,7 @@ pub(crate) struct Names {
     binding: String,
     language: String,
     devices: String,
+    state: String,
 }
 
 impl Names {
@@ -40,6 +42,7 @@ impl Names {
             binding: name("browser"),
             language: name("language"),
             devices: name("devices"),
+            state: name("state"),
         }
     }
 
@@ -96,6 +99,20 @@ impl Names {
 
     pub(crate) fn set_language(&self, value: &str) -> String {
         self.set(&self.language, value.to_owned(), Some(BINDING_LIFE))
+    }
+
+    /// The name of the browser's state, for the script that reads it.
+    pub(crate) fn state_name(&self) -> &str {
+        &self.state
+    }
+
+    pub(crate) fn state(&self, headers: &HeaderMap) -> Option<String> {
+        read(headers, &self.state)
+    }
+
+    pub(crate) fn set_state(&self, value: &str) -> String {
+        let cookie = Cookie::build((self.state.clone(), value.to_owned()));
+        cookie.path("/").same_site(SameSite::Lax).secure(self.secure).build().to_string()
     }
 
     fn set(&self, name: &str, value: String, life: Option<i64>) -> String {

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use kabinet_core::ambient::random;
@@ -24,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The id that log lines and error pages show.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
+
+/// Marks an answer that some pages of others may frame, as its own policy says: `X-Frame-Options` knows only all or nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Framable;
 
 /// The outermost layer.
 pub(crate) async fn around(State(site): State<Site>, mut request: Request, next: Next) -> Response {
@@ -55,7 +60,11 @@ pub(crate) async fn around(State(site): State<Site>, mut request: Request, next:
     ];
     metrics::counter!("kabinet_http_requests_total", &labels).increment(1);
     metrics::histogram!("kabinet_http_request_duration_seconds", &labels[..2]).record(took.as_secs_f64());
+    let is_framable = response.extensions().get::<Framable>().is_some();
     headers(response.headers_mut(), &site, &id);
+    if is_framable {
+        response.headers_mut().remove(X_FRAME_OPTIONS);
+    }
     response
 }
 
@@ -76,7 +85,7 @@ fn headers(headers: &mut HeaderMap, site: &Site, id: &str) {
     };
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(HeaderName::from_static("referrer-policy"), "no-referrer");
-    default(HeaderName::from_static("x-frame-options"), "DENY");
+    default(X_FRAME_OPTIONS, "DENY");
     default(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     default(
         HeaderName::from_static("permissions-policy"),

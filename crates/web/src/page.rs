@@ -99,7 +99,7 @@ async fn seal(visit: &Visit, flow: &Flow) -> Result<String, Response> {
 /// Leads to the next step of a flow: a page, or the answer to the client.
 pub(crate) async fn go(visit: &Visit, flow: &Flow, sealed: Option<&str>, next: Next) -> Response {
     let path = match next {
-        Next::Answer(response) => return answer(visit, &response),
+        Next::Answer(response) => return success(visit, response),
         Next::Page(step, _) => match step {
             Step::Register => "/register",
             Step::Choose => "/choose",
@@ -124,6 +124,30 @@ pub(crate) fn onward(opened: &Opened) -> String {
         Target::Authorize(_) => format!("/oauth2/resume?flow={}", opened.sealed),
         Target::Page(path) => path.clone(),
     }
+}
+
+/// The answer that has a code; with the state of the browser's sign-in for a client that has session management.
+fn success(visit: &Visit, mut response: kabinet_oidc::respond::Response) -> Response {
+    let browser = browser_state(visit, &visit.session_values);
+    let state = visit
+        .client()
+        .and_then(|client| visit.site.provider.session_state(client, &response.to.redirect_uri, &browser));
+    let Some(state) = state else {
+        return answer(visit, &response);
+    };
+    response.params.push(("session_state", state));
+    let mut answer = answer(visit, &response);
+    if visit.state.as_ref() != Some(&browser) {
+        append(answer.headers_mut(), &visit.site.cookies.set_state(&browser));
+    }
+    answer
+}
+
+/// What changes when the set of this browser's sign-ins does, and tells nothing about them.
+fn browser_state(visit: &Visit, values: &[Secret]) -> String {
+    let mut values: Vec<&str> = values.iter().map(Secret::expose).collect();
+    values.sort_unstable();
+    visit.site.state_stamper.stamp(&values)
 }
 
 /// The answer to the client, by redirect or by a form that posts itself.
@@ -169,6 +193,10 @@ pub(crate) fn add_device(visit: &Visit, response: &mut Response, mark: String) {
 pub(crate) fn set_sessions(visit: &Visit, response: &mut Response, values: &[Secret], remembered: bool) {
     let life = remembered.then_some(visit.site.config.remembered);
     append(response.headers_mut(), &visit.site.cookies.set_sessions(values, life));
+    // A browser that never was at a product with session management has no such cookie.
+    if visit.state.is_some() {
+        append(response.headers_mut(), &visit.site.cookies.set_state(&browser_state(visit, values)));
+    }
 }
 
 fn cookies(visit: &Visit, headers: &mut HeaderMap) {
@@ -189,13 +217,23 @@ fn append(headers: &mut HeaderMap, cookie: &str) {
 
 /// A page. No `form-action`: browsers apply it to the redirect that answers the form, which leads to the product.
 pub(crate) fn html(visit: &Visit, status: StatusCode, body: &str) -> Response {
+    html_with_frames(visit, status, body, &[])
+}
+
+/// A page that loads frames of these origins and no others.
+pub(crate) fn html_with_frames(visit: &Visit, status: StatusCode, body: &str, frames: &[String]) -> Response {
     let mut response = (status, body.to_owned()).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{}'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-         base-uri 'none'; frame-ancestors 'none'",
-        visit.nonce
+         base-uri 'none'; frame-ancestors 'none'{}",
+        visit.nonce,
+        if frames.is_empty() {
+            String::new()
+        } else {
+            format!("; frame-src {}", frames.join(" "))
+        }
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, value);

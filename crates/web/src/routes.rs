@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::layers;
-use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
+use crate::oauth::{authorize, cors, logout as rp_logout, metadata, session, token, userinfo};
 use crate::page::{
     account, agreements, choose, complete, consent, legal, login, logout, not_found, organisations, recover, register,
     wrong_method,
@@ -75,6 +75,7 @@ static OWN: &[Entry] = table! {
     get "/oauth2/resume" Browser => authorize::resume;
     get "/oauth2/logout" Browser => rp_logout::get;
     post "/oauth2/logout" Browser => rp_logout::post;
+    get "/oauth2/session" Anyone => session::get;
     get "/login" Browser => login::get;
     post "/login" Browser => login::post;
     get "/register" Browser => register::get;

@@ -53,6 +53,7 @@ pub struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) form_stamper: Stamper,
+    pub(crate) state_stamper: Stamper,
     pub(crate) cookies: crate::cookies::Names,
     pub(crate) secure: bool,
     metadata: String,
@@ -68,6 +69,7 @@ impl Site {
         let inner = Inner {
             metadata: provider.metadata()?,
             form_stamper: master.stamper("form-token"),
+            state_stamper: master.stamper("browser-state"),
             cookies: crate::cookies::Names::of(&config.issuer),
             secure: config.issuer.starts_with("https:"),
             config,

@@ -53,6 +53,8 @@ pub(crate) struct Visit {
     client: OnceLock<Arc<Client>>,
     /// The device marks of the accounts that signed in here.
     pub(crate) devices: Vec<String>,
+    /// The browser's state for session management, as its cookie has it.
+    pub(crate) state: Option<String>,
     explicit_language: Option<String>,
     cookie_language: Option<String>,
     accept_language: Option<String>,
@@ -104,6 +106,7 @@ impl Visit {
             brands: site.provider.brands(),
             client: OnceLock::new(),
             devices: site.cookies.devices(headers),
+            state: site.cookies.state(headers),
             explicit_language: query_value(&parts.uri, "lang"),
             cookie_language: site.cookies.language(headers),
             accept_language: text(ACCEPT_LANGUAGE),

@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert';
 import { newProduct } from '../parties/openid-client/app.mjs';
 import { claims, confirmSignOut, refusal, signIn } from '../lib/person.mjs';
-import { bothWays } from '../lib/report.mjs';
+import { bothWays, test } from '../lib/report.mjs';
 
-async function signedIn(world, options, body) {
-  const product = await newProduct(world.provider);
+async function signedIn(world, options, body, registered = {}) {
+  const product = await newProduct(world.provider, registered);
   const person = await world.provider.person();
   try {
     await world.browser.visit(async (page) => {
@@ -40,4 +40,39 @@ export default [
       await page.goto(`${product.url}/sign-in?prompt=none`);
       assert.equal(await refusal(page), 'login_required');
     })),
+  bothWays('a product with a front channel hears of a sign-out by another one, and the person returns', async (world, options) => {
+    const other = await newProduct(world.provider, { frontChannel: true });
+    try {
+      await signedIn(world, options, async (page, product) => {
+        await page.goto(`${other.url}/sign-in`);
+        const { iss, sid } = await claims(page);
+        await page.goto(product.url);
+        await page.click('#sign-out');
+        if (!options.scripts) await page.click('#continue');
+        await page.locator('#bye').waitFor();
+        assert.equal(page.url(), `${product.url}/bye?state=bye`);
+        assert.deepEqual(other.heard, [{ iss, sid }]);
+        await page.goto(other.url);
+        await page.locator('#sign-in').waitFor();
+      });
+    } finally {
+      await other.stop();
+    }
+  }),
+
+  test('a front channel that never answers holds nobody', async (world) => {
+    const other = await newProduct(world.provider, { frontChannel: true });
+    other.frontChannel = () => new Promise(() => {});
+    try {
+      await signedIn(world, {}, async (page, product) => {
+        await page.goto(`${other.url}/sign-in`);
+        await claims(page);
+        await page.goto(product.url);
+        await page.click('#sign-out');
+        await page.locator('#bye').waitFor();
+      });
+    } finally {
+      await other.stop();
+    }
+  }),
 ].flat();

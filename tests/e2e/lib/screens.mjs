@@ -46,6 +46,7 @@ export const PRODUCTS = {
   etp: { name: '1С-ЭТП', more: ['--brand', '1c-etp'] },
   long: { name: LONG_NAME, firstParty: false, scope: 'openid profile email phone address offline_access' },
   forged: { name: 'Аstral.ЭДО', firstParty: false },
+  front: { name: 'Продукт с фреймом', frontChannel: true },
   'needs-email': { name: 'Почтовый продукт', more: ['--required-claim', 'email'], scope: 'openid email' },
   'needs-phone': { name: 'Телефонный продукт', more: ['--required-claim', 'phone_number'], scope: 'openid phone' },
 };
@@ -419,6 +420,17 @@ const SIGN_OUT = {
       await follow(at.page, '#logout-confirm #submit');
       await at.page.locator('#signed-out').waitFor();
     },
+  },
+  'signed-out-leaving': {
+    product: 'front',
+    scripts: false,
+    open: async (at) => {
+      await signedIn(at);
+      await at.page.locator('#claims').waitFor();
+      await follow(at.page, '#sign-out');
+      await at.page.locator('#continue').waitFor();
+    },
+    button: 'continue',
   },
   'signed-out-of-product': {
     product: 'edo',

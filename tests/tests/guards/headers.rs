@@ -1,4 +1,5 @@
-//! The headers of every page, whatever its status (ASVS V3.4), and cookies that no script can read.
+//! The headers of every page, whatever its status (ASVS V3.4), and cookies that no script can read. That one cookie is there
+//! to be read, and that one page may be framed, is the matter of `protocol/session_management.rs`.
 
 use kabinet_tests::Answer;
 

@@ -27,6 +27,7 @@ pub const ROUTES: [(&str, &str, Access); 50] = [
     ("GET", "/oauth2/jwks", Anyone),
     ("GET", "/oauth2/logout", Browser),
     ("GET", "/oauth2/resume", Browser),
+    ("GET", "/oauth2/session", Anyone),
     ("GET", "/oauth2/userinfo", Bearer),
     ("GET", "/recover", Browser),
     ("GET", "/recover/confirm", Browser),

@@ -91,6 +91,42 @@ async fn c_oidcc_rp_initiated_logout_bad_post_logout_redirect_uri() {
         "//rp.test/bye",
         "javascript:alert(1)",
         "https://rp.test/bye#x",
+        "https://rp.test/bye?",
+        "https://rp.test/bye?x=1",
+        "https://rp.test/bye%20",
+        "https://rp.test/bye\t",
+        "https://rp.test/\nbye",
+        " https://rp.test/bye",
+        "https://rp.test/BYE",
+        "HTTPS://rp.test/bye",
+        "https://RP.test/bye",
+        "https://rp.test:443/bye",
+        "https://rp.test:8443/bye",
+        "https://rp.test/./bye",
+        "https://rp.test/x/../bye",
+        "https://rp.test//bye",
+        "https://rp.test\\bye",
+        "https:/\\rp.test/bye",
+        "/\\evil.test",
+        "///evil.test",
+        "https:evil.test",
+        "https://evil.test\\@rp.test/bye",
+        "https://rp.test@evil.test/bye",
+        "https://rp.test.evil.test/bye",
+        "https://evil.test/https://rp.test/bye",
+        "https://evil.test/?https://rp.test/bye",
+        "https://rp.test%2fbye",
+        "https://rp.test/%62ye",
+        "https://rp.test/bye;x",
+        "https://rp.test/bye\u{2f}\u{202e}",
+        "https://r\u{440}.test/bye",
+        "http://rp.test/bye",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "/",
+        "?",
+        "#",
     ] {
         stays_here(
             &mut world,
@@ -242,4 +278,18 @@ async fn a_forged_sign_out_form_does_nothing() {
     world.browser.post("/logout", &[("submit", "logout"), ("form-token", "1.x")]).await;
     assert!(world.browser.page.has("logout-confirm"));
     assert!(world.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_end_of_a_hint_s_life_is_ignored() {
+    let (mut world, tokens) = world().await;
+    world.app.clock.advance(20 * 3600);
+    let (_, claims) = jwt::parts(&tokens.id);
+    assert!(claims["exp"].as_i64().unwrap() < world.app.now());
+    world
+        .browser
+        .get(&url(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BYE)]))
+        .await;
+    assert_eq!(world.browser.page.left.as_deref(), Some(BYE));
+    assert!(!world.is_signed_in().await);
 }

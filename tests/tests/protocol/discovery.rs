@@ -61,12 +61,7 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
         list("request_object_signing_alg_values_supported"),
         json!(["none", "RS256", "PS256", "ES256", "EdDSA"])
     );
-    for absent in [
-        "registration_endpoint",
-        "device_authorization_endpoint",
-        "check_session_iframe",
-        "backchannel_logout_supported",
-    ] {
+    for absent in ["registration_endpoint", "device_authorization_endpoint"] {
         assert!(facts.get(absent).is_none(), "{absent} is not there yet");
     }
     for (name, value) in facts

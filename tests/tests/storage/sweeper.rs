@@ -17,6 +17,7 @@ const LIVES: [(&str, i64); 8] = [
     ("destinations", 300),
     ("confirmations", 3900),
     ("changes", change::KEPT),
+    ("logout_notices", 30 * 86_400),
 ];
 
 async fn one_row_in_each(place: &Place, store: &Store) {
@@ -33,6 +34,13 @@ async fn one_row_in_each(place: &Place, store: &Store) {
         .unwrap();
     change::tell(&mut tx, change::Kind::Token, &["jti".to_owned()], NOW).await.unwrap();
     tx.commit().await.unwrap();
+    place
+        .run(&format!(
+            "INSERT INTO logout_notices (client_id, user_id, session_id, state, reason, attempts, created_at, due_at, keep_until) \
+             SELECT id, 'u', 's', 'dead', '', 8, 0, 0, {} FROM clients",
+            NOW.plus(30 * 86_400).0
+        ))
+        .await;
     place.run("DELETE FROM destinations WHERE name = 'RU'").await;
 }
 

@@ -1,9 +1,9 @@
 use kabinet_core::audit::Event;
 use kabinet_core::authn::Session;
 use kabinet_core::client::{Client, ClientMetadata, Profile, Role};
-use kabinet_core::id::{ClientId, FlowId, GrantId};
+use kabinet_core::id::{ClientId, FlowId, GrantId, UserId};
 use kabinet_core::secret::{Secret, TokenHash};
-use kabinet_identity::{Error, NewAccount, SignedIn, Visit};
+use kabinet_identity::{Ending, Error, NewAccount, SignedIn, Visit};
 use kabinet_store::grant::{self, Grant};
 
 use crate::world::{GOOD, World, email, phone, visit};
@@ -11,6 +11,10 @@ use crate::world::{GOOD, World, email, phone, visit};
 async fn sign_in(world: &World, remember: bool, present: &[Session]) -> SignedIn {
     let proof = world.proof(&phone("+79105940899")).await;
     world.identity.sign_in(proof, remember, present, &visit()).await.unwrap()
+}
+
+async fn end(world: &World, session: &Session, user: &UserId, ending: Ending) -> bool {
+    world.identity.end_session(&session.id, user, ending, &visit()).await.unwrap().is_some()
 }
 
 async fn live(world: &World, cookies: &[&Secret]) -> Vec<Session> {
@@ -58,7 +62,7 @@ async fn a_session_that_ended_meanwhile_does_not_come_back_under_its_id() {
     let world = World::new().await;
     let ivan = world.ivan().await;
     let first = sign_in(&world, false, &[]).await;
-    assert!(world.identity.end_session(&first.session.id, &ivan, &visit()).await.unwrap());
+    assert!(end(&world, &first.session, &ivan, Ending::SignOut).await);
     let second = sign_in(&world, false, std::slice::from_ref(&first.session)).await;
     assert_ne!(second.session.id, first.session.id);
 }
@@ -158,10 +162,10 @@ async fn a_person_ends_only_their_own_sessions_and_keeps_the_present_one() {
         sign_in(&world, false, &[]).await,
         sign_in(&world, false, &[]).await,
     );
-    assert!(!world.identity.end_session(&first.session.id, &stranger, &visit()).await.unwrap());
+    assert!(!end(&world, &first.session, &stranger, Ending::SignOut).await);
     assert_eq!(live(&world, &[&first.cookie]).await.len(), 1);
-    assert!(world.identity.end_session(&first.session.id, &ivan, &visit()).await.unwrap());
-    assert!(!world.identity.end_session(&first.session.id, &ivan, &visit()).await.unwrap());
+    assert!(end(&world, &first.session, &ivan, Ending::SignOut).await);
+    assert!(!end(&world, &first.session, &ivan, Ending::SignOut).await);
     assert_eq!(world.identity.sessions_of(&ivan).await.unwrap().len(), 2);
     assert_eq!(world.identity.end_others(&here.session, &visit()).await.unwrap(), 1);
     assert!(live(&world, &[&second.cookie]).await.is_empty());
@@ -177,9 +181,13 @@ async fn with_a_session_end_the_grants_that_do_not_outlive_it() {
     let client = client(&world).await;
     let with_session = issue(&world, &session, &client, false).await;
     let offline = issue(&world, &session, &client, true).await;
-    world.identity.end_session(&session.id, &ivan, &visit()).await.unwrap();
+    assert!(end(&world, &session, &ivan, Ending::SignOut).await);
     let ended = async |id| grant::by_id(world.store.db(), id).await.unwrap().unwrap().ended_at.is_some();
     assert_eq!((ended(&with_session).await, ended(&offline).await), (true, false));
+    let another = sign_in(&world, false, &[]).await.session;
+    let cut = issue(&world, &another, &client, true).await;
+    assert!(end(&world, &another, &ivan, Ending::Cut).await);
+    assert!(ended(&cut).await, "ended from elsewhere, with all that came of it");
     world.identity.set_disabled(&ivan, true, &visit().origin).await.unwrap();
     assert!(ended(&offline).await, "a disabled person has no grants at all");
 }
@@ -229,7 +237,7 @@ async fn client(world: &World) -> ClientId {
 }
 
 async fn issue(world: &World, session: &Session, client: &ClientId, offline: bool) -> GrantId {
-    let id = GrantId::from(format!("grant-{offline}"));
+    let id = GrantId::from(format!("grant-{offline}-{}", session.id));
     let grant = Grant {
         id: id.clone(),
         client_id: client.clone(),

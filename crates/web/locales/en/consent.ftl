@@ -43,6 +43,9 @@ signed-out-title = You are signed out
 signed-out-text = The session in this browser has ended.
 signed-out-back = Back to { $product }
 signed-out-login = Sign in again
+signed-out-leaving = We are telling your products that you have signed out.
+signed-out-continue = Continue
+signed-out-frame = Sign-out of a product
 
 # Legal documents
 document-version = Version { $version }

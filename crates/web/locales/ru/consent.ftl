@@ -43,6 +43,9 @@ signed-out-title = Вы вышли
 signed-out-text = Сеанс в этом браузере завершён.
 signed-out-back = Вернуться в { $product }
 signed-out-login = Войти снова
+signed-out-leaving = Сообщаем продуктам, что вы вышли.
+signed-out-continue = Продолжить
+signed-out-frame = Выход из продукта
 
 # Legal documents
 document-version = Редакция { $version }

@@ -9,6 +9,7 @@ use kabinet_core::id::{ClientId, SessionId};
 use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
+use kabinet_identity::Ending;
 use kabinet_oidc::sealed::Target;
 use std::sync::Arc;
 
@@ -159,7 +160,7 @@ pub(crate) async fn end_sessions(State(site): State<Site>, visit: Visit, form: F
     } else {
         let id = SessionId::from(form.suffix("end-session-").unwrap_or_default());
         site.identity
-            .end_session(&id, &signed.user.id, &person)
+            .end_session(&id, &signed.user.id, Ending::Cut, &person)
             .await
             .map(|_| "/account/sessions?done=session".to_owned())
     };

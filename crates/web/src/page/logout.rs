@@ -7,12 +7,14 @@ use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::authn::Session;
 use kabinet_core::client::Client;
+use kabinet_core::redirect::origin_of;
 use kabinet_core::secret::Secret;
+use kabinet_identity::Ending;
 use kabinet_oidc::logout::Logout;
 use kabinet_oidc::request::Params;
 
 use super::login::present;
-use super::{chrome, error_page, failed, html, set_sessions, to};
+use super::{chrome, error_page, failed, html, html_with_frames, set_sessions, to};
 use crate::form::Form;
 use crate::site::Site;
 use crate::view::{self, Errors, LogoutConfirm, Message, SignedOut};
@@ -46,7 +48,7 @@ async fn confirm(
         Err(error) => return failed(visit, &error.to_string()).await,
     };
     let Some(first) = sessions.first() else {
-        return signed_out(visit, client.as_deref(), None);
+        return signed_out(visit, Farewell { client: client.as_deref(), ..Farewell::default() });
     };
     let account = visit
         .site
@@ -92,12 +94,16 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
 
 /// Ends these sessions of this browser and leads back to the client, or says that it is done.
 pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) -> Response {
-    if let Err(response) = end_all(visit, sessions).await {
-        return response;
-    }
+    let frames = match end_all(visit, sessions).await {
+        Ok(frames) => frames,
+        Err(response) => return response,
+    };
     let response = match &logout.then {
-        Some(location) => to(visit, location),
-        None => signed_out(visit, logout.client.as_deref(), None),
+        Some(location) if frames.is_empty() => to(visit, location),
+        then => {
+            let client = logout.client.as_deref();
+            signed_out(visit, Farewell { client, notice: None, frames, then: then.clone() })
+        }
     };
     left(visit, response).await
 }
@@ -105,25 +111,37 @@ pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) ->
 /// Ends one session and says that it is done.
 pub(crate) async fn out(visit: &Visit, session: &Session) -> Response {
     match end_all(visit, std::slice::from_ref(session)).await {
-        Ok(()) => gone(visit, None).await,
+        Ok(frames) => left(visit, signed_out(visit, Farewell { frames, ..Farewell::default() })).await,
         Err(response) => response,
     }
 }
 
 /// Says that the session has ended; the browser keeps the others.
 pub(crate) async fn gone(visit: &Visit, notice: Option<Message>) -> Response {
-    left(visit, signed_out(visit, None, notice)).await
+    left(visit, signed_out(visit, Farewell { notice, ..Farewell::default() })).await
 }
 
-async fn end_all(visit: &Visit, sessions: &[Session]) -> Result<(), Response> {
-    let person = visit.person(None);
+/// Ends sessions; clients that want to hear of it by their back-channel have done so, or had their time to. What the page
+/// loads for those with a front channel.
+async fn end_all(visit: &Visit, sessions: &[Session]) -> Result<Vec<String>, Response> {
+    let (site, person) = (&visit.site, visit.person(None));
+    let mut ended = Vec::new();
     for session in sessions {
-        if let Err(error) = visit.site.identity.end_session(&session.id, &session.user_id, &person).await {
-            return Err(failed(visit, &error.to_string()).await);
+        match site.identity.end_session(&session.id, &session.user_id, Ending::SignOut, &person).await {
+            Ok(done) => ended.extend(done),
+            Err(error) => return Err(failed(visit, &error.to_string()).await),
         }
     }
-    visit.site.provider.changed().await;
-    Ok(())
+    site.provider.changed().await;
+    let awaited: Vec<_> = ended.iter().filter(|one| one.notices > 0).map(|one| one.id.clone()).collect();
+    if !awaited.is_empty() {
+        site.provider.tell_now(&awaited).await;
+    }
+    let mut frames = Vec::new();
+    for one in &ended {
+        frames.extend(site.provider.front_channels(&one.id, &one.clients).await);
+    }
+    Ok(frames)
 }
 
 /// The answer with the sessions of this browser that are still alive.
@@ -142,10 +160,30 @@ async fn left(visit: &Visit, mut response: Response) -> Response {
     response
 }
 
-fn signed_out(visit: &Visit, client: Option<&Client>, notice: Option<Message>) -> Response {
-    let back_href = client.and_then(|client| client.metadata.client_uri.clone());
-    let page = SignedOut { chrome: chrome(visit, None, client), back_href, notice };
-    html(visit, StatusCode::OK, &view::render(&page))
+/// What the page after a sign-out says and does.
+#[derive(Default)]
+struct Farewell<'a> {
+    client: Option<&'a Client>,
+    notice: Option<Message>,
+    /// What it loads for front channels.
+    frames: Vec<String>,
+    /// Where it goes on to then.
+    then: Option<String>,
+}
+
+fn signed_out(visit: &Visit, farewell: Farewell<'_>) -> Response {
+    let Farewell { client, notice, frames, then } = farewell;
+    let mut origins: Vec<String> = frames.iter().filter_map(|url| origin_of(url)).collect();
+    origins.sort_unstable();
+    origins.dedup();
+    let page = SignedOut {
+        chrome: chrome(visit, None, client),
+        back_href: client.and_then(|client| client.metadata.client_uri.clone()),
+        notice,
+        frames,
+        then,
+    };
+    html_with_frames(visit, StatusCode::OK, &view::render(&page), &origins)
 }
 
 /// A request whose hint or redirect URI is not to be followed.

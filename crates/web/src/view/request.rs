@@ -153,6 +153,10 @@ pub struct SignedOut<'a> {
     pub back_href: Option<String>,
     /// Something the person should know, e.g. `Message::of("logout-failed")`.
     pub notice: Option<Message>,
+    /// What the browser loads so that products hear of it (Front-Channel Logout 1.0 §3).
+    pub frames: Vec<String>,
+    /// Where it goes on to once they have: by script, or by the link `continue`.
+    pub then: Option<String>,
 }
 
 #[cfg(test)]

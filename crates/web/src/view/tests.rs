@@ -236,6 +236,13 @@ fn request_pages(scene: Scene<'_>) -> Vec<Sample> {
         chrome: scene.chrome("/logout"),
         back_href: back.map(str::to_owned),
         notice: None,
+        frames: Vec::new(),
+        then: None,
+    };
+    let leaving = SignedOut {
+        frames: vec!["https://rp.example/out?iss=https%3A%2F%2Fid.example&sid=a".to_owned()],
+        then: Some(format!("https://rp.example/bye?state={HOSTILE}")),
+        ..signed_out(None)
     };
     vec![
         sample(
@@ -258,6 +265,7 @@ fn request_pages(scene: Scene<'_>) -> Vec<Sample> {
         sample("logout-stale", &logout(stale), &["error"]),
         sample("signed-out", &signed_out(None), &["signed-out", "go-login"]),
         sample("signed-out-back", &signed_out(Some("https://rp.example/")), &["back"]),
+        sample("signed-out-leaving", &leaving, &["signed-out", "continue"]),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! The rows of the table: what each measures, beside what, against which budget.
 
 mod answers;
+mod fan_out;
 mod sign_ins;
 
 use std::path::Path;
@@ -106,6 +107,7 @@ pub const GROUPS: &[(&str, Measure)] = &[
     ("introspect", introspect),
     ("id_token", answers::id_tokens),
     ("signed", answers::signed),
+    ("logout", fan_out::fan_out),
 ];
 
 pub fn size(binary: &Path) -> Row {

@@ -66,6 +66,8 @@ impl Provider {
             .env("KABINET__ADMIN_LISTEN", format!("127.0.0.1:{}", self.admin_port))
             .env("KABINET__STORE__URL", format!("sqlite:{}", self.dir.join("kabinet.db").display()))
             .env("KABINET__DELIVERY__OUTBOX", self.dir.join("outbox.jsonl"))
+            // Products of these rows listen on loopback.
+            .env("KABINET__OUTBOUND__ALLOW", "127.0.0.1")
             .env("KABINET__LOG__LEVEL", "warn");
         command
     }

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { claims, confirmSignOut, signIn } from '../../lib/person.mjs';
 import { Background, freePort } from '../../lib/process.mjs';
+import { Provider } from '../../lib/provider.mjs';
 import { test } from '../../lib/report.mjs';
 
 const here = new URL('.', import.meta.url).pathname;
 
 /** Starts Apache from a configuration of its own in a temporary directory, runs `body(url)`, ends it. */
-async function withApache(provider, body) {
+async function withApache(provider, body, { backChannel = false } = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const dir = mkdtempSync(join(tmpdir(), 'kabinet-e2e-apache-'));
@@ -18,7 +19,7 @@ async function withApache(provider, body) {
     redirectUris: [`${url}/inside/callback`],
     logoutUris: [`${url}/bye.shtml`],
     firstParty: true,
-    more: ['--require-pkce'],
+    more: ['--require-pkce', ...(backChannel ? ['--backchannel-logout-uri', `${url}/inside/callback?logout=backchannel`] : [])],
   });
   const values = {
     CLIENT_ID: client.client_id,
@@ -69,4 +70,32 @@ export default [
         await page.locator('#login-form').waitFor();
       });
     })),
+
+  test('mod_auth_openidc ends its session when the person signs out elsewhere', async (world) => {
+    const provider = await Provider.start(world.binary, 'kabinet-back-channel', { KABINET__OUTBOUND__ALLOW: '127.0.0.1' });
+    try {
+      await withApache(
+        provider,
+        async (url) => {
+          const person = await provider.person();
+          await world.browser.visit(async (page) => {
+            await page.goto(url);
+            await page.click('#sign-in');
+            await signIn(page, person);
+            await claims(page);
+            await page.goto(provider.url('/logout'));
+            await page.click('#logout-confirm #submit');
+            await page.locator('#signed-out').waitFor();
+            const { notices } = await provider.json(['logout', 'list']);
+            assert.deepEqual(notices.map(({ state, attempts, reason }) => [state, attempts, reason]), [['told', 1, 'status 200']]);
+            await page.goto(`${url}/inside/`);
+            await page.locator('#login-form').waitFor();
+          });
+        },
+        { backChannel: true },
+      );
+    } finally {
+      await provider.stop();
+    }
+  }),
 ].flat();

@@ -5,6 +5,7 @@
 //   /sign-in?NAME=…    starts a sign-in; the query is added to the authorization request
 //   /callback          checks the answer; a refusal is shown in #refused
 //   /refresh           trades the refresh token and shows the new claims
+//   /front-channel     ends a session that the provider names, in a frame of the provider's page
 //   /sign-out          ends the session here and at the provider; /bye is the way back
 
 import { createHash, randomUUID } from 'node:crypto';
@@ -32,6 +33,7 @@ export class Product {
     product.cookie = `product-${port}`;
     product.pending = new Map();
     product.sessions = new Map();
+    product.heard = [];
     product.config = await oidc.discovery(new URL(provider.issuer), client.client_id, client.client_secret, undefined, {
       execute: [oidc.allowInsecureRequests],
     });
@@ -55,6 +57,7 @@ export class Product {
       '/sign-in': () => this.signIn(url),
       '/callback': () => this.callback(request, url),
       '/refresh': () => this.refresh(sid),
+      '/front-channel': () => this.frontChannel(url),
       '/sign-out': () => this.signOut(sid),
       '/bye': () => ({ body: '<p id="bye">Вы вышли</p>' }),
     };
@@ -128,6 +131,14 @@ export class Product {
     return { claims, userinfo, refreshToken: tokens.refresh_token, idToken: tokens.id_token };
   }
 
+  /** OpenID Connect Front-Channel Logout 1.0 §2: without a cookie, which a frame of another site would not bring. */
+  frontChannel(url) {
+    const { iss, sid } = Object.fromEntries(url.searchParams);
+    this.heard.push({ iss, sid });
+    for (const [id, { claims }] of this.sessions) if (claims.iss === iss && claims.sid === sid) this.sessions.delete(id);
+    return { body: 'ok' };
+  }
+
   signOut(sid) {
     const session = this.sessions.get(sid);
     this.sessions.delete(sid);
@@ -144,14 +155,14 @@ async function posted(request, url) {
 }
 
 /** Registers a client and starts a product for it; `more` are further words of `client create`. */
-export async function newProduct(provider, { name = 'Продукт', firstParty = true, scope, more = [] } = {}) {
+export async function newProduct(provider, { name = 'Продукт', firstParty = true, scope, frontChannel = false, more = [] } = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const client = await provider.client(name, {
     redirectUris: [`${url}/callback`],
     logoutUris: [`${url}/bye`],
     firstParty,
-    more,
+    more: [...more, ...(frontChannel ? ['--frontchannel-logout-uri', `${url}/front-channel`] : [])],
   });
   const product = await Product.start({ provider, client, port, scope });
   return Object.assign(product, { client });

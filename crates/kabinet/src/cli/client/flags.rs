@@ -21,6 +21,21 @@ pub(crate) struct Flags {
     /// Where people return to after sign-out; repeatable
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
+    /// Where a logout token is posted when a sign-in ends; '' for nowhere
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// Each logout token must name the session
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    backchannel_logout_session_required: Option<bool>,
+    /// What the browser loads in a frame when a sign-in ends; '' for nothing
+    #[arg(long, value_name = "URI")]
+    frontchannel_logout_uri: Option<String>,
+    /// It must get iss and sid (it always does)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    frontchannel_logout_session_required: Option<bool>,
+    /// Its pages may ask whether the browser's sign-in changed; for products on the provider's own site
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    session_management: Option<bool>,
     /// authorization_code, implicit, refresh_token, client_credentials, device_code, token_exchange or jwt_bearer;
     /// repeatable
     #[arg(long = "grant-type", value_name = "TYPE", value_parser = grant_type)]
@@ -249,6 +264,17 @@ impl Flags {
         }
         list(self.redirect_uris, &mut metadata.redirect_uris);
         list(self.post_logout_redirect_uris, &mut metadata.post_logout_redirect_uris);
+        optional(self.backchannel_logout_uri, &mut metadata.backchannel_logout_uri);
+        set(
+            self.backchannel_logout_session_required,
+            &mut metadata.backchannel_logout_session_required,
+        );
+        optional(self.frontchannel_logout_uri, &mut metadata.frontchannel_logout_uri);
+        set(
+            self.frontchannel_logout_session_required,
+            &mut metadata.frontchannel_logout_session_required,
+        );
+        set(self.session_management, &mut metadata.session_management);
         let grants_changed = !self.grant_types.is_empty();
         // RFC 7591 §2.1: response types and grant types go together; what is given of one brings the other.
         match (self.grant_types.is_empty(), self.response_types.is_empty()) {
