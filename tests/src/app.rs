@@ -149,7 +149,7 @@ impl TestApp {
             config: kabinet_oidc::Config {
                 issuer: config.issuer.clone(),
                 token: kabinet_oidc::config::TokenConfig::default(),
-                response_types: vec!["code".to_owned()],
+                response_types: vec![kabinet_core::response_type::ResponseType::CODE],
             },
             store: kabinet::open_store(config).await.expect("the database opens"),
             master: kabinet::config::master_key(config, &*ambient.entropy).expect("a master key"),
