@@ -80,6 +80,12 @@ events! {
     TokenRevoked = "token.revoked"
     /// A client was registered.
     ClientCreated = "client.created"
+    /// A client registered itself.
+    ClientRegistered = "client.registered"
+    /// A token was made that allows to register clients.
+    InitialTokenCreated = "registration.token_created"
+    /// Such a token was taken back.
+    InitialTokenRevoked = "registration.token_revoked"
     /// A client was changed.
     ClientUpdated = "client.updated"
     /// A client got a new secret.

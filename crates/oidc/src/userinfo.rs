@@ -1,7 +1,6 @@
 //! UserInfo (OpenID Connect Core §5.3): the claims that the scopes of an access token give.
 
 use kabinet_core::error::{Code, OAuthError};
-use kabinet_core::id::UserId;
 use serde_json::{Map, Value};
 
 use crate::{Provider, Result};
@@ -21,7 +20,8 @@ impl Provider {
             return Err(OAuthError::new(Code::InvalidToken, "the token is for another audience").into());
         }
         let gone = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
-        let user = self.user(&UserId::from(access.sub.as_str())).await?.ok_or(gone)?;
+        let client = self.client(&access.client_id).await?.ok_or(gone.clone())?;
+        let user = self.person_of(&access, &client).await?.ok_or(gone)?;
         let mut claims = kabinet_core::claims::of(&user, &access.scope, &access.client_id);
         claims.insert("sub".to_owned(), access.sub.as_str().into());
         Ok(claims)
