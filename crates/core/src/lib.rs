@@ -25,6 +25,7 @@ pub mod method;
 pub mod organisation;
 pub mod password;
 pub mod redirect;
+pub mod registration;
 pub mod response_type;
 pub mod scope;
 pub mod seal;
