@@ -674,7 +674,7 @@ mod tests {
     #[test]
     fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
         type Spoil = fn(&mut ClientMetadata);
-        let cases: [(&str, Spoil); 15] = [
+        let cases: [(&str, Spoil); 19] = [
             ("client_name", |c| c.client_name = "  ".to_owned()),
             ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
             ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),
