@@ -23,6 +23,7 @@ pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
             refresh_absolute: token.refresh_max.get(),
             refresh_grace: token.refresh_grace.get(),
             flow: token.seal.get(),
+            par: token.par.get(),
         },
         response_types: config.registration.response_types.clone(),
         registration: RegistrationConfig {

@@ -195,7 +195,7 @@ impl Provider {
         let now = self.now();
         let mut claims = json!({
             "iss": self.issuer(),
-            "sub": taken.user_id.as_str(),
+            "sub": self.subject(client, &taken.user_id),
             "aud": client.id.as_str(),
             "iat": now.0,
             "exp": now.plus(LIFE).0,

@@ -73,6 +73,8 @@ pub struct TokenConfig {
     pub refresh_grace: i64,
     /// A sealed authorization request on its way through sign-in.
     pub flow: i64,
+    /// How long a browser may be sent with a pushed request.
+    pub par: i64,
 }
 
 impl Default for TokenConfig {
@@ -87,6 +89,7 @@ impl Default for TokenConfig {
             refresh_absolute: 180 * DAY,
             refresh_grace: 10,
             flow: 1800,
+            par: 60,
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! 1. The client authenticates as at the token endpoint and posts the parameters, or a request object with them. They go through
 //!    the same checks as at the authorization endpoint, but every error is JSON for the client: no browser is there yet.
-//! 2. What was read is kept as a row; the client gets its name, a `request_uri`, and has [`ENTRY`] seconds to send a browser with
-//!    it. The row lives as long as the flow that begins with it, and other parameters beside it are ignored (RFC 9101 §6.3).
+//! 2. What was read is kept as a row; the client gets its name, a `request_uri`, and has a minute (`token.par`) to send a browser
+//!    with it. The row lives as long as the flow that begins with it, and other parameters beside it are ignored (RFC 9101 §6.3).
 //! 3. The transaction that writes the code spends the row (RFC 9126 §4): a browser may come twice, an answer is given once.
 //!
 //! Refused: `request_uri` among the parameters (§2.1), another client's row, more rows than [`sealed`](crate::sealed) keeps.
@@ -26,8 +26,6 @@ use crate::{Caller, Error, Provider, Result};
 
 /// What every name of a pushed request begins with (RFC 9126 §2.2).
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
-/// How long a browser may be sent with it, seconds: DESIGN's minute.
-pub const ENTRY: i64 = 60;
 
 /// What the client gets (RFC 9126 §2.2).
 #[derive(Clone, Debug)]
@@ -70,11 +68,12 @@ impl Provider {
         self.make_room(&caller.network).await?;
         let request_uri = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(self.entropy())));
         let now = self.now();
-        let life = now..now.plus(ENTRY + self.config().token.flow);
+        let (par, flow) = (self.config().token.par, self.config().token.flow);
+        let life = now..now.plus(par + flow);
         let mut tx = self.store().begin().await?;
         pushed::insert(&mut tx, &request_uri, &client.id, &kept, life).await?;
         tx.commit().await?;
-        Ok(Pushed { request_uri, expires_in: ENTRY })
+        Ok(Pushed { request_uri, expires_in: par })
     }
 
     /// The request that this client pushed under this name.
@@ -85,7 +84,7 @@ impl Provider {
     ) -> std::result::Result<AuthorizeParams, Refusal> {
         const GONE: Refusal = Refusal::Page(Fault::ExpiredRequest);
         let now = self.now();
-        let since = now.plus(-ENTRY);
+        let since = now.plus(-self.config().token.par);
         let kept = pushed::of_client(self.store().db(), uri, &client.id, since, now)
             .await
             .map_err(Error::from)?;

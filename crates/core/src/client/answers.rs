@@ -26,17 +26,17 @@ impl ClientMetadata {
         let bad = |field, detail: &str| Err(BadClient { field, detail: detail.to_owned() });
         let answers = [
             (
-                "id_token_encrypted_response_enc",
+                "id_token_encrypted_response_alg",
                 self.id_token_encrypted_response_enc,
                 self.id_token_encryption(),
             ),
             (
-                "userinfo_encrypted_response_enc",
+                "userinfo_encrypted_response_alg",
                 self.userinfo_encrypted_response_enc,
                 self.userinfo_encryption(),
             ),
             (
-                "introspection_encrypted_response_enc",
+                "introspection_encrypted_response_alg",
                 self.introspection_encrypted_response_enc,
                 self.introspection_encryption(),
             ),
@@ -44,10 +44,10 @@ impl ClientMetadata {
         for (field, enc, encryption) in answers {
             // OpenID Connect Registration §2: when enc is included, alg must be, too.
             if enc.is_some() && encryption.is_none() {
-                return bad(field, "needs the alg beside it (OpenID Connect Registration section 2)");
+                return bad(field, "must be given beside the enc (OpenID Connect Registration section 2)");
             }
             if encryption.is_some_and(|encryption| !self.may_have_key(encryption.alg)) {
-                return bad("jwks", "holds no key that answers can be encrypted to as registered");
+                return bad(field, "needs a key in jwks, or a jwks_uri, that can be encrypted to with it");
             }
         }
         // What is encrypted alone says nothing of who made it: anybody can encrypt to a public key.
@@ -92,8 +92,10 @@ mod tests {
         type Change = fn(&mut ClientMetadata);
         let cases: [(Result<(), &str>, Change); 8] = [
             (Ok(()), |c| c.id_token_encrypted_response_alg = Some(KeyManagement::EcdhEs)),
-            (Err("jwks"), |c| c.id_token_encrypted_response_alg = Some(KeyManagement::RsaOaep256)),
-            (Err("jwks"), |c| {
+            (Err("id_token_encrypted_response_alg"), |c| {
+                c.id_token_encrypted_response_alg = Some(KeyManagement::RsaOaep256)
+            }),
+            (Err("introspection_encrypted_response_alg"), |c| {
                 c.introspection_encrypted_response_alg = Some(KeyManagement::EcdhEs);
                 c.jwks = None;
             }),
@@ -102,10 +104,10 @@ mod tests {
                 c.jwks = None;
                 c.jwks_uri = Some("https://rp.example/jwks".to_owned());
             }),
-            (Err("id_token_encrypted_response_enc"), |c| {
+            (Err("id_token_encrypted_response_alg"), |c| {
                 c.id_token_encrypted_response_enc = Some(ContentEncryption::A256Gcm);
             }),
-            (Err("introspection_encrypted_response_enc"), |c| {
+            (Err("introspection_encrypted_response_alg"), |c| {
                 c.introspection_encrypted_response_enc = Some(ContentEncryption::A256Gcm);
             }),
             (Err("userinfo_encrypted_response_alg"), |c| {

@@ -47,6 +47,10 @@ impl ClientMetadata {
         {
             return bad("sector_identifier_uri", &format!("{uri:?} {why}"));
         }
+        // The issuer of assertions knows people by the `sub` of all.
+        if self.subject_type == SubjectType::Pairwise && self.may(GrantType::JwtBearer) {
+            return bad("subject_type", "pairwise does not go with the grant type jwt-bearer");
+        }
         // OpenID Connect Core §8.1: several hosts need a sector_identifier_uri.
         if self.subject_type == SubjectType::Pairwise && self.sector().is_none() {
             return bad("subject_type", "pairwise needs redirect URIs of one host, or a sector_identifier_uri");

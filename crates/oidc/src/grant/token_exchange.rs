@@ -19,7 +19,7 @@ use std::sync::Arc;
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
-use kabinet_core::id::{GrantId, UserId};
+use kabinet_core::id::GrantId;
 use kabinet_core::scope::Scope;
 use kabinet_store::audit;
 
@@ -50,8 +50,12 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let aud = targets(request)?;
     let subject = subject(request).await?;
     let scope = scope(request, &subject)?;
+    // The caller knows the person by its own name (OpenID Connect Core §8).
+    let given_to = provider.client(&subject.client_id).await?.ok_or(BAD)?;
+    let person = provider.person_of(&subject, &given_to).await?.ok_or(BAD)?;
     let now = provider.now();
     let access = Access {
+        sub: provider.subject(client, &person.id),
         aud,
         exp: now.plus(provider.access_life(client)).0.min(subject.exp),
         iat: now.0,
@@ -59,10 +63,11 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         client_id: client.id.clone(),
         scope,
         act: Some(Box::new(Actor { sub: client_subject(&client.id), act: subject.act.clone() })),
+        userinfo_claims: Vec::new(),
         ..(*subject).clone()
     };
     let record = Record::of(Event::TokenExchanged)
-        .user(&UserId::from(access.sub.as_str()))
+        .user(&person.id)
         .client(&client.id)
         .with("grant", subject.grant.as_ref().map(GrantId::as_str))
         .with("jti", access.jti.as_str())
