@@ -16,7 +16,7 @@ use kabinet_core::user::User;
 use kabinet_store::session::PER_BROWSER;
 use kabinet_store::{Tx, grant, session, user};
 
-use crate::delivery::Word;
+use crate::delivery::{Notice, Word};
 use crate::{Error, Identity, Proof, Visit};
 
 /// How often the use of a session is noted at most, seconds.
@@ -140,7 +140,13 @@ impl Identity {
         self.stop_handovers(&mut tx, &user.id, &visit.origin).await?;
         let is_known = proof.registered || visit.devices.contains(&self.device_mark(&user.id, &visit.binding));
         if !is_known {
-            self.post_to_all(&mut tx, &user, None, Word::NewSignIn(now)).await?;
+            let notice = Notice {
+                person: &user,
+                except: None,
+                word: Word::NewSignIn(now),
+                brand: &visit.brand,
+            };
+            self.post_to_all(&mut tx, notice).await?;
         }
         let record = Record::of(Event::LoginSucceeded).user(&user.id).session(&session.id);
         let record = visit
