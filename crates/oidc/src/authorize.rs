@@ -250,6 +250,19 @@ impl Provider {
         }
     }
 
+    /// Which of several people in one browser `login_hint` means: whose confirmed contact it is.
+    async fn hinted(&self, request: &AuthorizeParams, users: &[UserId]) -> Result<Option<UserId>> {
+        let Some(hint) = request.login_hint.as_deref().filter(|_| users.len() > 1) else {
+            return Ok(None);
+        };
+        for id in users {
+            if self.user(id).await?.is_some_and(|user| user.is_known_by(hint)) {
+                return Ok(Some(id.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     async fn decide(
         &self,
         flow: &Flow,
@@ -271,11 +284,13 @@ impl Provider {
             None
         };
         let hint = request.hint.as_deref().map(UserId::from);
+        let login_hint = self.hinted(request, &users).await?;
         let asked = Asked {
             flow: &flow.id,
             prompt: checked.prompt,
             max_age: checked.max_age,
             hint: hint.as_ref(),
+            login_hint: login_hint.as_ref(),
         };
         let consent =
             (!checked.client.metadata.first_party).then_some(Consents { asked: &checked.scope, given: &given });

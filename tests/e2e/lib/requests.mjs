@@ -13,6 +13,7 @@ import {
   organised,
   send,
   signedIn,
+  signedInToAll,
   toComplete,
   toCompleteOrganisation,
   toConsent,
@@ -164,6 +165,22 @@ const REQUEST = {
       await withQuery('prompt=select_account')(at);
       await at.page.locator('#choose-form').waitFor();
     },
+  },
+  'choose-full': {
+    open: async (at) => {
+      await signedInToAll(at, 5);
+      await withQuery('prompt=select_account')(at);
+      await at.page.locator('#choose-full').waitFor();
+    },
+    button: 'choose-another',
+  },
+  'choose-signed-out': {
+    open: async (at) => {
+      await REQUEST['choose-two'].open(at);
+      await follow(at.page, '#sign-out-1');
+      await at.page.locator('.notice').waitFor();
+    },
+    button: 'sign-out-1',
   },
   'form-post': { product: 'edo', scripts: false, open: (at) => answeredByForm(at), button: 'submit' },
 };

@@ -91,6 +91,15 @@ export async function signedIn(at, person) {
   await signIn(at.page, at.person);
 }
 
+/** Signs this many people in to one browser. */
+export async function signedInToAll(at, count) {
+  for (let n = 0; n < count; n += 1) {
+    await at.page.goto(at.provider.url('/login', { another: '1' }));
+    await signedIn(at);
+    await at.page.waitForURL(at.provider.url('/account'));
+  }
+}
+
 export async function toConsent(at) {
   await signedIn(at);
   await at.page.locator('#consent-form').waitFor();
