@@ -25,11 +25,15 @@ const SHOWN = {
   confirmed: 'The phone is confirmed, and where it goes on',
   'new-password': 'A new password after «Забыли пароль?»',
   'complete-email': 'What a product cannot do without is asked for once',
+  'complete-documents': 'Legal texts that changed: what was read before is at hand',
+  'complete-organisation-choice': 'For whom a person acts in a product',
   'consent-long-name': 'Consent, for a third-party product with a long name',
-  'choose-two': 'Several accounts in one browser',
+  'choose-two': 'Several accounts in one browser, each of which can be left',
   'error-unknown-client': 'An error of its own page, with its id',
   account: 'The account',
   'account-sessions': 'Sessions',
+  'account-organisations': 'Organisations, and who vouches for them',
+  'consent-withdrawal': 'What follows when a consent is taken back',
 };
 
 const MOST_BYTES = 6_000_000;

@@ -34,6 +34,7 @@ const SUITES = {
   consent: './journeys/consent.mjs',
   recovery: './journeys/recovery.mjs',
   complete: './journeys/complete.mjs',
+  terms: './journeys/terms.mjs',
   'sign-out': './journeys/sign-out.mjs',
   'session-management': './journeys/session-management.mjs',
   account: './journeys/account.mjs',

@@ -12,6 +12,8 @@ pub mod legal;
 mod built_in;
 mod check;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 pub use check::Flaw;
@@ -125,6 +127,12 @@ impl Brand {
         self.identifiers.contains(&kind)
     }
 
+    /// The names of the product, which are no good as passwords.
+    #[must_use]
+    pub fn names(&self) -> [&str; 4] {
+        [&self.title.ru, &self.title.en, &self.heading.ru, &self.heading.en]
+    }
+
     /// What a form asks for: what is wished where that is allowed, else what the brand asks for first.
     #[must_use]
     pub fn identifier(&self, wish: Option<ContactKind>) -> ContactKind {
@@ -137,8 +145,8 @@ impl Brand {
 /// All brands of an installation; there is always a [`DEFAULT`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brands {
-    default: Brand,
-    others: Vec<Brand>,
+    default: Arc<Brand>,
+    others: Vec<Arc<Brand>>,
 }
 
 impl Default for Brands {
@@ -152,8 +160,8 @@ impl Brands {
     #[must_use]
     pub fn built_in() -> Self {
         Self {
-            default: built_in::default(),
-            others: vec![built_in::astral_edo(), built_in::etp_1c()],
+            default: Arc::new(built_in::default()),
+            others: [built_in::astral_edo(), built_in::etp_1c()].map(Arc::new).into(),
         }
     }
 
@@ -166,10 +174,10 @@ impl Brands {
             if let Err(flaws) = brand.check() {
                 left_out.push((brand.name, flaws));
             } else if brand.name == DEFAULT {
-                brands.default = brand;
+                brands.default = Arc::new(brand);
             } else {
                 brands.others.retain(|other| other.name != brand.name);
-                brands.others.push(brand);
+                brands.others.push(Arc::new(brand));
             }
         }
         (brands, left_out)
@@ -178,7 +186,18 @@ impl Brands {
     /// The brand of a client; the default one where the client names none or an unknown one.
     #[must_use]
     pub fn find(&self, name: Option<&str>) -> &Brand {
-        name.and_then(|name| self.get(name)).unwrap_or(&self.default)
+        self.place(name)
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared(&self, name: Option<&str>) -> Arc<Brand> {
+        Arc::clone(self.place(name))
+    }
+
+    fn place(&self, name: Option<&str>) -> &Arc<Brand> {
+        let is_named = |brand: &&Arc<Brand>| Some(brand.name.as_str()) == name;
+        self.others.iter().find(is_named).unwrap_or(&self.default)
     }
 
     /// The brand of this name.
@@ -189,7 +208,7 @@ impl Brands {
 
     /// Every brand, the default first.
     pub fn iter(&self) -> impl Iterator<Item = &Brand> {
-        std::iter::once(&self.default).chain(&self.others)
+        std::iter::once(&self.default).chain(&self.others).map(Arc::as_ref)
     }
 }
 

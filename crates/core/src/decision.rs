@@ -1,8 +1,8 @@
 //! The decision: what must happen next with a checked authorization request (OpenID Connect Core §3.1.2.1-4).
 //!
 //! 1. `prompt=none` never shows anything: what would be a page becomes an error.
-//! 2. Which account: the hint's, else the one chosen for this request, else the one this client last got here, else the
-//!    only one; otherwise the person chooses.
+//! 2. Which account: that of `id_token_hint`, else the one chosen for this request, else that of `login_hint`, else the one
+//!    this client last got here, else the only one; otherwise the person chooses.
 //! 3. Is the sign-in good enough: `prompt=login`, `max_age` and an essential `acr`. All are met by an authentication that
 //!    was made for this very request, compared by id and not by clock, so that nothing asks for ever; one that still does not
 //!    reach the `acr` is an error (OpenID Connect Core §5.5.1.1).
@@ -83,6 +83,8 @@ pub struct Asked<'a> {
     pub acr: &'a [String],
     /// The subject of a valid `id_token_hint`.
     pub hint: Option<&'a UserId>,
+    /// Whose confirmed contact `login_hint` is, among the people of this browser.
+    pub login_hint: Option<&'a UserId>,
 }
 
 /// What is known about the browser, the person and the client.
@@ -211,7 +213,11 @@ fn interactive(asked: &Asked<'_>, known: &Known<'_>) -> Step {
             None if done_here.is_some() => return Step::Refuse(Code::LoginRequired),
             None => return Step::Login,
         },
-        None => match done_here.or_else(|| known.last_for_client.and_then(of)) {
+        // OpenID Connect Core §3.1.2.1: login_hint is about whom to ask; it binds nobody, and a choice stands before it.
+        None => match done_here
+            .or_else(|| asked.login_hint.and_then(of))
+            .or_else(|| known.last_for_client.and_then(of))
+        {
             Some(place) => place,
             None if known.sessions.len() == 1 => 0,
             None => return Step::Choose,
@@ -276,6 +282,7 @@ mod tests {
         max_age: Option<i64>,
         acr: &'static [&'static str],
         hint: Option<&'static str>,
+        login_hint: Option<&'static str>,
         last: Option<&'static str>,
         sessions: Vec<Session>,
         incomplete: &'static [&'static str],
@@ -289,6 +296,7 @@ mod tests {
                 max_age: None,
                 acr: &[],
                 hint: None,
+                login_hint: None,
                 last: None,
                 sessions,
                 incomplete: &[],
@@ -300,6 +308,7 @@ mod tests {
             let flow = FlowId::from("f");
             let acr: Vec<String> = self.acr.iter().map(|value| (*value).to_owned()).collect();
             let hint = self.hint.map(UserId::from);
+            let login_hint = self.login_hint.map(UserId::from);
             let last = self.last.map(UserId::from);
             let asked_scope = self.consent.map(|c| Scope::parse(c.0).unwrap()).unwrap_or_default();
             let given: Vec<_> = self
@@ -319,6 +328,7 @@ mod tests {
                 max_age: self.max_age,
                 acr: &acr,
                 hint: hint.as_ref(),
+                login_hint: login_hint.as_ref(),
             };
             let known = Known {
                 sessions: &self.sessions,
@@ -348,6 +358,15 @@ mod tests {
         assert_eq!(Case { hint: Some("b"), ..Case::of("", two()) }.decide(), Step::Issue(1));
         assert_eq!(Case { hint: Some("c"), ..Case::of("", two()) }.decide(), Step::Login);
         assert_eq!(Case { last: Some("b"), ..Case::of("select_account", two()) }.decide(), Step::Choose);
+        let hinted = |prompt, sessions| Case {
+            login_hint: Some("b"),
+            last: Some("a"),
+            ..Case::of(prompt, sessions)
+        };
+        assert_eq!(hinted("", two()).decide(), Step::Issue(1));
+        assert_eq!(hinted("none", two()).decide(), Step::Issue(1));
+        assert_eq!(hinted("select_account", two()).decide(), Step::Choose);
+        assert_eq!(hinted("", vec![session("a", 900, None)]).decide(), Step::Issue(0), "nobody is held to it");
         let mut chosen = two();
         chosen[1].chosen_for = Some(FlowId::from("f"));
         assert_eq!(Case::of("select_account", chosen).decide(), Step::Issue(1));

@@ -56,6 +56,14 @@ impl User {
         }
     }
 
+    /// Whether a `login_hint` is a confirmed contact of this person, in any spelling.
+    #[must_use]
+    pub fn is_known_by(&self, hint: &str) -> bool {
+        let contacts = [&self.phone, &self.email].into_iter().flatten();
+        let mut confirmed = contacts.filter(|held| held.verified_at.is_some()).map(|held| &held.contact);
+        confirmed.any(|contact| Contact::parse(contact.kind(), hint).as_ref() == Some(contact))
+    }
+
     /// What the person is called on pages: the name, else the phone, else the e-mail address.
     #[must_use]
     pub fn display_name(&self) -> String {

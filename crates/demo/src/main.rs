@@ -10,6 +10,7 @@
 
 mod party;
 mod place;
+mod post;
 mod print;
 mod provider;
 mod seed;
@@ -34,6 +35,7 @@ use url::Url;
 use party::protocol::Registration;
 use party::{Neighbours, PRODUCTS};
 use place::{Place, Sockets};
+use post::Post;
 
 /// From the signal to the end, at most.
 const LAST_BREATH: Duration = Duration::from_millis(1900);
@@ -95,7 +97,8 @@ struct Running {
 async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     let ambient = Ambient::real();
     let sockets = Sockets::bind(&place.saved()).await?;
-    let bound = provider::bind(place).await?;
+    let post = Post::open(place, Arc::clone(&ambient.clock)).await?;
+    let bound = provider::bind(place, &post).await?;
     let saved = place.update(|saved| {
         saved.issuer_port = Some(bound.port);
         saved.party_ports = sockets.parties.iter().map(place::port).collect();
@@ -108,6 +111,10 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     let fetch = Fetch::new(loopback()?)?;
     let outbox = place::url(&sockets.outbox, "/outbox")?;
     let mut sites = vec![serve(sockets.outbox, kabinet_standins::outbox::router(place.outbox()))];
+    let (carried, (socket, gateway)) = post.split();
+    sites.push(serve(socket, gateway));
+    let store = kabinet::open_store(&bound.config).await?;
+    sites.push(tokio::spawn(carried.carry(store, place.outbox())));
     for (n, socket) in sockets.parties.into_iter().enumerate() {
         let other = (n + 1) % PRODUCTS.len();
         let neighbours = Neighbours {

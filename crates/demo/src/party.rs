@@ -24,6 +24,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use cookie::{Cookie, SameSite};
 use kabinet_core::ambient::Entropy;
+use kabinet_core::method::MethodName;
 use kabinet_standins::look::{self, Colours};
 use serde::Deserialize;
 use url::Url;
@@ -40,6 +41,8 @@ pub struct Product {
     pub brand: &'static str,
     /// Below the name.
     pub tagline: &'static str,
+    /// Ways to sign in, in their order; empty: those of the brand.
+    pub ways: &'static [MethodName],
     /// Whether the provider regards it as its own and asks for no consent.
     pub first_party: bool,
     /// How its page is drawn.
@@ -52,6 +55,7 @@ pub const PRODUCTS: [Product; 2] = [
         name: "Астрал.ЭДО",
         brand: "astral-edo",
         tagline: "обмен документами",
+        ways: &[],
         first_party: true,
         colours: Colours {
             ground: "#6a2bd9",
@@ -63,6 +67,8 @@ pub const PRODUCTS: [Product; 2] = [
         name: "1С-ЭТП",
         brand: "1c-etp",
         tagline: "торговые площадки",
+        // Whoever trades has a certificate.
+        ways: &[MethodName::Certificate, MethodName::Password, MethodName::Esia],
         first_party: false,
         colours: Colours {
             ground: "#ffd60a",

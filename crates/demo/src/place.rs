@@ -114,6 +114,11 @@ impl Place {
         self.dir.join("outbox.jsonl")
     }
 
+    /// Whom the stand-in for the mail server is known by.
+    pub fn authority(&self) -> PathBuf {
+        self.dir.join("mail-ca.pem")
+    }
+
     /// The directory, when it stays.
     pub fn kept(&self) -> Option<&Path> {
         self.is_kept.then_some(self.dir.as_path())

@@ -7,6 +7,7 @@ use kabinet::{Ambient, Shutdown};
 use tokio::task::JoinHandle;
 
 use crate::place::{self, Place};
+use crate::post::Post;
 
 /// Where the provider listens if it can.
 const USUAL_PORT: u16 = 8080;
@@ -26,11 +27,11 @@ pub struct Provider {
 ///
 /// # Errors
 /// When none can be bound.
-pub async fn bind(place: &Place) -> anyhow::Result<Provider> {
+pub async fn bind(place: &Place, post: &Post) -> anyhow::Result<Provider> {
     let mut last = None;
     for port in place.saved().issuer_port.into_iter().chain([USUAL_PORT]) {
         if place::is_free(port).await
-            && let Ok(provider) = bind_to(place, port).await
+            && let Ok(provider) = bind_to((place, post), port).await
         {
             return Ok(provider);
         }
@@ -38,7 +39,7 @@ pub async fn bind(place: &Place) -> anyhow::Result<Provider> {
     for _ in 0..TRIES {
         let port = place::free_port().await?;
         if place::is_free(port).await {
-            match bind_to(place, port).await {
+            match bind_to((place, post), port).await {
                 Ok(provider) => return Ok(provider),
                 Err(why) => last = Some(why),
             }
@@ -47,20 +48,22 @@ pub async fn bind(place: &Place) -> anyhow::Result<Provider> {
     Err(last.unwrap_or_else(|| anyhow::anyhow!("there is no free port")))
 }
 
-async fn bind_to(place: &Place, port: u16) -> anyhow::Result<Provider> {
-    let config = config(place, port)?;
+async fn bind_to(at: (&Place, &Post), port: u16) -> anyhow::Result<Provider> {
+    let config = config(at, port)?;
     Ok(Provider { bound: Bound::new(&config).await?, config, port })
 }
 
-fn config(place: &Place, port: u16) -> anyhow::Result<Config> {
-    let settings = serde_json::json!({
+fn config((place, post): (&Place, &Post), port: u16) -> anyhow::Result<Config> {
+    let mut settings = serde_json::json!({
         "issuer": format!("http://localhost:{port}"),
         "listen": format!("127.0.0.1:{port}"),
         "admin_listen": "127.0.0.1:0",
         "store": {"url": format!("sqlite:{}", place.database().display())},
-        "delivery": {"outbox": place.outbox()},
         "log": {"level": "warn"},
     });
+    for (section, value) in post.settings(place) {
+        settings[section] = value;
+    }
     let text = toml::to_string(&settings).context("the settings cannot be written as TOML")?;
     Ok(Config::from_toml(&text)?)
 }

@@ -59,6 +59,7 @@ fn wanted(product: &Product, saved: &SavedClient, base: &Url, ambient: &Ambient)
     metadata.client_uri = Some(base.to_string());
     metadata.brand = Some(product.brand.to_owned());
     metadata.first_party = product.first_party;
+    metadata.login_methods = (!product.ways.is_empty()).then(|| product.ways.to_vec());
     metadata.require_pkce = true;
     let secret = ClientSecret {
         hash: TokenHash::of(&saved.secret),

@@ -4,6 +4,7 @@
 //! that outlive a session, and tell every node.
 
 use kabinet_core::audit::{Event, Origin, Record};
+use kabinet_core::brand::Brands;
 use kabinet_core::claims::{self, BadClaim};
 use kabinet_core::client::Role;
 use kabinet_core::contact::Contact;
@@ -89,8 +90,10 @@ impl Identity {
         claims::check(&new.claims)?;
         let phc = match &new.password {
             Some(password) => {
+                let brands = Brands::built_in();
                 let contacts: Vec<&str> = new.contacts.iter().map(Contact::value).collect();
-                self.check_new_password(password, &contacts).await??;
+                let names = [&contacts[..], &brands.find(None).names()].concat();
+                self.check_new_password(password, &names).await??;
                 Some(self.hash_password(password.expose()).await?)
             }
             None => None,

@@ -19,7 +19,7 @@ use kabinet_store::change::{self, Kind};
 use kabinet_store::document::{self, Agreement, Publication};
 use kabinet_store::{Error as StoreError, Result as StoreResult, Tx, grant, user};
 
-use crate::delivery::Word;
+use crate::delivery::{Notice, Word};
 use crate::{Error, Identity, Visit};
 
 /// Why a version was not published.
@@ -155,7 +155,13 @@ impl Identity {
         self.end_all_in(&mut tx, (id, ""), "the personal-data consent was withdrawn", &visit.origin)
             .await?;
         grant::end_of_user(&mut tx, id, now).await?;
-        self.post_to_all(&mut tx, &person, None, Word::ConsentWithdrawn(now)).await?;
+        let notice = Notice {
+            person: &person,
+            except: None,
+            word: Word::ConsentWithdrawn(now),
+            brand: &visit.brand,
+        };
+        self.post_to_all(&mut tx, notice).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.posted();

@@ -2,7 +2,6 @@
 //! docs/security/defaults.md.
 
 use kabinet_core::contact::Country;
-use kabinet_core::language::Language;
 use serde::{Deserialize, Serialize};
 
 const MINUTE: i64 = 60;
@@ -15,8 +14,6 @@ const DAY: i64 = 24 * HOUR;
 pub struct Config {
     /// The host of the issuer, for the last line of an SMS (`@host #code`); empty: no such line.
     pub host: String,
-    /// What the provider calls itself in messages.
-    pub product: Product,
     /// How long a sign-in lasts.
     pub session: SessionConfig,
     /// Which passwords may be set.
@@ -44,36 +41,6 @@ pub struct DeliveryConfig {
 impl Default for DeliveryConfig {
     fn default() -> Self {
         Self { keep: 30 * DAY }
-    }
-}
-
-/// What the provider calls itself: in the accusative in Russian, as in «регистрации в …».
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Product {
-    /// Russian.
-    pub ru: String,
-    /// English.
-    pub en: String,
-}
-
-impl Default for Product {
-    fn default() -> Self {
-        Self {
-            ru: "Личный кабинет".to_owned(),
-            en: "your account".to_owned(),
-        }
-    }
-}
-
-impl Product {
-    /// The name in a language.
-    #[must_use]
-    pub fn in_language(&self, language: Language) -> &str {
-        match language {
-            Language::Ru => &self.ru,
-            Language::En => &self.en,
-        }
     }
 }
 

@@ -206,6 +206,7 @@ impl Identity {
             word,
             code: Some(code),
             language: visit.language,
+            brand: &visit.brand,
             about: Some((id, expires_at)),
         };
         self.post(&mut tx, letter).await?;
@@ -329,6 +330,7 @@ impl Identity {
             word,
             code: Some(code),
             language: visit.language,
+            brand: &visit.brand,
             about: Some((&id, expires_at)),
         };
         self.post(&mut tx, letter).await?;

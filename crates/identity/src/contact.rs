@@ -16,7 +16,7 @@ use kabinet_store::{Error as StoreError, session, user};
 use serde::{Deserialize, Serialize};
 
 use crate::confirmation::{Attempt, CodeError, Confirmed};
-use crate::delivery::{Purpose, Word};
+use crate::delivery::{Notice, Purpose, Word};
 use crate::{Identity, Visit};
 
 /// What is sealed while the code is on its way.
@@ -82,7 +82,13 @@ impl Identity {
         self.write(&mut tx, &record, &visit.origin).await?;
         change::tell(&mut tx, Kind::User, &[id.to_string()], now).await?;
         // One more way to get the account back: whoever holds the others should know.
-        self.post_to_all(&mut tx, &person, Some(&contact), Word::ContactAdded(now)).await?;
+        let notice = Notice {
+            person: &person,
+            except: Some(&contact),
+            word: Word::ContactAdded(now),
+            brand: &visit.brand,
+        };
+        self.post_to_all(&mut tx, notice).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.posted();

@@ -12,12 +12,15 @@
 //! How a message travels (a gateway, a mail server, a file) is the caller's: it gives [`Routes`].
 
 mod courier;
+mod letter;
 mod words;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use askama::Template;
+use kabinet_core::brand::Brand;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::delivery::Breaker;
 use kabinet_core::id::{ConfirmationId, MessageId};
@@ -35,6 +38,7 @@ use zeroize::Zeroizing;
 use crate::{Error, Identity};
 
 pub use courier::Tested;
+use letter::Html;
 pub(crate) use words::Word;
 
 /// How long a notice is worth sending, seconds.
@@ -128,6 +132,8 @@ pub struct Message {
     pub subject: String,
     /// What it says.
     pub text: String,
+    /// The same as HTML, of an e-mail; empty: the text alone.
+    pub html: String,
     /// When it was written.
     pub at: Timestamp,
 }
@@ -207,8 +213,19 @@ pub(crate) struct Letter<'a> {
     pub word: Option<Word>,
     pub code: Option<Secret>,
     pub language: Language,
+    /// In whose name it comes.
+    pub brand: &'a Brand,
     /// The confirmation whose code it holds, and how long that is good.
     pub about: Option<(&'a ConfirmationId, Timestamp)>,
+}
+
+/// A word to every confirmed contact of a person but one.
+pub(crate) struct Notice<'a> {
+    pub person: &'a User,
+    pub except: Option<&'a Contact>,
+    pub word: Word,
+    /// In whose name it comes.
+    pub brand: &'a Brand,
 }
 
 /// What is sealed of a message in the queue.
@@ -218,6 +235,9 @@ struct Body {
     code: Option<String>,
     subject: String,
     text: String,
+    /// Messages of releases before this one have none.
+    #[serde(default)]
+    html: String,
 }
 
 /// What sends.
@@ -255,7 +275,7 @@ impl Identity {
         let channel = Channel::of(letter.to.kind());
         let expires_at = letter.about.map_or(now.plus(NOTICE_LIFE), |(_, until)| until);
         // Sealed for nobody, too: the same work.
-        let body = Zeroizing::new(serde_json::to_vec(&self.write_body(&letter)).map_err(unwritable)?);
+        let body = Zeroizing::new(serde_json::to_vec(&self.write_body(&letter)?).map_err(unwritable)?);
         let sealed = post.bodies.seal(&body, id.as_str().as_bytes(), entropy);
         let new = NewMessage {
             channel: channel.as_str(),
@@ -272,37 +292,42 @@ impl Identity {
         Ok(message::insert(tx, &new).await?)
     }
 
-    fn write_body(&self, letter: &Letter<'_>) -> Body {
-        let (config, language) = (&self.0.config, letter.language);
-        let product = config.product.in_language(language);
+    fn write_body(&self, letter: &Letter<'_>) -> Result<Body, kabinet_store::Error> {
+        let Letter { to, language, brand, .. } = *letter;
+        // A letter for nobody is written like any other.
+        let word = letter.word.unwrap_or(Word::Recover);
+        let product = brand.title.in_language(language);
         let code = letter.code.as_ref().map(Secret::expose);
-        let said = letter
-            .word
-            .map(|word| word.text(language, product, code.unwrap_or_default()))
-            .unwrap_or_default();
-        // Origin-bound one-time codes: the last line lets the browser fill in the code on this host and no other.
-        let text = match code {
-            Some(code) if letter.to.kind() == ContactKind::Phone && !config.host.is_empty() => {
-                format!("{said}\n@{} #{code}", config.host)
+        let said = word.text(language, product, code.unwrap_or_default());
+        let subject = word.subject(language, product);
+        let (text, html) = match to.kind() {
+            ContactKind::Phone => (self.bound_to_origin(said, code), String::new()),
+            ContactKind::Email => {
+                let html = Html::of(brand, language, &subject, &said, code).render().map_err(unwritable)?;
+                (said, html)
             }
-            _ => said,
         };
-        Body {
-            to: letter.to.clone(),
+        Ok(Body {
+            to: to.clone(),
             code: code.map(str::to_owned),
-            subject: letter.word.map(|word| word.subject(language, product)).unwrap_or_default(),
+            subject,
             text,
+            html,
+        })
+    }
+
+    /// Origin-bound one-time codes: the last line lets the browser fill in the code on this host and no other.
+    fn bound_to_origin(&self, said: String, code: Option<&str>) -> String {
+        let host = &self.0.config.host;
+        match code {
+            Some(code) if !host.is_empty() => format!("{said}\n@{host} #{code}"),
+            _ => said,
         }
     }
 
-    /// Tells every confirmed contact of a person, but `except`, what happened to the account.
-    pub(crate) async fn post_to_all(
-        &self,
-        tx: &mut Tx,
-        person: &User,
-        except: Option<&Contact>,
-        word: Word,
-    ) -> Result<(), Error> {
+    /// Tells a person what happened to the account.
+    pub(crate) async fn post_to_all(&self, tx: &mut Tx, notice: Notice<'_>) -> Result<(), Error> {
+        let Notice { person, except, word, brand } = notice;
         let language = person.claims.get("locale").and_then(|tag| tag.as_str()).and_then(Language::of_tag);
         for held in user::contacts_in(tx, &person.id).await? {
             if held.verified_at.is_some() && Some(&held.contact) != except {
@@ -311,6 +336,7 @@ impl Identity {
                     word: Some(word),
                     code: None,
                     language: language.unwrap_or_default(),
+                    brand,
                     about: None,
                 };
                 self.post(tx, letter).await?;
@@ -331,6 +357,6 @@ impl Identity {
     }
 }
 
-fn unwritable(error: serde_json::Error) -> kabinet_store::Error {
+fn unwritable(error: impl std::fmt::Display) -> kabinet_store::Error {
     kabinet_store::Error::Inconsistent { table: "messages", detail: error.to_string() }
 }

@@ -36,6 +36,7 @@ use arc_swap::ArcSwapOption;
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Origin, Record};
 use kabinet_core::authn::Factor;
+use kabinet_core::brand::Brand;
 use kabinet_core::id::{ClientId, FlowId, UserId};
 use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
@@ -46,7 +47,7 @@ use kabinet_store::{Store, Tx, audit};
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use config::{
-    Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, Product, RecoveryConfig, SessionConfig,
+    Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig,
     WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
@@ -177,6 +178,8 @@ pub struct Visit {
     pub flow: Option<FlowId>,
     /// The client of that request.
     pub client: Option<ClientId>,
+    /// The brand of the pages: messages come in its name.
+    pub brand: Arc<Brand>,
     /// The device marks that this browser holds, see [`Identity::device_mark`]. Failures of a browser that has signed in
     /// to the account before are counted apart, so that strangers cannot make its owner wait.
     pub devices: Vec<String>,

@@ -24,7 +24,7 @@ use kabinet_store::{Tx, grant, recovery, user};
 use serde::{Deserialize, Serialize};
 
 use crate::confirmation::{Attempt, CodeError, Confirmed};
-use crate::delivery::{Purpose, Word};
+use crate::delivery::{Notice, Purpose, Word};
 use crate::hashing::HashError;
 use crate::method::password::METHOD;
 use crate::{Error, Identity, Trouble, Visit};
@@ -261,12 +261,12 @@ impl Identity {
         }
         let record = Record::of(Event::HandoverBegun).user(&new.user_id).with("kind", kind.as_str());
         self.write(&mut tx, &record, &visit.origin).await?;
-        match kind {
-            HandoverKind::Recover => self.post_to_all(&mut tx, &person, None, Word::RecoveryWaits(due_at)).await?,
-            HandoverKind::Detach => {
-                self.post_to_all(&mut tx, &person, Some(&new.contact), Word::PhoneLeaves(due_at)).await?;
-            }
-        }
+        let (except, word) = match kind {
+            HandoverKind::Recover => (None, Word::RecoveryWaits(due_at)),
+            HandoverKind::Detach => (Some(&new.contact), Word::PhoneLeaves(due_at)),
+        };
+        let notice = Notice { person: &person, except, word, brand: &visit.brand };
+        self.post_to_all(&mut tx, notice).await?;
         tx.commit().await?;
         self.posted();
         Ok(due_at)
@@ -289,7 +289,8 @@ impl Identity {
         let row = recovery::live(db, id, &visit.binding, now).await?;
         let row = row.filter(|row| row.stage == Stage::Ready).ok_or(RecoveryError::Over)?;
         let held = user::contacts(db, &row.user_id).await?;
-        let names: Vec<&str> = held.iter().map(|(held, _)| held.contact.value()).collect();
+        let contacts: Vec<&str> = held.iter().map(|(held, _)| held.contact.value()).collect();
+        let names = [&contacts[..], &visit.brand.names()].concat();
         self.check_new_password(password, &names).await??;
         let phc = self.hash_password(password.expose()).await?;
         let now = self.now();
@@ -310,7 +311,13 @@ impl Identity {
         let record = Record::of(Event::PasswordChanged).user(&person.id).with("by", "recovery");
         let record = visit.client.iter().fold(record, Record::client);
         self.write(&mut tx, &record, &visit.origin).await?;
-        self.post_to_all(&mut tx, &person, None, Word::PasswordChanged(now)).await?;
+        let notice = Notice {
+            person: &person,
+            except: None,
+            word: Word::PasswordChanged(now),
+            brand: &visit.brand,
+        };
+        self.post_to_all(&mut tx, notice).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.posted();

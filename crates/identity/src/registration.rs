@@ -119,7 +119,8 @@ impl Identity {
     /// # Errors
     /// See [`RegisterError`].
     pub async fn begin_registration(&self, new: Registration, visit: &Visit) -> Result<ConfirmationId, RegisterError> {
-        self.check_new_password(&new.password, &[new.contact.value()]).await??;
+        let names = [&[new.contact.value()][..], &visit.brand.names()].concat();
+        self.check_new_password(&new.password, &names).await??;
         if !self.reaches(&new.contact) {
             refused("number");
             return Err(RegisterError::Unreachable);
@@ -136,16 +137,15 @@ impl Identity {
         Ok(self.start_confirmation(Purpose::Register, &new.contact, &intent, visit).await?)
     }
 
-    /// Whether a password may be set: first what costs next to nothing, then the estimate, which takes milliseconds and
+    /// Whether a password may be set, by somebody who has these contacts, for a product of these names: first what costs next to nothing, then the estimate, which takes milliseconds and
     /// therefore a permit, as a hash does. The outer error is no word on the password.
     pub(crate) async fn check_new_password(
         &self,
         typed: &Secret,
-        contacts: &[&str],
+        names: &[&str],
     ) -> Result<Result<(), BadPassword>, HashError> {
         let config = &self.0.config;
-        let context =
-            [contacts, &[config.product.ru.as_str(), config.product.en.as_str(), config.host.as_str()]].concat();
+        let context = [names, &[config.host.as_str()]].concat();
         let length = config.password.min_length..=config.password.max_length;
         if let Err(bad) = password::check(typed.expose(), length, &context) {
             return Ok(Err(bad));

@@ -18,7 +18,7 @@ use kabinet_store::session::PER_BROWSER;
 pub use kabinet_store::session::{Ended, Ending};
 use kabinet_store::{Tx, session, user};
 
-use crate::delivery::Word;
+use crate::delivery::{Notice, Word};
 use crate::{Error, Identity, Proof, Visit};
 
 /// How often the use of a session is noted at most, seconds.
@@ -143,7 +143,13 @@ impl Identity {
         self.stop_handovers(&mut tx, &user.id, &visit.origin).await?;
         let is_known = proof.registered || visit.devices.contains(&self.device_mark(&user.id, &visit.binding));
         if !is_known {
-            self.post_to_all(&mut tx, &user, None, Word::NewSignIn(now)).await?;
+            let notice = Notice {
+                person: &user,
+                except: None,
+                word: Word::NewSignIn(now),
+                brand: &visit.brand,
+            };
+            self.post_to_all(&mut tx, notice).await?;
         }
         let record = Record::of(Event::LoginSucceeded).user(&user.id).session(&session.id);
         let record = visit

@@ -189,7 +189,7 @@ impl Route for Mail {
                 to: message.to.value(),
                 subject: &message.subject,
                 text: &message.text,
-                html: None,
+                html: (!message.html.is_empty()).then_some(&message.html),
                 id: message.id.as_str(),
                 date: u64::try_from(message.at.0).unwrap_or(0),
             };

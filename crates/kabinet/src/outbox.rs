@@ -104,6 +104,7 @@ mod tests {
             purpose: Purpose::SignIn,
             code: (n % 2 == 0).then(|| Secret::from("012345")),
             text: format!("Код\n{}", "я".repeat(2000)),
+            html: String::new(),
             at: Timestamp(n),
         };
         std::thread::scope(|scope| {

@@ -353,6 +353,19 @@ impl Provider {
         }
     }
 
+    /// Which of several people in one browser `login_hint` means: whose confirmed contact it is.
+    async fn login_hinted(&self, request: &AuthorizeParams, users: &[UserId]) -> Result<Option<UserId>> {
+        let Some(hint) = request.login_hint.as_deref().filter(|_| users.len() > 1) else {
+            return Ok(None);
+        };
+        for id in users {
+            if self.user(id).await?.is_some_and(|user| user.is_known_by(hint)) {
+                return Ok(Some(id.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     async fn decide(
         &self,
         flow: &Flow,
@@ -374,12 +387,14 @@ impl Provider {
             None
         };
         let hint = request.hint.as_deref().map(|hint| self.hinted(&checked.client, hint, sessions));
+        let login_hint = self.login_hinted(request, &users).await?;
         let asked = Asked {
             flow: &flow.id,
             prompt: checked.prompt,
             max_age: checked.max_age,
             acr: &checked.claims.acr,
             hint: hint.as_ref(),
+            login_hint: login_hint.as_ref(),
         };
         let consent =
             (!checked.client.metadata.first_party).then_some(Consents { asked: &checked.allowing, given: &given });

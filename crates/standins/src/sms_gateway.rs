@@ -32,6 +32,7 @@ use axum::{Json, Router};
 use kabinet_core::ambient::Clock;
 use kabinet_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::look::{self, Colours};
 
@@ -109,6 +110,7 @@ struct Kept {
     next: VecDeque<Behaviour>,
     otherwise: Option<Behaviour>,
     taken: VecDeque<Taken>,
+    followers: Vec<UnboundedSender<Taken>>,
     requests: usize,
     count: usize,
 }
@@ -152,6 +154,14 @@ impl Control {
         self.state().taken.iter().cloned().collect()
     }
 
+    /// Each message from now on, as it is taken.
+    #[must_use]
+    pub fn follow(&self) -> UnboundedReceiver<Taken> {
+        let (follower, taken) = unbounded_channel();
+        self.state().followers.push(follower);
+        taken
+    }
+
     /// The requests so far, taken or not.
     #[must_use]
     pub fn requests(&self) -> usize {
@@ -160,7 +170,9 @@ impl Control {
 
     /// Forgets messages and behaviour.
     pub fn forget(&self) {
-        *self.state() = Kept::default();
+        let mut state = self.state();
+        let followers = std::mem::take(&mut state.followers);
+        *state = Kept { followers, ..Kept::default() };
     }
 
     fn state(&self) -> MutexGuard<'_, Kept> {
@@ -187,6 +199,7 @@ impl Control {
 
     fn keep(&self, taken: Taken) {
         let mut state = self.state();
+        state.followers.retain(|follower| follower.send(taken.clone()).is_ok());
         state.taken.push_back(taken);
         if state.taken.len() > KEPT {
             state.taken.pop_front();

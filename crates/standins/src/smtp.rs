@@ -11,11 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio_native_tls::TlsAcceptor;
 
 mod certificate;
+mod letter;
 mod session;
+
+pub use letter::Part;
 
 /// How connections are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +89,7 @@ struct Shared {
 struct State {
     next: VecDeque<Behaviour>,
     caught: Vec<Caught>,
+    followers: Vec<UnboundedSender<Caught>>,
     connections: usize,
 }
 
@@ -135,6 +140,14 @@ impl Catcher {
     #[must_use]
     pub fn caught(&self) -> Vec<Caught> {
         self.shared.state().caught.clone()
+    }
+
+    /// Each letter from now on, as it is caught.
+    #[must_use]
+    pub fn follow(&self) -> UnboundedReceiver<Caught> {
+        let (follower, caught) = unbounded_channel();
+        self.shared.state().followers.push(follower);
+        caught
     }
 
     /// The connections so far.

@@ -165,6 +165,9 @@
       setTimeout(() => { delete form.dataset.sent; }, 10000);
     });
   }
+  // On a narrow screen the sections of the account stand in a row that is wider: the present one is brought into sight.
+  for (const here of all(".side [aria-current]")) here.parentElement.scrollLeft = here.offsetLeft - 16;
+
   addEventListener("pageshow", () => {
     for (const form of all("form[data-sent]")) delete form.dataset.sent;
     for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");

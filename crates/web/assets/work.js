@@ -3,7 +3,9 @@
 (() => {
   "use strict";
   const field = document.getElementById("work-answer");
-  if (!field || field.value) return;
+  if (!field) return;
+  // What a browser kept over a reload belongs to another nonce.
+  field.value = "";
   const form = field.form;
   const status = document.getElementById("work-status");
   const { nonce, bits, busy, done } = field.dataset;

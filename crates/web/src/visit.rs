@@ -185,6 +185,7 @@ impl Visit {
             binding: self.binding_hash(),
             flow: flow.map(|flow| flow.id.clone()),
             client: flow.and_then(Flow::request).map(|request| request.client_id.as_str().into()),
+            brand: self.brands.shared(self.client().and_then(|client| client.metadata.brand.as_deref())),
             devices: self.devices.clone(),
             language: self.locale(ui_locales).language(),
             work: None,

@@ -1,13 +1,13 @@
 // `kabinet-demo`: everything that a first look at the product shows, clicked through.
 
 import { strict as assert } from 'node:assert';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { claims, consentIfAsked, follow, register, signIn } from '../lib/person.mjs';
 import { Outbox } from '../lib/outbox.mjs';
 import { Background, logFile, until } from '../lib/process.mjs';
-import { newPhone, PASSWORD } from '../lib/provider.mjs';
+import { newEmail, newPhone, PASSWORD } from '../lib/provider.mjs';
 import { test } from '../lib/report.mjs';
 
 /** Starts the demo in an empty directory and gives what it printed once everything answers. */
@@ -80,5 +80,20 @@ export default [
         await shown.locator('a[href*=outbox]').first().click();
         await shown.getByText(code).first().waitFor();
         await world.browser.picture(shown, 'demo-outbox');
+      }))),
+
+  test('a letter of the demo goes through the mail server in the name of the product', (world) =>
+    withDemo(world, (demo) =>
+      world.browser.visit(async (page) => {
+        const email = newEmail();
+        await start(page, demo.relying_parties[1]);
+        await page.click('#go-register');
+        const outbox = new Outbox(demo.outbox);
+        await register(page, { email, password: PASSWORD }, outbox);
+        const [letter] = outbox.messages(email);
+        assert.deepEqual(Object.keys(letter).sort(), ['at', 'channel', 'code', 'purpose', 'text', 'to']);
+        assert.deepEqual([letter.channel, letter.purpose], ['email', 'register']);
+        assert.match(letter.text, new RegExp(`${letter.code}, .*войти в ${demo.relying_parties[1].name}`));
+        assert.equal(statSync(demo.outbox).mode & 0o777, 0o600);
       }))),
 ].flat();

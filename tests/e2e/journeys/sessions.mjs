@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { newProduct } from '../parties/openid-client/app.mjs';
-import { claims, refusal, signIn } from '../lib/person.mjs';
+import { claims, follow, refusal, signIn } from '../lib/person.mjs';
 import { bothWays, test } from '../lib/report.mjs';
 
 /** Two products, one person signed in to the first of them. */
@@ -64,6 +64,33 @@ export default [
       await page.locator('#choose-form [name=account]').first().click();
       if (await page.locator('#choose-form #submit').count()) await page.click('#choose-form #submit');
       assert.equal((await claims(page)).sub, person.sub);
+    })),
+
+  bothWays('another account is added on the chooser, and one is signed out there', (world, options) =>
+    signedIn(world, options, async ({ page, second, person }) => {
+      const newcomer = await world.provider.person();
+      await page.goto(`${second.url}/sign-in?prompt=select_account`);
+      await follow(page, '#choose-another');
+      await signIn(page, newcomer);
+      assert.equal((await claims(page)).sub, newcomer.sub);
+      await page.goto(`${second.url}/sign-in?prompt=select_account`);
+      await follow(page, '#sign-out-1');
+      assert.equal(await page.locator('[name=account]').count(), 1, 'the one that came last is out');
+      await page.click('#account-1');
+      assert.equal((await claims(page)).sub, person.sub);
+    })),
+
+  bothWays('login_hint takes its account without a question', (world, options) =>
+    signedIn(world, options, async ({ page, second, person }) => {
+      const newcomer = await world.provider.person();
+      await page.goto(`${second.url}/sign-in?prompt=select_account`);
+      await follow(page, '#choose-another');
+      await signIn(page, newcomer);
+      await claims(page);
+      for (const { phone, sub } of [person, newcomer, person]) {
+        await page.goto(`${second.url}/sign-in?login_hint=${encodeURIComponent(phone)}`);
+        assert.equal((await claims(page)).sub, sub);
+      }
     })),
 
   test('an answer in the fragment reaches the product with its issuer', (world, options) =>

@@ -3,31 +3,19 @@
 
 import { strict as assert } from 'node:assert';
 import { axeFaults } from '../lib/checks.mjs';
-import { Provider, WRONG_PASSWORD, newEmail } from '../lib/provider.mjs';
+import { Provider, newEmail } from '../lib/provider.mjs';
 import { identify } from '../lib/person.mjs';
 import { bothWays, test } from '../lib/report.mjs';
+import { failSignIn } from '../lib/ways.mjs';
 
 const DELAY = 2;
-
-/** One failed sign-in, without a browser. */
-async function fail(provider) {
-  const shown = await fetch(provider.url('/login', { by: 'email' }));
-  const cookie = shown.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ');
-  const html = await shown.text();
-  const value = (name) => html.match(new RegExp(`name="${name}" value="([^"]*)"`))?.[1] ?? '';
-  const body = new URLSearchParams({
-    'form-token': value('form-token'), flow: value('flow'), email: newEmail(), password: WRONG_PASSWORD,
-  });
-  const answer = await fetch(provider.url('/login'), { method: 'POST', headers: { cookie }, body, redirect: 'manual' });
-  assert.equal(answer.status, 422);
-}
 
 /** A provider that asks for work on its sign-in page, for as long as `body` runs. */
 async function onNoisyProvider(world, more, body) {
   const provider = await Provider.start(world.binary, 'work', { KABINET__WORK__DELAY: `${DELAY}s`, ...more });
   try {
     const person = await provider.person({ email: newEmail() });
-    for (let n = 0; n < 20; n += 1) await fail(provider);
+    for (let n = 0; n < 20; n += 1) await failSignIn(provider);
     await body(provider, person);
   } finally {
     await provider.stop();

@@ -86,6 +86,12 @@ export class Provider {
     return JSON.parse(await this.cli([...args, '--json'], stdin));
   }
 
+  /** Changes the database behind the provider's back, by Python's own SQLite. */
+  sql(statement) {
+    const program = 'import sqlite3, sys\nwith sqlite3.connect(sys.argv[1], timeout=10) as db: db.execute(sys.argv[2])';
+    return run(process.env.E2E_PYTHON ?? 'python3', ['-c', program, join(this.dir, 'kabinet.db'), statement]);
+  }
+
   /** Registers a client; the result has `client_id` and, unless it is public, `client_secret`. */
   client(name, { profile = 'web', redirectUris, logoutUris = [], firstParty = false, more = [] }) {
     const args = ['client', 'create', name, '--profile', profile];

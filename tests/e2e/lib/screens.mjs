@@ -2,14 +2,14 @@
 // them, with and without scripts; `pictures.mjs` takes the pictures of `docs/pictures` from the same list.
 //
 // A screen has `open`, which leads there from a product's sign-in page; `product`, which product that is;
-// `provider`, where the state needs other settings; `button`, what Tab must reach; `scripts: false`, where
-// the screen is only seen without them.
+// `provider`, where the state needs other settings (both are named in `cast.mjs`); `button`, what Tab must
+// reach; `scripts: false`, where the screen is only seen without them.
 
 import { follow, identify, signIn } from './person.mjs';
 import { until } from './process.mjs';
 import { newEmail, newPhone, PASSWORD, WRONG_PASSWORD } from './provider.mjs';
+import { REQUESTS } from './requests.mjs';
 import {
-  answeredByForm,
   cabinet,
   confirmed,
   damaged,
@@ -18,6 +18,7 @@ import {
   enterWrongCode,
   errorAt,
   foreigner,
+  holdHashing,
   newcomer,
   postTo,
   pressAnyway,
@@ -25,7 +26,6 @@ import {
   send,
   sentCode,
   signedIn,
-  toComplete,
   toConfirm,
   toConsent,
   toNewPassword,
@@ -36,32 +36,6 @@ import {
   toSignOut,
   withQuery,
 } from './ways.mjs';
-
-const LONG_NAME = 'Электронный документооборот для торговых сетей и поставщиков';
-
-/** Products by what they are like; each is registered once per provider. */
-export const PRODUCTS = {
-  plain: { name: 'Чужой продукт', firstParty: false, scope: 'openid profile phone offline_access' },
-  edo: { name: 'Астрал.ЭДО', more: ['--brand', 'astral-edo'] },
-  etp: { name: '1С-ЭТП', more: ['--brand', '1c-etp'] },
-  long: { name: LONG_NAME, firstParty: false, scope: 'openid profile email phone address offline_access' },
-  forged: { name: 'Аstral.ЭДО', firstParty: false },
-  front: { name: 'Продукт с фреймом', frontChannel: true },
-  'needs-email': { name: 'Почтовый продукт', more: ['--required-claim', 'email'], scope: 'openid email' },
-  'needs-phone': { name: 'Телефонный продукт', more: ['--required-claim', 'phone_number'], scope: 'openid phone' },
-};
-
-/** Providers by their settings: `strict` counts early, `brief` forgets at once and cannot send. */
-export const SETTINGS = {
-  strict: {
-    KABINET__CONFIRMATION__TRIES: '1',
-    KABINET__CONFIRMATION__RESEND: '0s',
-    KABINET__CONFIRMATION__PER_HOUR: '2',
-    KABINET__RECOVERY__PHONE_FRESH: '1s',
-  },
-  brief: { KABINET__TOKEN__SEAL: '1s' },
-  mute: { KABINET__DELIVERY__OUTBOX: undefined },
-};
 
 const SIGN_IN = {
   'sign-in': { product: 'edo', open: async () => {}, button: 'submit' },
@@ -81,6 +55,30 @@ const SIGN_IN = {
       for (let failures = 0; failures < 10; failures += 1) await page.request.post(provider.url('/login'), { form });
       await signIn(page, person);
       await page.locator('#error[data-error=login-throttled]').waitFor();
+    },
+    button: 'submit',
+  },
+  'sign-in-work': {
+    provider: 'noisy',
+    open: ({ page }) => page.locator('#work-answer').waitFor({ state: 'attached' }),
+    button: 'submit',
+  },
+  'sign-in-work-wait': {
+    provider: 'noisy',
+    scripts: false,
+    open: async ({ page }) => {
+      await signIn(page, { ...newcomer(), password: WRONG_PASSWORD });
+      await page.locator('#error[data-error=work-wait]').waitFor();
+    },
+  },
+  'sign-in-busy': {
+    provider: 'slow',
+    open: async (at) => {
+      await until(async () => {
+        await holdHashing(at);
+        await signIn(at.page, { ...newcomer(), password: WRONG_PASSWORD });
+        return at.page.locator('#error[data-error=login-busy]').count();
+      }, 'nobody is told to come later');
     },
     button: 'submit',
   },
@@ -181,6 +179,14 @@ const REGISTRATION = {
       await withQuery('ui_locales=en&prompt=create')(at);
     },
     button: 'submit',
+  },
+  'register-closed': {
+    product: 'members',
+    open: async (at) => {
+      await withQuery('prompt=create')(at);
+      await at.page.locator('#error[data-error=registration-closed]').waitFor();
+    },
+    button: 'back',
   },
 };
 
@@ -342,65 +348,6 @@ const RECOVERY = {
   },
 };
 
-const REQUEST = {
-  'complete-email': { product: 'needs-email', open: (at) => toComplete(at), button: 'submit' },
-  'complete-phone': { product: 'needs-phone', open: async (at) => toComplete(at, await at.provider.person({ email: newEmail() })), button: 'submit' },
-  'complete-error': {
-    product: 'needs-email',
-    open: async (at) => {
-      await toComplete(at);
-      await at.page.fill('#complete-form #email', 'ivan');
-      await send(at.page, 'complete-form');
-      await at.page.locator('#email-error').waitFor();
-    },
-    button: 'submit',
-  },
-  'complete-code': {
-    product: 'needs-email',
-    open: async (at) => {
-      await toComplete(at);
-      await at.page.fill('#complete-form #email', newEmail());
-      await follow(at.page, '#complete-form #submit');
-      await at.page.locator('#code-form').waitFor();
-    },
-    button: 'submit',
-  },
-  'complete-taken': {
-    product: 'needs-email',
-    open: async (at) => {
-      const { email } = await at.provider.person({ email: newEmail() });
-      await toComplete(at);
-      await at.page.fill('#complete-form #email', email);
-      await follow(at.page, '#complete-form #submit');
-      await enterCode(at, await at.provider.outbox.code(email));
-      await at.page.locator('#complete-form #email-error').waitFor();
-    },
-    button: 'submit',
-  },
-  consent: { open: toConsent, button: 'allow' },
-  'consent-long-name': { product: 'long', open: toConsent, button: 'allow' },
-  'consent-lookalike': { product: 'forged', open: toConsent, button: 'allow' },
-  choose: {
-    open: async (at) => {
-      await toConsent(at);
-      await withQuery('prompt=select_account')(at);
-      await at.page.locator('#choose-form').waitFor();
-    },
-  },
-  'choose-two': {
-    open: async (at) => {
-      await toConsent(at);
-      await follow(at.page, '#choose-another');
-      await at.page.locator('#login-form').waitFor();
-      await signedIn(at, await at.provider.person({ email: newEmail() }));
-      await at.page.locator('#consent-form').waitFor();
-      await withQuery('prompt=select_account')(at);
-      await at.page.locator('#choose-form').waitFor();
-    },
-  },
-  'form-post': { product: 'edo', scripts: false, open: (at) => answeredByForm(at), button: 'submit' },
-};
-
 const SIGN_OUT = {
   'sign-out': { open: toSignOut, button: 'submit' },
   'sign-out-of-product': {
@@ -460,6 +407,16 @@ const ERRORS = {
   'error-method': { open: postTo('/legal/agreement', []) },
   'error-too-large': { open: postTo('/login', [['phone', '9'.repeat(70_000)]]) },
   'error-sign-out': { open: (at) => errorAt(at, at.provider.url('/oauth2/logout', { id_token_hint: 'nothing' })) },
+  'error-unavailable': {
+    provider: 'broken',
+    open: async (at) => {
+      await toRecover(at);
+      await at.page.fill('#recover-form #phone', newPhone());
+      await follow(at.page, '#recover-form #submit');
+      await at.page.locator('#error[data-error=error-unavailable]').waitFor();
+    },
+    button: 'back',
+  },
   'error-english': { open: (at) => errorAt(at, at.provider.url('/no-such-page', { lang: 'en' })) },
 };
 
@@ -500,4 +457,14 @@ const DOCUMENTS = {
   'agreement-english': document('agreement', 'en'),
 };
 
-export const SCREENS = { ...SIGN_IN, ...REGISTRATION, ...CONFIRMATION, ...RECOVERY, ...REQUEST, ...SIGN_OUT, ...ERRORS, ...CABINET, ...DOCUMENTS };
+export const SCREENS = {
+  ...SIGN_IN,
+  ...REGISTRATION,
+  ...CONFIRMATION,
+  ...RECOVERY,
+  ...REQUESTS,
+  ...SIGN_OUT,
+  ...ERRORS,
+  ...CABINET,
+  ...DOCUMENTS,
+};

@@ -2,8 +2,9 @@
 // when it is first needed and kept for the whole run.
 
 import { newProduct } from '../parties/openid-client/app.mjs';
+import { BEFORE, PRODUCTS, SETTINGS } from './cast.mjs';
 import { Provider } from './provider.mjs';
-import { PRODUCTS, SCREENS, SETTINGS } from './screens.mjs';
+import { SCREENS } from './screens.mjs';
 
 export class Stage {
   constructor(world) {
@@ -19,7 +20,11 @@ export class Stage {
 
   provider(name) {
     if (!name) return this.world.provider;
-    return this.once(`provider ${name}`, () => Provider.start(this.world.binary, `kabinet-${name}`, SETTINGS[name]));
+    return this.once(`provider ${name}`, async () => {
+      const provider = await Provider.start(this.world.binary, `kabinet-${name}`, SETTINGS[name]);
+      await BEFORE[name]?.(provider);
+      return provider;
+    });
   }
 
   product(provider, name) {

@@ -1,9 +1,12 @@
 // How a person comes to a screen, from a product's sign-in page: the steps that `screens.mjs` is made of.
 // `at` is what they work with: page, provider, product, and the person once there is one.
 
+import { strict as assert } from 'node:assert';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { follow, identify, recover, register, signIn } from './person.mjs';
 import { until } from './process.mjs';
-import { newPhone, PASSWORD } from './provider.mjs';
+import { newEmail, newPhone, PASSWORD, WRONG_PASSWORD } from './provider.mjs';
 
 export const newcomer = () => ({ phone: newPhone(), password: PASSWORD });
 export const foreigner = () => ({ phone: '+86 138 0013 8000', password: PASSWORD });
@@ -88,6 +91,15 @@ export async function signedIn(at, person) {
   await signIn(at.page, at.person);
 }
 
+/** Signs this many people in to one browser. */
+export async function signedInToAll(at, count) {
+  for (let n = 0; n < count; n += 1) {
+    await at.page.goto(at.provider.url('/login', { another: '1' }));
+    await signedIn(at);
+    await at.page.waitForURL(at.provider.url('/account'));
+  }
+}
+
 export async function toConsent(at) {
   await signedIn(at);
   await at.page.locator('#consent-form').waitFor();
@@ -161,4 +173,76 @@ export async function answeredByForm(at) {
   await withQuery('response_mode=form_post')(at);
   await signedIn(at);
   await at.page.locator('#form-post').waitFor();
+}
+
+/** Makes a legal text come into force in place of the one before. */
+export async function publish(provider, kind) {
+  provider.editions ??= new Map();
+  provider.editions.set(kind, (provider.editions.get(kind) ?? 1) + 1);
+  const version = String(provider.editions.get(kind));
+  const file = join(provider.dir, `${kind}-${version}.txt`);
+  writeFileSync(file, `## Редакция ${version}\n\nТекст редакции ${version}.\n`);
+  const ru = kind === 'agreement' ? 'Пользовательское соглашение' : 'Согласие на обработку персональных данных';
+  const en = kind === 'agreement' ? 'Terms of use' : 'Consent to the processing of personal data';
+  await provider.cli(['document', 'publish', '--kind', kind, '--version', version, '--title-ru', ru, '--title-en', en, '--file', file]);
+  return version;
+}
+
+/** Somebody who registered comes again after these texts were published anew. */
+export async function askedAgain(at, kinds) {
+  await confirmed(at, newcomer());
+  for (const kind of kinds) await publish(at.provider, kind);
+  const asked = at.page.locator('#new-documents li');
+  await until(async () => {
+    await withQuery('')(at);
+    return (await asked.count()) === kinds.length;
+  }, 'nobody is asked about the new texts');
+}
+
+/** The page that takes back the personal-data consent. */
+export async function toWithdrawal(at) {
+  await confirmed(at, newcomer());
+  await at.page.goto(at.provider.url('/account/consents/pd-consent'));
+  await at.page.locator('#withdraw-form').waitFor();
+}
+
+/** Whoever has just taken it back is signed out everywhere. */
+export async function withdrawn(at) {
+  await toWithdrawal(at);
+  await follow(at.page, '#withdraw-form #submit');
+  await at.page.locator('#signed-out').waitFor();
+}
+
+/** Somebody who acts for two organisations that an administrator entered. */
+export async function organised({ provider }) {
+  const person = await provider.person();
+  const add = (...words) => provider.cli(['user', 'organisation', 'add', person.sub, ...words]);
+  await add('--inn', '7736207543', '--kpp', '773601001', '--name', 'ООО «Ромашка»');
+  await add('--inn', '500100732259', '--name', 'ИП Соколова Мария Андреевна');
+  return person;
+}
+
+export async function toCompleteOrganisation(at) {
+  await toComplete(at, await organised(at));
+  await at.page.locator('#organisations').waitFor();
+}
+
+/** One failed sign-in, without a browser. */
+export async function failSignIn(provider) {
+  const shown = await fetch(provider.url('/login', { by: 'email' }));
+  const cookie = shown.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ');
+  const html = await shown.text();
+  const value = (name) => html.match(new RegExp(`name="${name}" value="([^"]*)"`))?.[1] ?? '';
+  const body = new URLSearchParams({
+    'form-token': value('form-token'), flow: value('flow'), email: newEmail(), password: WRONG_PASSWORD,
+  });
+  const answer = await fetch(provider.url('/login'), { method: 'POST', headers: { cookie }, body, redirect: 'manual' });
+  assert.equal(answer.status, 422);
+}
+
+/** Keeps the one that may hash and the one that may wait busy for a moment, with a pair of nobody's. */
+export async function holdHashing({ page, provider }) {
+  const hidden = page.locator('#login-form input[type=hidden]').evaluateAll((fields) => fields.map(({ name, value }) => [name, value]));
+  const form = { ...Object.fromEntries(await hidden), ...newcomer(), password: WRONG_PASSWORD };
+  for (let n = 0; n < 2; n += 1) page.request.post(provider.url('/login'), { form }).catch(() => {});
 }

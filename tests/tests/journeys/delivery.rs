@@ -5,18 +5,19 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use kabinet::config::{Config, Gateway, GatewayName, Hidden, SmtpSecurity};
 use kabinet_core::ambient::Clock;
+use kabinet_core::brand::{Brand, Brands};
+use kabinet_core::client::Profile;
+use kabinet_core::language::Words;
 use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_standins::sms_gateway::{Behaviour, Control, Form, KEY, LOGIN, SENDER, router};
 use kabinet_standins::smtp::{self, Catcher, Tls};
 use kabinet_store::message::State;
-use kabinet_tests::{Browser, TestApp, eventually};
+use kabinet_tests::{Browser, PASSWORD, Rp, TestApp, eventually};
 
-use super::registration::begin;
+use super::registration::{begin, fill};
 
 const PHONE: &str = "+79161234567";
 const EMAIL: &str = "delivery@example.test";
@@ -222,33 +223,6 @@ async fn by_mail(folder: &Path) -> (Catcher, TestApp) {
     (catcher, app)
 }
 
-/// The text of a letter in base64, quoted-printable or plain.
-fn body_of(raw: &[u8]) -> String {
-    let text = String::from_utf8_lossy(raw);
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    if head.to_ascii_lowercase().contains("content-transfer-encoding: base64") {
-        return String::from_utf8(STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()).unwrap();
-    }
-    let bytes = body.replace("=\r\n", "").into_bytes();
-    let (mut out, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
-        match (bytes[at], hex) {
-            (b'=', Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(out).unwrap()
-}
-
 #[tokio::test]
 async fn a_code_arrives_by_mail_over_starttls_signed_and_in_russian() {
     let folder = tempfile::tempdir().unwrap();
@@ -262,10 +236,70 @@ async fn a_code_arrives_by_mail_over_starttls_signed_and_in_russian() {
         head.contains("DKIM-Signature:") && head.contains("d=id.test") && head.contains("Auto-Submitted:"),
         "{head}"
     );
-    let body = body_of(&caught[0].raw);
+    let parts = caught[0].parts();
+    let kinds: Vec<_> = parts.iter().map(|part| part.kind.as_str()).collect();
+    assert_eq!(kinds, ["text/plain", "text/html"], "the plainest comes first: {head}");
+    let (body, html) = (&parts[0].text, &parts[1].text);
     let code: String = body.split("Код ").nth(1).unwrap().chars().take(6).collect();
     assert!(body.contains("чтобы создать аккаунт") && !head.contains(&code), "{body}");
+    assert!(html.contains(&code) && html.contains("чтобы создать аккаунт"), "{html}");
     confirm(&mut browser, &code).await;
+}
+
+/// The registration page of a product, with the form filled in and sent.
+async fn begin_at(app: &TestApp, rp: &Rp, contact: &str) {
+    let mut browser = app.browser();
+    browser.get(&rp.ask().with("prompt", "create").url()).await;
+    fill(&mut browser, contact, PASSWORD).await;
+    assert!(browser.page.has("code-form"), "{}", browser.page.text());
+    all_is_sent(app).await;
+}
+
+async fn branded(app: &TestApp, brand: &str) -> Rp {
+    app.client(Profile::Web, |client| client.brand = Some(brand.to_owned())).await
+}
+
+#[tokio::test]
+async fn an_sms_names_the_product_whose_page_the_person_is_on() {
+    let (control, base) = gateways().await;
+    let app = TestApp::start_with(|config| send_by(config, &base, &[GatewayName::SmsRu])).await;
+    for (brand, name, phone) in [("astral-edo", "Астрал.ЭДО", PHONE), ("1c-etp", "1С-ЭТП", "+79161234568")]
+    {
+        let rp = branded(&app, brand).await;
+        begin_at(&app, &rp, phone).await;
+        let taken = control.taken();
+        let text = &taken.last().unwrap().text;
+        assert!(text.contains(&format!("войти в {name}. ")), "{text}");
+    }
+    begin(&app, "+79161234569").await;
+    let taken = control.taken();
+    assert!(taken[2].text.contains("войти в Личный кабинет"), "{}", taken[2].text);
+}
+
+#[tokio::test]
+async fn a_letter_comes_in_the_name_and_colours_of_the_product_and_its_words_are_only_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let (catcher, mut app) = by_mail(folder.path()).await;
+    let brand = Brand {
+        name: "own".to_owned(),
+        colour: "#0a5c36".to_owned(),
+        title: Words::new("Ромашку <b>&", "Romashka"),
+        heading: Words::new("<img src=x> Ромашка", "Romashka"),
+        support: Some("help@romashka.test".to_owned()),
+        ..Brand::clone(Brands::built_in().find(None))
+    };
+    app.save_brand(&brand).await;
+    app.restart().await;
+    let rp = branded(&app, "own").await;
+    begin_at(&app, &rp, EMAIL).await;
+    let caught = catcher.caught();
+    let parts = caught[0].parts();
+    let (text, html) = (&parts[0].text, parts[1].text.replace("src=x", ""));
+    assert!(text.contains("войти в Ромашку <b>&. "), "{text}");
+    assert!(html.contains("#0a5c36") && html.contains("help@romashka.test"), "{html}");
+    for outside in ["<b>", "<img", "http", "src=", "href="] {
+        assert!(!html.contains(outside), "{outside}: {html}");
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use kabinet_core::brand::Brands;
 use kabinet_core::contact::Contact;
 use kabinet_core::delivery::{Attempt, Breaker, Next, Outcome};
 use kabinet_core::id::MessageId;
@@ -151,6 +152,7 @@ impl Identity {
             code: body.code.map(Secret::from),
             subject: body.subject,
             text: body.text,
+            html: body.html,
             at: Timestamp(taken.created_at),
         })
     }
@@ -269,7 +271,8 @@ impl Identity {
     /// Asks every route of a contact's channel to take a test message, past the queue and the day's limit: for operators.
     pub async fn test_routes(&self, to: &Contact) -> Vec<Tested> {
         let channel = Channel::of(to.kind());
-        let product = &self.0.config.product;
+        let brands = Brands::built_in();
+        let product = &brands.find(None).title;
         let message = Message {
             id: MessageId::generate(self.now(), &*self.0.entropy),
             channel,
@@ -278,6 +281,7 @@ impl Identity {
             code: None,
             subject: format!("{}: проверка доставки (test)", product.ru),
             text: format!("{}: проверка доставки сообщений. Test message.", product.ru),
+            html: String::new(),
             at: self.now(),
         };
         let mut tested = Vec::new();

@@ -278,6 +278,7 @@ pub fn browser(cookie: &str, network: &str) -> Visit {
         binding: TokenHash::of(cookie),
         flow: None,
         client: None,
+        brand: kabinet_core::brand::Brands::built_in().shared(None),
         devices: Vec::new(),
         language: kabinet_core::language::Language::Ru,
         work: None,

@@ -254,6 +254,7 @@ impl<'a> Session<'a> {
             login: self.login.clone(),
         };
         let mut state = self.shared.state();
+        state.followers.retain(|follower| follower.send(caught.clone()).is_ok());
         state.caught.push(caught);
         state.caught.len()
     }

@@ -2,6 +2,9 @@
 choose-title = Choose an account
 choose-another = Use another account
 choose-signed-out = Sign in again
+choose-done = You have signed out of the account.
+choose-full = This browser already has five accounts. One more will sign out the account that has not been used for the longest time.
+choose-sign-out = Sign out: { $name }
 
 # Consent of a third-party client
 consent-title = Access to your account

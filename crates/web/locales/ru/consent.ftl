@@ -2,6 +2,9 @@
 choose-title = Выберите аккаунт
 choose-another = Войти в другой аккаунт
 choose-signed-out = Нужно войти снова
+choose-done = Вы вышли из аккаунта.
+choose-full = В браузере уже пять аккаунтов. Если войти ещё в один, мы выйдем из того, которым дольше всего не пользовались.
+choose-sign-out = Выйти: { $name }
 
 # Consent of a third-party client
 consent-title = Доступ к вашему аккаунту

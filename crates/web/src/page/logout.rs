@@ -116,6 +116,14 @@ pub(crate) async fn out(visit: &Visit, session: &Session) -> Response {
     }
 }
 
+/// Ends one session of this browser and goes on to `location` with the others.
+pub(crate) async fn one(visit: &Visit, session: &Session, location: &str) -> Response {
+    match end_all(visit, std::slice::from_ref(session)).await {
+        Ok(()) => left(visit, to(visit, location)).await,
+        Err(response) => response,
+    }
+}
+
 /// Says that the session has ended; the browser keeps the others.
 pub(crate) async fn gone(visit: &Visit, notice: Option<Message>) -> Response {
     left(visit, signed_out(visit, Farewell { notice, ..Farewell::default() })).await

@@ -29,7 +29,7 @@ pub(super) fn initial(name: &str) -> Option<String> {
     Some(letter.to_uppercase().collect())
 }
 
-/// `/choose`: form `choose-form`, one button `account` for each, link `choose-another`.
+/// `/choose`: form `choose-form`, for each account a button `account` and a button `sign-out`, link `choose-another`.
 #[derive(Template)]
 #[template(path = "choose.html")]
 pub struct ChooseAccount<'a> {
@@ -37,8 +37,12 @@ pub struct ChooseAccount<'a> {
     pub chrome: Chrome<'a>,
     /// The accounts, at most five.
     pub accounts: Vec<AccountChoice>,
+    /// Whether another one makes the one used the longest time ago give way.
+    pub is_full: bool,
     /// Where «Войти в другой аккаунт» leads.
     pub another_href: String,
+    /// What has just happened.
+    pub notice: Option<Message>,
     /// What is wrong.
     pub errors: Errors,
 }

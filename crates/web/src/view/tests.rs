@@ -210,7 +210,9 @@ fn request_pages(scene: Scene<'_>) -> Vec<Sample> {
             account("2", "ivanova@example.test", ""),
             account(HOSTILE, HOSTILE, HOSTILE),
         ],
+        is_full: true,
         another_href: "/login?flow=abc&another=1".to_owned(),
+        notice: Some(Message::of("choose-done")),
         errors,
     };
     let consent = |client_name: &str, host: &str, scope: &str| Consent {
@@ -249,7 +251,7 @@ fn request_pages(scene: Scene<'_>) -> Vec<Sample> {
         sample(
             "choose",
             &choose(Errors::none()),
-            &["choose-form", "account-1", "account-3", "choose-another"],
+            &["choose-form", "account-1", "account-3", "sign-out-3", "choose-another"],
         ),
         sample("choose-stale", &choose(stale.clone()), &["error"]),
         sample(
@@ -463,8 +465,9 @@ fn check_page(sample: &Sample) {
             }
         }
         let is_field = ["input", "button"].contains(&tag.name.as_str()) && tag.get("type") != Some("hidden");
-        // Radio buttons share a name.
-        if is_field && tag.get("name").is_some_and(|name| !["account", "organisation"].contains(&name)) {
+        // Radio buttons share a name, and so do the buttons of several accounts.
+        let is_shared = |name| ["account", "organisation", "sign-out"].contains(&name);
+        if is_field && tag.get("name").is_some_and(|name| !is_shared(name)) {
             assert_eq!(tag.get("name"), tag.get("id"), "{name}");
         }
         if tag.name == "script" && !tag.is_end {
