@@ -177,6 +177,9 @@ impl Provider {
     /// # Errors
     /// When the store fails.
     pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<Client>>> {
+        if !is_an_id(id.as_str()) {
+            return Ok(None);
+        }
         let seen = {
             let state = self.inner.live.state();
             if let Some(client) = state.clients.get(id) {
@@ -272,6 +275,11 @@ impl Provider {
         drop(state);
         Some(user).filter(|user| !user.disabled)
     }
+}
+
+/// Whether a text from outside can be an id: PostgreSQL takes no NUL in a text and would fail in place of finding nothing.
+pub(crate) fn is_an_id(text: &str) -> bool {
+    text.len() <= 256 && !text.chars().any(char::is_control)
 }
 
 /// The built-in brands and the saved ones. One that this release cannot use is left out: pages go on without it.

@@ -26,6 +26,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::config::RegistrationMode;
+use crate::live::is_an_id;
 use crate::{Caller, Error, Provider, Result};
 
 /// The window in which registrations of a network are counted, seconds.
@@ -250,6 +251,9 @@ impl Provider {
     /// wrong token.
     async fn manager(&self, id: &ClientId, bearer: Option<&str>) -> Answer<(Client, store::Registration, Secret)> {
         let token = bearer.ok_or(Refusal::NoToken)?;
+        if !is_an_id(id.as_str()) {
+            return Err(BAD_TOKEN.into());
+        }
         let db = self.store().db();
         let registration = store::by_client(db, id).await?.filter(|known| known.token.matches(token));
         let registration = registration.ok_or(BAD_TOKEN)?;

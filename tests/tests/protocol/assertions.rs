@@ -207,6 +207,25 @@ async fn one_way_to_authenticate_per_request_and_the_registered_one_only() {
 }
 
 #[tokio::test]
+async fn names_that_no_client_can_have_are_unknown_on_every_database() {
+    let key = ClientKey::new(Alg::EdDSA, "k");
+    let (app, rp) = service(&key).await;
+    for name in ["\u{0}", "a\u{0}b", "\n", "' or '1'='1", "другой", &"x".repeat(5000)] {
+        let claims = with(with(rp.assertion_claims(), "iss", json!(name)), "sub", json!(name));
+        ask(&app, "/oauth2/token", &key.sign(&claims), &[]).await.refused(401, "invalid_client");
+        let header = [
+            ("authorization", basic(name, "secret")),
+            ("content-type", "application/x-www-form-urlencoded".to_owned()),
+        ];
+        let header = header.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let answer = app
+            .call(http::Method::POST, "/oauth2/token", &header, "grant_type=client_credentials")
+            .await;
+        answer.refused(401, "invalid_client");
+    }
+}
+
+#[tokio::test]
 async fn c_ensure_signed_client_assertion_with_another_algorithm_fails() {
     let key = ClientKey::new(Alg::RS256, "k");
     let app = TestApp::start().await;
@@ -385,7 +404,7 @@ async fn keys_that_cannot_be_had_refuse_the_client_and_nothing_else() {
         json!({"keys": vec![key.public(); 17]}),
         json!({"keys": [key.public()], "padding": "x".repeat(70_000)}),
     ] {
-        let (_, _, mut rp) = with_published(&body).await;
+        let (_app, _published, mut rp) = with_published(&body).await;
         rp.key = Some(key.clone());
         rp.token(&[("grant_type", "client_credentials")]).await.refused(401, "invalid_client");
     }

@@ -205,6 +205,9 @@ async fn c_3rd_party_init_login_and_nohttps() {
     let app = open().await;
     let good = register(&app, &web(json!({"initiate_login_uri": "https://rp.test/start"}))).await;
     assert_eq!((good.code(), &good.json()["initiate_login_uri"]), (201, &json!("https://rp.test/start")));
+    let (path, token) = management(&good.json());
+    let read = call(&app, Method::GET, &path, Some(&token), &Value::Null).await.ok().json();
+    assert_eq!(read["initiate_login_uri"], "https://rp.test/start");
     for bad in [
         "http://rp.test/start",
         "http://localhost/start",
