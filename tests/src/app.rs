@@ -270,6 +270,18 @@ impl TestApp {
         Rp::new(self, new, secret.map(|secret| secret.expose().to_owned()))
     }
 
+    /// A client that registered itself, with the secret that it was given.
+    #[must_use]
+    pub fn rp(&self, client: Client, secret: Option<String>) -> Rp {
+        Rp::new(self, client, secret)
+    }
+
+    /// The protocol as another node has it, for what jobs do.
+    pub async fn provider(&self) -> kabinet_oidc::Provider {
+        let master = kabinet::config::master_key(&self.config, &*self.ambient.entropy).expect("a master key");
+        kabinet::provider(&self.config, &self.store, &master, &self.ambient).await.expect("keys")
+    }
+
     /// Changes a client as the command line does; running nodes hear of it within a second.
     pub async fn change_client(&self, id: &ClientId, change: impl FnOnce(&mut Client)) {
         let mut found = client::by_id(self.store.db(), id).await.expect("the store answers").expect("a client");

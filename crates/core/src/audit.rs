@@ -82,6 +82,12 @@ events! {
     TokenExchanged = "token.exchanged"
     /// A client was registered.
     ClientCreated = "client.created"
+    /// A client registered itself.
+    ClientRegistered = "client.registered"
+    /// A token was made that allows to register clients.
+    InitialTokenCreated = "registration.token_created"
+    /// Such a token was taken back.
+    InitialTokenRevoked = "registration.token_revoked"
     /// A client was changed.
     ClientUpdated = "client.updated"
     /// A client got a new secret.

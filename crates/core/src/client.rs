@@ -6,21 +6,21 @@
 
 mod answers;
 mod assertion;
+mod check;
+mod kept;
 
 use serde::{Deserialize, Serialize};
 
 use crate::contact::ContactKind;
-use crate::id::ClientId;
 use crate::jwk::{ContentEncryption, JwkSet, KeyManagement};
-use crate::method::{MethodName, login_problem, registration_problem};
-use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
+use crate::method::MethodName;
+use crate::redirect::{LoopbackPort, find};
 use crate::scope::Scope;
-use crate::secret::TokenHash;
 use crate::text::disguises;
-use crate::time::Timestamp;
 use crate::user::User;
 
 pub use assertion::AssertionIssuer;
+pub use kept::{Client, ClientSecret};
 
 /// What kind of application the client is; sets the defaults of the table in the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +178,23 @@ impl RequiredClaim {
     }
 }
 
+/// What a client gets as the `sub` of a person (OpenID Connect Core §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectType {
+    /// The same as every other client.
+    #[default]
+    Public,
+    /// One of its own, shared only by clients of the same sector.
+    Pairwise,
+}
+
+impl SubjectType {
+    fn is_public(&self) -> bool {
+        *self == Self::Public
+    }
+}
+
 /// The role that a service account (`kabinet:admin`) or an administrator has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -244,6 +261,39 @@ pub struct ClientMetadata {
     /// Where the product lives: the way back from an error page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_uri: Option<String>,
+    /// Its sign; kept for its owner and never shown, since a picture from elsewhere tells that place who signs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// How it deals with data about people; shown on its sign-in and consent pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms; shown on its sign-in and consent pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// Who answers for it; for the operator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// Where a third party may begin a sign-in (OpenID Connect Core §4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
+    /// The software that the client is an installation of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
+    /// `max_age` of requests that name none, seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u32>,
+    /// Whether its ID tokens must say `auth_time`; they always do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_auth_time: bool,
+    /// What it gets as the `sub` of a person.
+    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
+    pub subject_type: SubjectType,
+    /// The list of redirect URIs of clients that share their pairwise subjects (OpenID Connect Core §8.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
     /// Signature of its ID tokens.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Alg,
@@ -368,6 +418,17 @@ impl ClientMetadata {
             login_methods: None,
             registration_methods: None,
             client_uri: None,
+            logo_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            contacts: Vec::new(),
+            initiate_login_uri: None,
+            software_id: None,
+            software_version: None,
+            default_max_age: None,
+            require_auth_time: false,
+            subject_type: SubjectType::Public,
+            sector_identifier_uri: None,
             id_token_signed_response_alg: Alg::RS256,
             userinfo_signed_response_alg: None,
             introspection_signed_response_alg: None,
@@ -469,89 +530,7 @@ impl ClientMetadata {
         if self.client_name.chars().any(disguises) {
             return bad("must not hold control or direction characters");
         }
-        if let Some(uri) = &self.client_uri
-            && !url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
-        {
-            return Err(BadClient {
-                field: "client_uri",
-                detail: "must be an http or https URL".to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    fn check_methods(&self) -> Result<(), BadClient> {
-        let login = self.login_methods.as_deref().and_then(login_problem);
-        let registration = self.registration_methods.as_deref().and_then(registration_problem);
-        let problems = [("login_methods", login), ("registration_methods", registration)];
-        match problems.into_iter().find_map(|(field, detail)| Some((field, detail?))) {
-            Some((field, detail)) => Err(BadClient { field, detail }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_keys(&self) -> Result<(), BadClient> {
-        let bad = |field, detail: String| Err(BadClient { field, detail });
-        if let Some(set) = &self.jwks
-            && let Err(why) = set.check()
-        {
-            return bad("jwks", why.to_string());
-        }
-        if let Some(uri) = &self.jwks_uri {
-            // RFC 7591 §2: both must not stand in one registration.
-            if self.jwks.is_some() {
-                return bad("jwks_uri", "stands in place of jwks, not beside it (RFC 7591 section 2)".to_owned());
-            }
-            if let Err(why) = check_registration(uri, PrivateSchemes::Refused) {
-                return bad("jwks_uri", format!("{uri:?} {why}"));
-            }
-        }
-        if self.token_endpoint_auth_method != AuthMethod::PrivateKeyJwt {
-            return Ok(());
-        }
-        let algs = self.assertion_algs();
-        match (&self.jwks, &self.jwks_uri) {
-            (None, None) => bad("jwks", "private_key_jwt needs jwks or jwks_uri".to_owned()),
-            (Some(set), _) if !set.usable().iter().any(|key| algs.iter().any(|alg| key.verifies(*alg))) => {
-                bad("jwks", "holds no key that could verify an assertion".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_redirects(&self) -> Result<(), BadClient> {
-        let wants = self.grant_types.contains(&GrantType::AuthorizationCode);
-        if wants && self.redirect_uris.is_empty() {
-            return Err(BadClient {
-                field: "redirect_uris",
-                detail: "at least one is needed".to_owned(),
-            });
-        }
-        if !wants && !self.redirect_uris.is_empty() {
-            return Err(BadClient {
-                field: "redirect_uris",
-                detail: "this client has no grant type that redirects".to_owned(),
-            });
-        }
-        let lists = [
-            ("redirect_uris", &self.redirect_uris),
-            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
-        ];
-        for (field, uris) in lists {
-            for uri in uris {
-                check_registration(uri, self.private_schemes())
-                    .map_err(|why: BadRedirect| BadClient { field, detail: format!("{uri:?} {why}") })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn private_schemes(&self) -> PrivateSchemes {
-        if self.profile == Profile::Native {
-            PrivateSchemes::Allowed
-        } else {
-            PrivateSchemes::Refused
-        }
+        self.check_description()
     }
 
     /// The first contact that the client requires and the person lacks.
@@ -568,15 +547,6 @@ impl ClientMetadata {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.token_endpoint_auth_method == AuthMethod::None
-    }
-
-    /// What its assertions may be signed with.
-    #[must_use]
-    pub fn assertion_algs(&self) -> &[Alg] {
-        match &self.token_endpoint_auth_signing_alg {
-            Some(alg) => std::slice::from_ref(alg),
-            None => &Alg::ALL,
-        }
     }
 
     /// Whether an authorization request must carry a PKCE challenge.
@@ -614,120 +584,5 @@ impl ClientMetadata {
     }
 }
 
-/// A client as it is remembered.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Client {
-    /// `client_id`.
-    pub id: ClientId,
-    /// What it is.
-    pub metadata: ClientMetadata,
-    /// Hashes of the secrets that are good now: one, or two while a rotation overlaps.
-    pub secrets: Vec<ClientSecret>,
-    /// A disabled client gets nothing and its tokens are dead.
-    pub disabled: bool,
-    /// When it was registered.
-    pub created_at: Timestamp,
-    /// When it last changed; its version for `If-Match`.
-    pub updated_at: Timestamp,
-}
-
-/// The hash of one client secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClientSecret {
-    /// SHA-256 of the secret.
-    pub hash: TokenHash,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it stops being good; `None`: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<Timestamp>,
-}
-
-impl Client {
-    /// Whether `secret` is one of the client's that is good at `now`; constant time for each of them.
-    #[must_use]
-    pub fn knows_secret(&self, secret: &str, now: Timestamp) -> bool {
-        self.secrets
-            .iter()
-            .filter(|s| s.expires_at.is_none_or(|end| end > now))
-            .fold(false, |found, s| s.hash.matches(secret) | found)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn web() -> ClientMetadata {
-        let mut web = ClientMetadata::of_profile(Profile::Web, "Проба");
-        web.redirect_uris.push("https://rp.example/cb".to_owned());
-        web
-    }
-
-    #[test]
-    fn a_profile_with_a_redirect_uri_is_a_sound_client() {
-        assert_eq!(web().check(), Ok(()));
-        assert_eq!(ClientMetadata::of_profile(Profile::Machine, "Служба").check(), Ok(()));
-        assert_eq!(ClientMetadata::of_profile(Profile::Device, "Терминал").check(), Ok(()));
-    }
-
-    #[test]
-    fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
-        type Spoil = fn(&mut ClientMetadata);
-        let cases: [(&str, Spoil); 19] = [
-            ("client_name", |c| c.client_name = "  ".to_owned()),
-            ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
-            ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),
-            ("redirect_uris", |c| c.redirect_uris.clear()),
-            ("redirect_uris", |c| c.redirect_uris.push("http://rp.example/".to_owned())),
-            ("response_types", |c| c.response_types = vec!["token".to_owned()]),
-            ("grant_types", |c| {
-                c.token_endpoint_auth_method = AuthMethod::None;
-                c.grant_types.push(GrantType::ClientCredentials);
-            }),
-            ("grant_types", |c| {
-                c.token_endpoint_auth_method = AuthMethod::None;
-                c.grant_types.push(GrantType::TokenExchange);
-                c.token_exchange_audiences.push("https://api.example".to_owned());
-            }),
-            ("token_exchange_audiences", |c| c.grant_types.push(GrantType::TokenExchange)),
-            ("token_exchange_audiences", |c| {
-                c.token_exchange_audiences.push("https://api.example".to_owned())
-            }),
-            ("token_exchange_audiences", |c| {
-                c.grant_types.push(GrantType::TokenExchange);
-                c.token_exchange_audiences.push("https://api.example/ x".to_owned());
-            }),
-            ("scope", |c| c.scope = Scope::parse("kabinet:admin").unwrap()),
-            ("login_methods", |c| c.login_methods = Some(Vec::new())),
-            ("registration_methods", |c| c.registration_methods = Some(vec![MethodName::Code])),
-            ("resources", |c| c.resources.push("https://api.example/#x".to_owned())),
-            ("jwks", |c| c.token_endpoint_auth_method = AuthMethod::PrivateKeyJwt),
-            ("jwks", |c| c.jwks = Some(JwkSet::default())),
-            ("jwks_uri", |c| c.jwks_uri = Some("http://rp.example/jwks".to_owned())),
-            ("jwks_uri", |c| c.jwks_uri = Some("https://rp.example/jwks#x".to_owned())),
-        ];
-        for (field, spoil) in cases {
-            let mut client = web();
-            spoil(&mut client);
-            assert_eq!(client.check().unwrap_err().field, field);
-        }
-    }
-
-    #[test]
-    fn metadata_with_an_unknown_name_is_not_read() {
-        let mut json = serde_json::to_value(web()).unwrap();
-        assert!(serde_json::from_value::<ClientMetadata>(json.clone()).is_ok());
-        json["redirect_uri"] = "https://rp.example/cb".into();
-        assert!(serde_json::from_value::<ClientMetadata>(json).is_err());
-    }
-
-    #[test]
-    fn loopback_ports_vary_for_native_apps_only() {
-        let mut native = ClientMetadata::of_profile(Profile::Native, "Приложение");
-        native.redirect_uris.push("http://127.0.0.1/cb".to_owned());
-        assert!(native.find_redirect("http://127.0.0.1:4711/cb").is_some());
-        native.profile = Profile::Web;
-        assert!(native.find_redirect("http://127.0.0.1:4711/cb").is_none());
-    }
-}
+mod tests;

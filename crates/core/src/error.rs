@@ -48,6 +48,10 @@ pub enum Code {
     RequestUriNotSupported,
     /// OpenID Connect Core §3.1.2.6
     RegistrationNotSupported,
+    /// RFC 7591 §3.2.2
+    InvalidRedirectUri,
+    /// RFC 7591 §3.2.2
+    InvalidClientMetadata,
 }
 
 impl Code {
@@ -75,6 +79,8 @@ impl Code {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
         }
     }
 

@@ -24,6 +24,7 @@ pub mod method;
 pub mod organisation;
 pub mod password;
 pub mod redirect;
+pub mod registration;
 pub mod scope;
 pub mod seal;
 pub mod secret;

@@ -63,6 +63,10 @@ pub enum TokenKind {
     ClientSecret,
     /// Sign-in session cookie.
     Session,
+    /// What allows to register a client (RFC 7591 §3, initial access token).
+    InitialAccess,
+    /// What a client manages its registration by (RFC 7592).
+    Registration,
 }
 
 impl TokenKind {
@@ -75,6 +79,8 @@ impl TokenKind {
             Self::Refresh => "kbn_rt_",
             Self::ClientSecret => "kbn_cs_",
             Self::Session => "kbn_sid_",
+            Self::InitialAccess => "kbn_ia_",
+            Self::Registration => "kbn_ra_",
         }
     }
 

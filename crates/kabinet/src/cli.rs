@@ -8,6 +8,7 @@ mod doctor;
 mod document;
 mod key;
 mod password;
+mod registration;
 mod serve;
 mod user;
 
@@ -73,6 +74,9 @@ enum Command {
     /// Legal texts that people agree to
     #[command(subcommand)]
     Document(document::Command),
+    /// Clients that register themselves (RFC 7591)
+    #[command(subcommand)]
+    Registration(registration::Command),
 }
 
 /// Runs the command that the process was started with.
@@ -137,6 +141,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Key(command) => key::run(&command, desk, output).await,
         Command::Delivery(command) => delivery::run(command, desk, output).await,
         Command::Document(command) => document::run(command, desk, output).await,
+        Command::Registration(command) => registration::run(command, desk, output).await,
         Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) | Command::Password(_) => Ok(()),
     }
 }

@@ -115,6 +115,9 @@ impl Jobs {
             let (provider, store, now) = (provider.clone(), store.clone(), clock.now());
             async move {
                 provider.forget_dead();
+                if let Err(why) = provider.sweep_registrations().await {
+                    warn!(error = %why, "unused clients stay for another minute");
+                }
                 match sweep::sweep(&store, now).await {
                     Ok(0) => {}
                     Ok(rows) => debug!(rows, "expired rows were taken away"),

@@ -88,7 +88,16 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
 
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
-async fn provider(config: &Config, store: &Store, master: &MasterKey, ambient: &Ambient) -> anyhow::Result<Provider> {
+/// The protocol, over a store that is already open.
+///
+/// # Errors
+/// When the signing keys cannot be used or some are missing.
+pub async fn provider(
+    config: &Config,
+    store: &Store,
+    master: &MasterKey,
+    ambient: &Ambient,
+) -> anyhow::Result<Provider> {
     let Ambient { clock, entropy } = ambient.clone();
     let parts = kabinet_oidc::Parts {
         config: settings::oidc(config),

@@ -4,9 +4,10 @@ use kabinet_identity::{
     ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig,
 };
 
+use kabinet_oidc::config::RegistrationConfig;
 use kabinet_oidc::keys::rotation::{JWKS_CACHE, Schedule};
 
-use crate::config::{Config, Seconds};
+use crate::config::{Config, RegistrationMode, Seconds};
 
 /// Settings of the protocol.
 pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
@@ -24,6 +25,16 @@ pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
             flow: token.seal.get(),
         },
         response_types: config.registration.response_types.clone(),
+        registration: RegistrationConfig {
+            mode: match config.registration.mode {
+                RegistrationMode::Closed => kabinet_oidc::config::RegistrationMode::Closed,
+                RegistrationMode::Token => kabinet_oidc::config::RegistrationMode::Token,
+                RegistrationMode::Open => kabinet_oidc::config::RegistrationMode::Open,
+            },
+            scope: config.registration.scopes.iter().map(String::as_str).collect(),
+            per_hour: config.registration.per_hour.into(),
+            unused: config.registration.unused.get(),
+        },
     }
 }
 
@@ -121,6 +132,7 @@ mod tests {
     fn the_defaults_here_are_the_defaults_of_each_crate() {
         let config = Config::default();
         assert_eq!(oidc(&config).token, kabinet_oidc::config::TokenConfig::default());
+        assert_eq!(oidc(&config).registration, RegistrationConfig::default());
         let ours = identity(&config);
         assert_eq!(
             ours,

@@ -185,6 +185,78 @@ fn signing_keys_are_shown_rotated_and_deleted() {
 }
 
 #[test]
+fn a_client_with_a_key_has_no_secret_and_its_keys_are_a_file_or_an_address() {
+    let place = Place::new("keys");
+    place.json(&["migrate"], "");
+    let half = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    let key = format!("{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"{half}\"}}");
+    for (name, text) in [
+        ("one.json", key.clone()),
+        ("set.json", format!("{{\"keys\":[{key}]}}")),
+        ("private.json", key.replace("\"x\"", "\"d\":\"AQ\",\"x\"")),
+        ("twice.json", key.replace("\"x\"", "\"kty\":\"OKP\",\"x\"")),
+        ("text.json", "no key".to_owned()),
+    ] {
+        std::fs::write(place.0.join(name), text).unwrap();
+    }
+    let create = [
+        "client",
+        "create",
+        "Служба",
+        "--profile",
+        "machine",
+        "--token-endpoint-auth-method",
+        "private_key_jwt",
+    ];
+    let made = place.json(&[&create[..], &["--jwks", "one.json"]].concat(), "");
+    assert!(made.get("client_secret").is_none() && made["jwks"]["keys"][0]["crv"] == "Ed25519");
+    let id = made["client_id"].as_str().unwrap();
+    assert_eq!(place.refusal(&["client", "rotate-secret", id]).0, 1);
+    let changed = place.json(&["client", "update", id, "--jwks-uri", "https://rp.example/jwks"], "");
+    assert_eq!((changed.get("jwks"), &changed["jwks_uri"]), (None, &"https://rp.example/jwks".into()));
+    let back = place.json(&["client", "update", id, "--jwks", "set.json"], "");
+    assert!(back.get("jwks_uri").is_none() && back["jwks"]["keys"].as_array().unwrap().len() == 1);
+    for bad in ["private.json", "twice.json", "text.json", "absent.json"] {
+        let (code, said) = place.refusal(&[&create[..], &["--jwks", bad]].concat());
+        assert!(matches!(code, 1 | 2) && said.contains("--jwks"), "{bad}: {said}");
+    }
+    let (_, said) = place.refusal(&create);
+    assert!(said.contains("private_key_jwt needs jwks or jwks_uri"), "{said}");
+    let (_, said) = place.refusal(&[&create[..], &["--jwks-uri", "http://rp.example/jwks"]].concat());
+    assert!(said.contains("--jwks-uri") && said.contains("https"), "{said}");
+    // With a secret again, it gets one when it asks.
+    place.json(&["client", "update", id, "--token-endpoint-auth-method", "client_secret_basic"], "");
+    assert!(place.json(&["client", "rotate-secret", id], "")["client_secret"].is_string());
+    let pairwise = ["client", "create", "П", "--profile", "web", "--subject-type", "pairwise"];
+    let uris = ["--redirect-uri", "https://a.example/cb", "--redirect-uri", "https://b.example/cb"];
+    let (_, said) = place.refusal(&[&pairwise[..], &uris].concat());
+    assert!(said.contains("--subject-type"), "{said}");
+    assert_eq!(place.json(&[&pairwise[..], &uris[..2]].concat(), "")["subject_type"], "pairwise");
+}
+
+#[test]
+fn tokens_that_allow_to_register_are_made_listed_and_taken_back_and_shown_once() {
+    let place = Place::new("registration");
+    place.json(&["migrate"], "");
+    let token = ["registration", "token"];
+    let made = place.json(&[&token[..], &["create", "--uses", "3", "--label", "Ромашка"]].concat(), "");
+    assert!(made["initial_access_token"].as_str().unwrap().starts_with("kbn_ia_"));
+    let listed = place.json(&[&token[..], &["list"]].concat(), "");
+    let one = &listed["initial_access_tokens"][0];
+    assert_eq!(
+        (&one["id"], &one["uses_left"], &one["label"]),
+        (&made["id"], &3.into(), &"Ромашка".into())
+    );
+    assert!(!listed.to_string().contains("kbn_ia_"));
+    let id = made["id"].as_str().unwrap();
+    place.json(&[&token[..], &["revoke", id]].concat(), "");
+    assert_eq!(place.refusal(&[&token[..], &["revoke", id]].concat()).0, 1);
+    for bad in [["--uses", "0"], ["--expires-in", "1"], ["--expires-in", "400d"]] {
+        assert_ne!(place.refusal(&[&token[..], &["create"], &bad].concat()).0, 0, "{bad:?}");
+    }
+}
+
+#[test]
 fn a_refusal_is_one_sentence_with_the_fix_on_standard_error() {
     let place = Place::new("refusal");
     let (code, said) = place.refusal(&["client", "list"]);

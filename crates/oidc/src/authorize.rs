@@ -120,7 +120,7 @@ impl Provider {
                 };
                 answer(OAuthError::new(Code::InvalidRequest, sentence))
             })?;
-            request.hint = Some(hint.user_id.to_string());
+            request.hint = Some(hint.subject);
         }
         Ok(self.new_flow(Target::Authorize(Box::new(request)), binding))
     }
@@ -235,6 +235,8 @@ impl Provider {
             .map_err(|code| answer(OAuthError::new(code, "prompt=none stands alone")))?;
         let max_age = request.max_age.as_deref().map(|age| age.parse::<u32>().map(i64::from)).transpose();
         let max_age = max_age.map_err(|_| bad("max_age must be a number of seconds"))?;
+        // OpenID Connect Registration §2: default_max_age holds where the request says nothing.
+        let max_age = max_age.or(client.metadata.default_max_age.map(i64::from));
         let scope = self.offline_scope(&client, approved.scope);
         Ok(Checked {
             client,
@@ -276,7 +278,7 @@ impl Provider {
         } else {
             None
         };
-        let hint = request.hint.as_deref().map(UserId::from);
+        let hint = request.hint.as_deref().map(|hint| self.hinted(&checked.client, hint, sessions));
         let asked = Asked {
             flow: &flow.id,
             prompt: checked.prompt,

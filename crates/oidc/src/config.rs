@@ -1,5 +1,6 @@
 //! Settings of the protocol. All times are seconds.
 
+use kabinet_core::scope::Scope;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the protocol.
@@ -11,6 +12,44 @@ pub struct Config {
     pub token: TokenConfig,
     /// What the server can do, for discovery.
     pub response_types: Vec<String>,
+    /// Dynamic client registration.
+    pub registration: RegistrationConfig,
+}
+
+/// Who may register a client over HTTP (RFC 7591).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RegistrationMode {
+    /// Nobody.
+    #[default]
+    Closed,
+    /// Who holds an initial access token.
+    Token,
+    /// Anybody.
+    Open,
+}
+
+/// Dynamic client registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrationConfig {
+    /// Who may register.
+    pub mode: RegistrationMode,
+    /// The scopes that a client may register for.
+    pub scope: Scope,
+    /// How many clients a network may register in an hour without a token.
+    pub per_hour: i64,
+    /// After how many seconds a client that registered without a token and that nobody used goes.
+    pub unused: i64,
+}
+
+impl Default for RegistrationConfig {
+    fn default() -> Self {
+        Self {
+            mode: RegistrationMode::Closed,
+            scope: Scope::from_iter(["openid", "profile", "email", "phone", "address", "offline_access"]),
+            per_hour: 10,
+            unused: 7 * 86_400,
+        }
+    }
 }
 
 /// Lifetimes, in seconds.

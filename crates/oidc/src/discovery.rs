@@ -9,8 +9,8 @@ use openidconnect::core::{
     CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::{
-    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, LanguageTag, ProviderMetadata, ResponseTypes,
-    Scope, TokenUrl, UserInfoUrl,
+    AdditionalProviderMetadata, AuthUrl, IssuerUrl, JsonWebKeySetUrl, LanguageTag, ProviderMetadata, RegistrationUrl,
+    ResponseTypes, Scope, TokenUrl, UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
 
@@ -93,12 +93,13 @@ impl Provider {
             AuthUrl::new(at("/oauth2/authorize")).map_err(bad)?,
             JsonWebKeySetUrl::new(at("/oauth2/jwks")).map_err(bad)?,
             vec![ResponseTypes::new(vec![CoreResponseType::Code])],
-            vec![CoreSubjectIdentifierType::Public],
+            vec![CoreSubjectIdentifierType::Public, CoreSubjectIdentifierType::Pairwise],
             algs(),
             beyond,
         );
         let metadata = metadata
             .set_token_endpoint(Some(TokenUrl::new(at("/oauth2/token")).map_err(bad)?))
+            .set_registration_endpoint(self.registration_endpoint()?)
             .set_userinfo_endpoint(Some(UserInfoUrl::new(at("/oauth2/userinfo")).map_err(bad)?))
             .set_scopes_supported(Some(SCOPES.map(|scope| Scope::new(scope.to_owned())).to_vec()))
             .set_response_modes_supported(Some(vec![
@@ -129,6 +130,11 @@ impl Provider {
                 ContentEncryption::ALL.map(content_encryption).to_vec(),
             ));
         serde_json::to_string(&metadata).map_err(|e| Error::Bug(e.to_string()))
+    }
+
+    fn registration_endpoint(&self) -> Result<Option<RegistrationUrl>> {
+        let url = self.takes_registrations().then(|| format!("{}/oauth2/register", self.issuer()));
+        url.map(RegistrationUrl::new).transpose().map_err(|e| Error::Bug(e.to_string()))
     }
 }
 

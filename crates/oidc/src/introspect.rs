@@ -65,7 +65,7 @@ impl Provider {
             });
             return Ok(good.map_or(inactive, |grant| {
                 json!({
-                    "active": true, "iss": self.issuer(), "sub": grant.user_id.as_str(), "client_id": grant.client_id.as_str(),
+                    "active": true, "iss": self.issuer(), "sub": self.subject(asking, &grant.user_id), "client_id": grant.client_id.as_str(),
                     "scope": grant.scope.to_string(), "exp": grant.refresh_expires_at.min(grant.expires_at).0, "token_type": "refresh_token",
                 })
             }));

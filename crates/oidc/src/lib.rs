@@ -26,11 +26,13 @@ pub mod introspect;
 pub mod keys;
 pub mod live;
 pub mod logout;
+pub mod registration;
 pub mod request;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;
 pub mod signed;
+mod subject;
 pub mod token;
 pub mod tokens;
 pub mod userinfo;
@@ -105,6 +107,8 @@ struct Inner {
     access_sealer: Sealer,
     refresh_stamper: Stamper,
     sid_stamper: Stamper,
+    registration_stamper: Stamper,
+    subjects: subject::Subjects,
     live: live::Live,
     verified: tokens::Verified,
     guesses: client_auth::Guesses,
@@ -160,6 +164,8 @@ impl Provider {
             access_sealer: parts.master.sealer("access-token"),
             refresh_stamper: parts.master.stamper("refresh-token"),
             sid_stamper: parts.master.stamper("sid"),
+            registration_stamper: parts.master.stamper("registration-networks"),
+            subjects: subject::Subjects::of(parts.master.stamper("pairwise-subject")),
             live: live::Live::default(),
             verified: tokens::Verified::default(),
             guesses,

@@ -84,7 +84,10 @@ impl Provider {
     pub fn is_meant(&self, logout: &Logout, session: &Session) -> bool {
         logout.hint.as_ref().is_some_and(|hint| match &hint.sid {
             Some(sid) => *sid == self.sid(&session.id, &hint.client_id),
-            None => hint.user_id == session.user_id,
+            None => logout
+                .client
+                .as_ref()
+                .is_some_and(|client| self.subject(client, &session.user_id) == hint.subject),
         })
     }
 }

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet_core::authn::Authentication;
 use kabinet_core::client::{Alg, Client, TokenFormat};
 use kabinet_core::error::{Code, OAuthError};
-use kabinet_core::id::{ClientId, GrantId, SessionId, UserId};
+use kabinet_core::id::{ClientId, GrantId, SessionId};
 use kabinet_core::key::Ring;
 use kabinet_core::scope::Scope;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
@@ -152,8 +152,8 @@ impl Verified {
 /// What an ID token hint says of who and where.
 #[derive(Clone, Debug)]
 pub struct Hint {
-    /// The person.
-    pub user_id: UserId,
+    /// What the client knows the person by.
+    pub subject: String,
     /// The client that the ID token was for.
     pub client_id: ClientId,
     /// The client's name for the session.
@@ -206,7 +206,7 @@ impl Provider {
         let now = self.now();
         Access {
             iss: self.issuer().to_owned(),
-            sub: grant.user_id.to_string(),
+            sub: self.subject(client, &grant.user_id),
             aud: self.audience(client, &detail.resource, scope),
             exp: now.plus(self.access_life(client)).0,
             iat: now.0,
@@ -237,7 +237,7 @@ impl Provider {
         };
         let own = json!({
             "iss": self.issuer(),
-            "sub": beside.user.id.as_str(),
+            "sub": self.subject(client, &beside.user.id),
             "aud": client.id.as_str(),
             "exp": now.plus(self.config().token.id_token).0,
             "iat": now.0,
@@ -315,15 +315,15 @@ impl Provider {
             return Err(BAD.into());
         }
         // A disabled or deleted client or person: their tokens are dead whatever they say.
-        if self.client(&access.client_id).await?.is_none() {
+        let Some(client) = self.client(&access.client_id).await? else {
             return Err(BAD.into());
-        }
+        };
         for actor in access.act.iter().flat_map(|actor| actor.chain()) {
             if self.client(&actor.client()).await?.is_none() {
                 return Err(BAD.into());
             }
         }
-        if access.grant.is_some() && self.user(&UserId::from(access.sub.as_str())).await?.is_none() {
+        if access.grant.is_some() && self.person_of(&access, &client).await?.is_none() {
             return Err(BAD.into());
         }
         Ok(access)
@@ -398,7 +398,7 @@ impl Provider {
         let claims: Claims = self.verify_jwt(token, Typ::Jwt)?;
         let ours = claims.iss == self.issuer();
         ours.then(|| Hint {
-            user_id: UserId::from(claims.sub),
+            subject: claims.sub,
             client_id: ClientId::from(claims.aud),
             sid: claims.sid,
         })

@@ -1,11 +1,11 @@
 //! UserInfo (OpenID Connect Core §5.3): the claims that the scopes of an access token give, as JSON or, where the client is
 //! registered for it (`userinfo_signed_response_alg`), as a JWT and never otherwise.
 
+use kabinet_core::error::{Code, OAuthError};
+
 use crate::keys::Typ;
 use crate::signed::Answer;
 use crate::{Provider, Result};
-use kabinet_core::error::{Code, OAuthError};
-use kabinet_core::id::UserId;
 
 impl Provider {
     /// The claims for an access token.
@@ -22,10 +22,10 @@ impl Provider {
         if !access.is_for(self.issuer()) {
             return Err(OAuthError::new(Code::InvalidToken, "the token is for another audience").into());
         }
-        let user = self.user(&UserId::from(access.sub.as_str())).await?.ok_or(GONE)?;
+        let client = self.client(&access.client_id).await?.ok_or(GONE)?;
+        let user = self.person_of(&access, &client).await?.ok_or(GONE)?;
         let mut claims = kabinet_core::claims::of(&user, &access.scope, &access.client_id);
         claims.insert("sub".to_owned(), access.sub.as_str().into());
-        let client = self.client(&access.client_id).await?.ok_or(GONE)?;
         let Some(alg) = client.metadata.userinfo_signed_response_alg else {
             return Ok(Answer::Json(claims.into()));
         };

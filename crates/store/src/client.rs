@@ -49,6 +49,15 @@ pub async fn by_id(db: &Db, id: &ClientId) -> Result<Option<Client>> {
     row.map(Client::try_from).transpose()
 }
 
+/// The same for who holds a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_id_in(tx: &mut Tx, id: &ClientId) -> Result<Option<Client>> {
+    let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(BY_ID).bind(id.as_str()).fetch_optional(conn).await)?;
+    row.map(Client::try_from).transpose()
+}
+
 /// At most `limit` clients whose id sorts behind `after` (empty: from the first).
 ///
 /// # Errors

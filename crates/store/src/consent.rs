@@ -13,6 +13,7 @@ crate::sql! {
     PUT = "INSERT INTO consents (user_id, client_id, scope, flow_id, given_at) VALUES ($1, $2, $3, $4, $5) \
         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, flow_id = excluded.flow_id, given_at = excluded.given_at";
     WITHDRAW = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
+    WITHDRAW_ALL = "DELETE FROM consents WHERE client_id = $1";
 }
 
 fn scope(text: &str) -> Result<Scope> {
@@ -68,4 +69,13 @@ pub async fn put(tx: &mut Tx, given: &GivenConsent, client: &ClientId, now: Time
 pub async fn withdraw(tx: &mut Tx, user: &UserId, client: &ClientId) -> Result<bool> {
     let rows = on_tx!(tx, conn => sqlx::query(WITHDRAW).bind(user.as_str()).bind(client.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
+}
+
+/// Forgets what anybody allowed a client; of how many people.
+///
+/// # Errors
+/// When the database fails.
+pub async fn withdraw_all(tx: &mut Tx, client: &ClientId) -> Result<u64> {
+    Ok(on_tx!(tx, conn => sqlx::query(WITHDRAW_ALL).bind(client.as_str()).execute(conn).await
+        .map(|done| done.rows_affected()))?)
 }

@@ -33,6 +33,7 @@ pub mod message;
 pub mod organisation;
 pub mod pushed;
 pub mod recovery;
+pub mod registration;
 pub mod session;
 pub mod sweep;
 pub mod throttle;
@@ -109,6 +110,7 @@ pub fn statements() -> Vec<&'static str> {
         organisation::ALL,
         pushed::ALL,
         recovery::ALL,
+        registration::ALL,
         session::ALL,
         sweep::ALL,
         throttle::ALL,

@@ -19,6 +19,7 @@ crate::sql! {
     MESSAGES = "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE keep_until < $1 LIMIT $2)";
     SPEND = "DELETE FROM delivery_spend WHERE day IN (SELECT day FROM delivery_spend WHERE expires_at < $1 LIMIT $2)";
     ASSERTIONS = "DELETE FROM assertions WHERE id IN (SELECT id FROM assertions WHERE expires_at < $1 LIMIT $2)";
+    INITIAL_TOKENS = "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
 }
 
@@ -40,6 +41,7 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         MESSAGES,
         SPEND,
         ASSERTIONS,
+        INITIAL_TOKENS,
         CHANGES,
     ] {
         loop {

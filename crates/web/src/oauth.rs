@@ -5,5 +5,6 @@ pub(crate) mod authorize;
 pub(crate) mod cors;
 pub(crate) mod logout;
 pub(crate) mod metadata;
+pub(crate) mod register;
 pub(crate) mod token;
 pub(crate) mod userinfo;

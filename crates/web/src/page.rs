@@ -30,6 +30,7 @@ use kabinet_oidc::authorize::{Fault, Next, Refusal};
 use kabinet_oidc::respond::ResponseMode;
 use kabinet_oidc::sealed::{Flow, Target, Unsealed};
 
+use crate::i18n::Locale;
 use crate::view::{self, Chrome, ErrorPage, FormPost, Link, Message};
 use crate::visit::Visit;
 
@@ -217,17 +218,28 @@ pub(crate) fn chrome<'a>(visit: &'a Visit, opened: Option<&Opened>, client: Opti
         .and_then(|opened| opened.flow.request())
         .and_then(|request| request.ui_locales.as_deref());
     let client = client.or(visit.client());
+    let locale = visit.locale(ui_locales);
     Chrome {
-        locale: visit.locale(ui_locales),
+        locale,
         brand: visit.brands.find(client.and_then(|client| client.metadata.brand.as_deref())),
         nonce: visit.nonce.clone(),
         form_token: visit.form_token(),
         flow: opened.map(|opened| opened.sealed.clone()),
         here: visit.here.clone(),
         client_name: client.map(|client| client.metadata.client_name.clone()),
+        client_texts: client.map(|client| client_texts(client, locale)).unwrap_or_default(),
         year: crate::i18n::year(visit.site.clock.now()),
         work: None,
     }
+}
+
+/// RFC 7591 §2: `policy_uri` and `tos_uri` are shown to people.
+fn client_texts(client: &Client, locale: Locale) -> Vec<Link> {
+    let texts = [("client-policy", &client.metadata.policy_uri), ("client-terms", &client.metadata.tos_uri)];
+    let link = |(key, href): (&'static str, &Option<String>)| {
+        Some(Link { href: href.clone()?, text: locale.text(key).into_owned() })
+    };
+    texts.into_iter().filter_map(link).collect()
 }
 
 /// The client whose request a flow is.

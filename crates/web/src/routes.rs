@@ -3,11 +3,11 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::layers;
-use crate::oauth::{authorize, cors, logout as rp_logout, metadata, token, userinfo};
+use crate::oauth::{authorize, cors, logout as rp_logout, metadata, register as registration, token, userinfo};
 use crate::page::{
     account, agreements, choose, complete, consent, legal, login, logout, not_found, organisations, recover, register,
     wrong_method,
@@ -27,6 +27,10 @@ pub enum Access {
     ConfidentialClient,
     /// The bearer of an access token.
     Bearer,
+    /// The bearer of an initial access token; anybody where registration is open, nobody where it is closed.
+    Registrant,
+    /// The bearer of the client's own registration access token.
+    Registration,
     /// A person who is signed in.
     Person,
 }
@@ -34,7 +38,7 @@ pub enum Access {
 /// One route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// `GET` or `POST`.
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// The path, with `{…}` for variable parts.
     pub path: &'static str,
@@ -53,6 +57,8 @@ macro_rules! table {
     };
     (@name get) => { "GET" };
     (@name post) => { "POST" };
+    (@name put) => { "PUT" };
+    (@name delete) => { "DELETE" };
 }
 
 /// Endpoints that browser clients of other origins call.
@@ -68,6 +74,10 @@ static OWN: &[Entry] = table! {
     get "/.well-known/openid-configuration" Anyone => metadata::discovery;
     get "/.well-known/oauth-authorization-server" Anyone => metadata::discovery;
     post "/oauth2/introspect" ConfidentialClient => token::introspect;
+    post "/oauth2/register" Registrant => registration::register;
+    get "/oauth2/register/{client_id}" Registration => registration::read;
+    put "/oauth2/register/{client_id}" Registration => registration::replace;
+    delete "/oauth2/register/{client_id}" Registration => registration::delete;
     get "/oauth2/jwks" Anyone => metadata::jwks;
     get "/oauth2/authorize" Browser => authorize::get;
     post "/oauth2/authorize" Browser => authorize::post;

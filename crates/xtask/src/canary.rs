@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 const CANARY: &str = "CANARY-";
-const TOKENS: [&str; 5] = ["kbn_rt_", "kbn_at_", "kbn_ac_", "kbn_cs_", "kbn_sid_"];
+const TOKENS: [&str; 7] = ["kbn_rt_", "kbn_at_", "kbn_ac_", "kbn_cs_", "kbn_sid_", "kbn_ia_", "kbn_ra_"];
 /// A prefix alone may be named in a message; a token has this many characters after it.
 const TOKEN_LENGTH: usize = 20;
 

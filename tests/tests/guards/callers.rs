@@ -199,6 +199,29 @@ async fn bearer_endpoints_want_an_access_token_of_ours_and_nothing_else_will_do(
 }
 
 #[tokio::test]
+async fn registration_is_closed_unless_opened_and_its_management_wants_its_own_token() {
+    let world = World::new().await;
+    let mut browser = world.browser.clone();
+    let tokens = world.ours.sign_in(&world.app, &mut browser, &world.person).await;
+    let before = world.state().await;
+    let body = "{\"redirect_uris\":[\"https://evil.test/cb\"]}";
+    let is_about = |access: &Access| matches!(access, Access::Registrant | Access::Registration);
+    for (method, path, access) in ROUTES.iter().filter(|(.., access)| is_about(access)) {
+        for id in [world.ours.id.as_str(), "none"] {
+            let path = path.replace("{client_id}", id);
+            for token in ["", "x", &tokens.access, world.ours.secret.as_deref().unwrap()] {
+                let authorization = format!("Bearer {token}");
+                let headers = [("content-type", "application/json"), ("authorization", authorization.as_str())];
+                let answer = world.call((method, &path), Some(&browser), &headers, body).await;
+                let closed = if *access == Access::Registrant { 403 } else { 401 };
+                assert_eq!(answer.code(), closed, "{method} {path} with {token:.12}…: {}", answer.body);
+            }
+        }
+    }
+    assert_eq!(world.state().await, before);
+}
+
+#[tokio::test]
 async fn the_paths_that_are_everybody_s_answer_everybody() {
     let world = World::new().await;
     let before = world.state().await;

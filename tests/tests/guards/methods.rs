@@ -1,6 +1,6 @@
 //! GET and HEAD change nothing; other methods are not there.
 
-use crate::table::{ROUTES, paths_of};
+use crate::table::{ROUTES, example, paths_of};
 use crate::world::World;
 
 /// A GET that issues a code because the person is signed in: that is what the protocol's endpoint is for.
@@ -92,6 +92,9 @@ async fn other_methods_are_refused_everywhere_and_change_nothing() {
     let before = world.state().await;
     for (path, _) in paths_of("GET").into_iter().chain(paths_of("POST")) {
         for method in ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "OPTIONS"] {
+            if ROUTES.iter().any(|(known, of, _)| *known == method && example(of) == path) {
+                continue;
+            }
             let answer = world.call((method, &path), Some(&world.browser), &[], "").await;
             let preflight = method == "OPTIONS" && matches!(answer.code(), 200 | 204);
             assert!(matches!(answer.code(), 404 | 405) || preflight, "{method} {path}: {}", answer.code());

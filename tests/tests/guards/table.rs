@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
+use kabinet_web::Access::{
+    self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person, Registrant, Registration,
+};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 49] = [
+pub const ROUTES: [(&str, &str, Access); 53] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
+    ("DELETE", "/oauth2/register/{client_id}", Registration),
     ("GET", "/account", Person),
     ("GET", "/account/consents", Person),
     ("GET", "/account/consents/pd-consent", Person),
@@ -26,6 +29,7 @@ pub const ROUTES: [(&str, &str, Access); 49] = [
     ("GET", "/oauth2/authorize", Browser),
     ("GET", "/oauth2/jwks", Anyone),
     ("GET", "/oauth2/logout", Browser),
+    ("GET", "/oauth2/register/{client_id}", Registration),
     ("GET", "/oauth2/resume", Browser),
     ("GET", "/oauth2/userinfo", Bearer),
     ("GET", "/recover", Browser),
@@ -47,6 +51,7 @@ pub const ROUTES: [(&str, &str, Access); 49] = [
     ("POST", "/oauth2/authorize", Browser),
     ("POST", "/oauth2/introspect", ConfidentialClient),
     ("POST", "/oauth2/logout", Browser),
+    ("POST", "/oauth2/register", Registrant),
     ("POST", "/oauth2/revoke", Client),
     ("POST", "/oauth2/token", Client),
     ("POST", "/oauth2/userinfo", Bearer),
@@ -55,11 +60,14 @@ pub const ROUTES: [(&str, &str, Access); 49] = [
     ("POST", "/recover/password", Browser),
     ("POST", "/register", Browser),
     ("POST", "/register/confirm", Browser),
+    ("PUT", "/oauth2/register/{client_id}", Registration),
 ];
 
 /// A path of the route. Assets have their hash in their names: this one is none.
 pub fn example(path: &str) -> String {
-    path.replace("{file}", "none.css").replace("{document}", "pd-policy")
+    path.replace("{file}", "none.css")
+        .replace("{document}", "pd-policy")
+        .replace("{client_id}", "none")
 }
 
 /// The routes of one method, as example paths.

@@ -25,6 +25,7 @@ impl Counted {
                 issuer: config.issuer.clone(),
                 token: kabinet_oidc::config::TokenConfig::default(),
                 response_types: vec!["code".to_owned()],
+                registration: kabinet_oidc::config::RegistrationConfig::default(),
             },
             store: store.clone(),
             master: master.clone(),

@@ -95,6 +95,28 @@ async fn json_is_one_object_and_nothing_else_on_standard_output() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_administrator_changes_of_a_client_that_registered_itself_it_cannot_change_back() {
+    let app = TestApp::start_with(|config| config.registration.mode = kabinet::config::RegistrationMode::Open).await;
+    let json = ("content-type", "application/json");
+    let mut body = serde_json::json!({"redirect_uris": ["https://rp.test/cb"], "scope": "openid profile email"});
+    let made = app.call(http::Method::POST, "/oauth2/register", &[json], &body.to_string()).await;
+    assert_eq!(made.code(), 201, "{}", made.body);
+    let made = made.json();
+    let id = made["client_id"].as_str().unwrap();
+    let update = ["client", "update", id, "--scope", "openid", "--policy-uri", "https://rp.test/policy", "--json"];
+    let done = run(&update, &environment(&app));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    body["client_id"] = id.into();
+    body["client_name"] = "Other".into();
+    let token = format!("Bearer {}", made["registration_access_token"].as_str().unwrap());
+    let headers = [json, ("authorization", token.as_str())];
+    let path = format!("/oauth2/register/{id}");
+    let changed = app.call(http::Method::PUT, &path, &headers, &body.to_string()).await.ok().json();
+    assert_eq!((&changed["scope"], &changed["client_name"]), (&"openid".into(), &"Other".into()));
+    assert_eq!(changed["policy_uri"], "https://rp.test/policy");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_fails_says_why_in_one_line_and_ends_with_1() {
     let app = TestApp::start().await;
     let environment = environment(&app);

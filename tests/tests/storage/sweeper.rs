@@ -1,14 +1,16 @@
 //! The sweeper takes away what has expired, all of it and nothing else, a bounded number of rows at a time.
 
 use kabinet_core::id::ClientId;
+use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, assertion, change, destination, pushed, sweep, throttle};
+use kabinet_store::{Store, assertion, change, destination, pushed, registration, sweep, throttle};
 
 use crate::place::Place;
 use crate::world::{NOW, World, confirmation};
 
 /// (table, seconds after [`NOW`] until which its one row must stay).
-const LIVES: [(&str, i64); 8] = [
+const LIVES: [(&str, i64); 9] = [
+    ("initial_access_tokens", 30),
     ("assertions", 40),
     ("pushed_requests", 50),
     ("sessions", 100),
@@ -27,6 +29,14 @@ async fn one_row_in_each(place: &Place, store: &Store) {
     throttle::fail(&mut tx, "somebody", NOW, NOW.plus(200)).await.unwrap();
     let names = destination::Names { range: "+7916123", country: "RU" };
     destination::sent(&mut tx, names, NOW, 300).await.unwrap();
+    let token = registration::InitialToken {
+        id: "id".to_owned(),
+        label: String::new(),
+        uses_left: 1,
+        created_at: NOW,
+        expires_at: NOW.plus(30),
+    };
+    registration::issue(&mut tx, &token, &TokenHash::of("token")).await.unwrap();
     assert!(assertion::use_up(&mut tx, &ClientId::from("any"), "jti", NOW.plus(40)).await.unwrap());
     pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50))
         .await

@@ -12,9 +12,10 @@ use kabinet_core::audit::{Event, Record};
 use kabinet_core::client::{Client, ClientMetadata, ClientSecret, Profile};
 use kabinet_core::id::ClientId;
 use kabinet_core::method::unusable;
+use kabinet_core::registration::differing;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_identity::method::built;
-use kabinet_store::{Store, Tx, audit, change, client, grant};
+use kabinet_store::{Store, Tx, audit, change, client, grant, registration};
 use serde_json::{Value, json};
 
 use super::{Desk, Output, brand, moment, origin, wire};
@@ -86,12 +87,14 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
         }
         Command::Update { id, name, disabled, flags } => {
             let mut client = find(desk, &id).await?;
+            let before = client.metadata.clone();
             check_flags(&flags, desk).await?;
             flags.apply(&mut client.metadata);
             client.metadata.client_name = name.unwrap_or(client.metadata.client_name);
             let is_disabled_now = disabled == Some(true) && !client.disabled;
             client.disabled = disabled.unwrap_or(client.disabled);
-            update(client, is_disabled_now, desk, output).await
+            let changed = differing(&before, &client.metadata);
+            update(client, (is_disabled_now, &changed), desk, output).await
         }
         Command::RotateSecret { id, overlap } => rotate_secret(find(desk, &id).await?, overlap, desk, output).await,
         Command::Delete { id } => delete(&id, desk, output).await,
@@ -166,6 +169,7 @@ fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
     };
     let flag = match field {
         "client_name" => "the name".to_owned(),
+        "jwks" => "--jwks".to_owned(),
         // Lists have a flag for one of theirs: redirect_uris, --redirect-uri.
         field => format!("--{}", field.trim_end_matches('s').replace('_', "-")),
     };
@@ -235,7 +239,12 @@ fn pretty(object: &Value) -> String {
     serde_json::to_string_pretty(object).unwrap_or_default()
 }
 
-async fn update(mut client: Client, is_disabled_now: bool, desk: &Desk, output: Output) -> anyhow::Result<()> {
+async fn update(
+    mut client: Client,
+    (is_disabled_now, changed): (bool, &[String]),
+    desk: &Desk,
+    output: Output,
+) -> anyhow::Result<()> {
     check(&client.metadata)?;
     client.updated_at = desk.now();
     if !client.metadata.token_endpoint_auth_method.has_secret() {
@@ -245,6 +254,7 @@ async fn update(mut client: Client, is_disabled_now: bool, desk: &Desk, output: 
     if !client::update(&mut tx, &client).await? {
         bail!(unknown(&client.id));
     }
+    hold(&mut tx, &client.id, changed).await?;
     if is_disabled_now {
         grant::end_of_client(&mut tx, &client.id, desk.now()).await?;
     }
@@ -254,6 +264,20 @@ async fn update(mut client: Client, is_disabled_now: bool, desk: &Desk, output: 
         let advice = format!("\nIt has no secret yet; run `kabinet client rotate-secret {}`.", client.id);
         format!("Changed {}.{}", client.id, if lacks { &advice } else { "" })
     })
+}
+
+/// A client that registered itself cannot change what an administrator set.
+async fn hold(tx: &mut Tx, id: &ClientId, changed: &[String]) -> anyhow::Result<()> {
+    let Some(known) = registration::by_client_in(tx, id).await? else {
+        return Ok(());
+    };
+    let mut held = known.held;
+    for name in changed {
+        if !held.contains(name) {
+            held.push(name.clone());
+        }
+    }
+    Ok(registration::hold(tx, id, &held).await?)
 }
 
 async fn rotate_secret(mut client: Client, overlap: Seconds, desk: &Desk, output: Output) -> anyhow::Result<()> {

@@ -3,7 +3,9 @@
 use kabinet_core::seal::MasterKey;
 use url::{Host, Url};
 
-use super::{Config, Confirmation, Delivery, GatewayName, Seconds};
+use kabinet_core::scope::Scope;
+
+use super::{Config, Confirmation, Delivery, GatewayName, Registration, Seconds};
 
 /// Every contradiction: the key that is to be changed and what is wrong with it.
 pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
@@ -47,12 +49,32 @@ fn network(config: &Config, found: &mut Found) {
     if let Some(other) = config.registration.response_types.iter().find(|one| *one != "code") {
         found.push(("registration.response_types", format!("{other:?} is not offered; code is")));
     }
+    registration(&config.registration, found);
     if let Some(part) = config.log.level.split(',').find(|part| !is_level(part)) {
         found.push((
             "log.level",
             format!("{part:?} is no level; write error, warn, info, debug or trace, or MODULE=LEVEL"),
         ));
     }
+}
+
+fn registration(registration: &Registration, found: &mut Found) {
+    let scopes = Scope::parse(&registration.scopes.join(" "));
+    if scopes.is_err() || registration.scopes.iter().any(|scope| scope.is_empty() || scope.contains(' ')) {
+        found.push(("registration.scopes", "holds one that is no scope (RFC 6749 section 3.3)".to_owned()));
+    }
+    // The admin API's scope comes with a role, which nobody gives themselves.
+    if registration.scopes.iter().any(|scope| scope == "kabinet:admin") {
+        found.push(("registration.scopes", "kabinet:admin cannot be registered for".to_owned()));
+    }
+    if registration.scopes.is_empty() {
+        found.push(("registration.scopes", "must name at least one".to_owned()));
+    }
+    within(found, "registration.per_hour", registration.per_hour, 1, 100_000);
+    if registration.unused < Seconds::hours(1) {
+        found.push(("registration.unused", "must be an hour at least".to_owned()));
+    }
+    at_most(found, "registration.unused", registration.unused, Seconds::days(366));
 }
 
 /// What a gateway or mail server that is named needs beside its name.

@@ -149,6 +149,15 @@ pub struct Registration {
     /// Response types that a registered client may have. Reason: code alone keeps tokens out of URLs.
     #[serde(deserialize_with = "list")]
     pub response_types: Vec<String>,
+    /// Scopes that a registered client may have. Reason: what the profile `web` has; organisations and the scopes of APIs
+    /// are given by an administrator.
+    #[serde(deserialize_with = "list")]
+    pub scopes: Vec<String>,
+    /// Clients that one network registers in an hour where it is open. Reason: a developer who tries things out.
+    pub per_hour: u32,
+    /// After how long a client goes that registered where it is open and that nobody ever used. Reason: a table that
+    /// anybody fills must empty itself.
+    pub unused: Seconds,
 }
 
 impl Default for Registration {
@@ -156,6 +165,11 @@ impl Default for Registration {
         Self {
             mode: RegistrationMode::Closed,
             response_types: vec!["code".to_owned()],
+            scopes: ["openid", "profile", "email", "phone", "address", "offline_access"]
+                .map(str::to_owned)
+                .to_vec(),
+            per_hour: 10,
+            unused: Seconds::days(7),
         }
     }
 }

@@ -46,7 +46,7 @@ pub(crate) async fn userinfo(State(site): State<Site>, visit: Visit, request: Re
 }
 
 /// The token of `Authorization: Bearer`; the scheme's case does not matter (RFC 9110 §11.1).
-fn bearer(header: &str) -> Option<String> {
+pub(crate) fn bearer(header: &str) -> Option<String> {
     let (scheme, token) = header.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
 }

@@ -38,6 +38,8 @@ pub struct Chrome<'a> {
     pub here: String,
     /// The name of the client whose request is under way.
     pub client_name: Option<String>,
+    /// The client's own texts: its privacy policy, its terms.
+    pub client_texts: Vec<Link>,
     /// The year in the footer.
     pub year: i64,
     /// The work that the form of this page may need.

@@ -50,6 +50,7 @@ impl<'a> Scene<'a> {
             flow: Some(self.flow.to_owned()),
             here: here.to_owned(),
             client_name: self.client.map(str::to_owned),
+            client_texts: Vec::new(),
             year: 2026,
             work: None,
         }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use kabinet_core::client::{
-    Alg, AssertionIssuer, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, TokenFormat,
+    Alg, AssertionIssuer, AuthMethod, ClientMetadata, GrantType, RequiredClaim, Role, SubjectType, TokenFormat,
 };
 use kabinet_core::json;
 use kabinet_core::jwk::{ContentEncryption, JwkSet, KeyManagement};
@@ -103,6 +103,27 @@ pub(crate) struct Flags {
     /// Where the product lives: the way back from an error page
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,
+    /// Its privacy policy; its sign-in and consent pages link to it
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    /// Its terms; its sign-in and consent pages link to them
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
+    /// Who answers for it; repeatable
+    #[arg(long = "contact", value_name = "TEXT")]
+    contacts: Vec<String>,
+    /// Where a third party may begin a sign-in (https)
+    #[arg(long, value_name = "URL")]
+    initiate_login_uri: Option<String>,
+    /// max_age of requests that name none, seconds
+    #[arg(long, value_name = "SECONDS")]
+    default_max_age: Option<u32>,
+    /// public, or pairwise: the subject of a person is this client's own
+    #[arg(long, value_name = "TYPE", value_parser = wire::<SubjectType>)]
+    subject_type: Option<SubjectType>,
+    /// The list of redirect URIs of clients that share their pairwise subjects
+    #[arg(long, value_name = "URL")]
+    sector_identifier_uri: Option<String>,
     /// Audience of access tokens when the request names none (RFC 8707)
     #[arg(long, value_name = "URI")]
     default_resource: Option<String>,
@@ -292,6 +313,13 @@ impl Flags {
         methods(&self.login_methods, &mut metadata.login_methods);
         methods(&self.registration_methods, &mut metadata.registration_methods);
         optional(self.client_uri, &mut metadata.client_uri);
+        optional(self.policy_uri, &mut metadata.policy_uri);
+        optional(self.tos_uri, &mut metadata.tos_uri);
+        list(self.contacts, &mut metadata.contacts);
+        optional(self.initiate_login_uri, &mut metadata.initiate_login_uri);
+        metadata.default_max_age = self.default_max_age.or(metadata.default_max_age);
+        set(self.subject_type, &mut metadata.subject_type);
+        optional(self.sector_identifier_uri, &mut metadata.sector_identifier_uri);
         optional(self.default_resource, &mut metadata.default_resource);
         metadata.admin_role = self.admin_role.or(metadata.admin_role);
     }
