@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::contact::ContactKind;
 use crate::jwk::{ContentEncryption, JwkSet, KeyManagement};
 use crate::method::MethodName;
-use crate::redirect::{BadRedirect, LoopbackPort, PrivateSchemes, check_registration, find};
+use crate::redirect::{LoopbackPort, find};
 use crate::response_type::ResponseType;
 use crate::scope::Scope;
 use crate::text::disguises;
@@ -22,9 +22,6 @@ use crate::user::User;
 
 pub use assertion::AssertionIssuer;
 pub use kept::{Client, ClientSecret};
-
-/// Redirect URIs of a kind that one client may have.
-const MOST_URIS: usize = 32;
 
 /// What kind of application the client is; sets the defaults of the table in the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -585,44 +582,6 @@ impl ClientMetadata {
             return bad("must not hold control or direction characters");
         }
         self.check_description()
-    }
-
-    fn check_redirects(&self) -> Result<(), BadClient> {
-        let wants = self.redirects();
-        if wants && self.redirect_uris.is_empty() {
-            return Err(BadClient {
-                field: "redirect_uris",
-                detail: "at least one is needed".to_owned(),
-            });
-        }
-        if !wants && !self.redirect_uris.is_empty() {
-            return Err(BadClient {
-                field: "redirect_uris",
-                detail: "this client has no grant type that redirects".to_owned(),
-            });
-        }
-        let lists = [
-            ("redirect_uris", &self.redirect_uris),
-            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
-        ];
-        for (field, uris) in lists {
-            if uris.len() > MOST_URIS {
-                return Err(BadClient { field, detail: format!("may hold {MOST_URIS} at most") });
-            }
-            for uri in uris {
-                check_registration(uri, self.private_schemes())
-                    .map_err(|why: BadRedirect| BadClient { field, detail: format!("{uri:?} {why}") })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn private_schemes(&self) -> PrivateSchemes {
-        if self.profile == Profile::Native {
-            PrivateSchemes::Allowed
-        } else {
-            PrivateSchemes::Refused
-        }
     }
 
     /// The first contact that the client requires and the person lacks.

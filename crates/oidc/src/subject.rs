@@ -46,7 +46,8 @@ impl Provider {
     /// # Errors
     /// When the store fails.
     pub(crate) async fn person_of(&self, access: &Access, client: &Client) -> Result<Option<Arc<User>>> {
-        if client.metadata.subject_type == SubjectType::Public {
+        // After an exchange the subject is what the client knows that the token was first given to.
+        if client.metadata.subject_type == SubjectType::Public && access.act.is_none() {
             return self.user(&UserId::from(access.sub.as_str())).await;
         }
         let Some(grant) = &access.grant else { return Ok(None) };

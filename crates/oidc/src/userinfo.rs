@@ -27,7 +27,6 @@ impl Provider {
         let mut claims = kabinet_core::claims::of(&user, &access.scope, &access.client_id);
         claims.extend(kabinet_core::claims::named(&user, &access.userinfo_claims, &access.client_id));
         claims.insert("sub".to_owned(), access.sub.as_str().into());
-        let client = self.client(&access.client_id).await?.ok_or(GONE)?;
         let Some(alg) = client.metadata.userinfo_signed_response_alg else {
             return Ok(Answer::Json(claims.into()));
         };

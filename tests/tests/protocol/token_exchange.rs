@@ -1,7 +1,7 @@
 //! RFC 8693 and V36: a service that was called with a person's token gets one of its own for the next service, and nobody
 //! gets more than that.
 
-use kabinet_core::client::{ClientMetadata, GrantType, Profile, TokenFormat};
+use kabinet_core::client::{ClientMetadata, GrantType, Profile, SubjectType, TokenFormat};
 use kabinet_tests::{Answer, Rp, Tokens, eventually, jwt};
 use serde_json::{Value, json};
 
@@ -135,6 +135,23 @@ async fn opaque_tokens_are_taken_and_given() {
     let tokens = called_with(&mut world).await;
     let given = Tokens::of(&for_stock(&orders, &tokens.access).await);
     assert!(given.access.starts_with("kbn_at_") && stock.is_active(&given.access).await);
+}
+
+#[tokio::test]
+async fn a_pairwise_subject_passes_on_unchanged_and_still_means_the_person() {
+    let mut world = product_with(|m| m.subject_type = SubjectType::Pairwise).await;
+    let orders = orders(&world).await;
+    let stock = service(&world, STOCK, &["next"], |_| ()).await;
+    let tokens = called_with(&mut world).await;
+    let given = Tokens::of(&for_stock(&orders, &tokens.access).await);
+    let sub = |token: &str| jwt::parts(token).1["sub"].clone();
+    assert_eq!(sub(&given.access), sub(&tokens.access));
+    assert_ne!(sub(&given.access), world.person.id.as_str());
+    assert!(stock.is_active(&given.access).await);
+    let next = Tokens::of(&exchange(&stock, &given.access, &[("audience", "next")]).await);
+    assert_eq!(sub(&next.access), sub(&tokens.access));
+    world.app.set_disabled(&world.person, true).await;
+    eventually("the token is dead", || async { !stock.is_active(&given.access).await }).await;
 }
 
 #[tokio::test]

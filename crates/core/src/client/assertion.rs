@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BadClient, ClientMetadata, GrantType};
+use super::{BadClient, ClientMetadata, GrantType, SubjectType};
 use crate::jwk::JwkSet;
 use crate::redirect::{PrivateSchemes, check_registration};
 
@@ -40,6 +40,9 @@ impl ClientMetadata {
         };
         if !has_grant {
             return bad("is for clients with the grant type jwt-bearer");
+        }
+        if self.subject_type == SubjectType::Pairwise {
+            return bad("is for clients whose subject_type is public: the issuer knows people by their common sub");
         }
         let is_name = (1..=512).contains(&issuer.issuer.len()) && issuer.issuer.bytes().all(|b| b.is_ascii_graphic());
         if !is_name {

@@ -1,14 +1,55 @@
 //! What a client may say of itself beside its grants: addresses, keys, ways in, its sector.
 
-use super::{Alg, AuthMethod, BadClient, ClientMetadata, GrantType, SubjectType};
+use super::{Alg, AuthMethod, BadClient, ClientMetadata, GrantType, Profile, SubjectType};
 use crate::method::{login_problem, registration_problem};
-use crate::redirect::{PrivateSchemes, check_registration};
+use crate::redirect::{BadRedirect, PrivateSchemes, check_registration};
 use crate::text::disguises;
 
 /// Bytes of an address that people or the operator are shown.
 const LONGEST_URI: usize = 2048;
 
+/// Redirect URIs of a kind that one client may have.
+const MOST_URIS: usize = 32;
+
 impl ClientMetadata {
+    pub(super) fn check_redirects(&self) -> Result<(), BadClient> {
+        let wants = self.redirects();
+        if wants && self.redirect_uris.is_empty() {
+            return Err(BadClient {
+                field: "redirect_uris",
+                detail: "at least one is needed".to_owned(),
+            });
+        }
+        if !wants && !self.redirect_uris.is_empty() {
+            return Err(BadClient {
+                field: "redirect_uris",
+                detail: "this client has no grant type that redirects".to_owned(),
+            });
+        }
+        let lists = [
+            ("redirect_uris", &self.redirect_uris),
+            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
+        ];
+        for (field, uris) in lists {
+            if uris.len() > MOST_URIS {
+                return Err(BadClient { field, detail: format!("may hold {MOST_URIS} at most") });
+            }
+            for uri in uris {
+                check_registration(uri, self.private_schemes())
+                    .map_err(|why: BadRedirect| BadClient { field, detail: format!("{uri:?} {why}") })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn private_schemes(&self) -> PrivateSchemes {
+        if self.profile == Profile::Native {
+            PrivateSchemes::Allowed
+        } else {
+            PrivateSchemes::Refused
+        }
+    }
+
     pub(super) fn check_description(&self) -> Result<(), BadClient> {
         let links = [
             ("client_uri", &self.client_uri),

@@ -27,20 +27,20 @@ fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
         ("request_uris", |c| c.request_uris.push("https://rp.example/request#hash".to_owned())),
         ("grant_types", |c| {
             c.token_endpoint_auth_method = AuthMethod::None;
+            c.grant_types.push(GrantType::ClientCredentials);
+        }),
+        ("grant_types", |c| {
+            c.token_endpoint_auth_method = AuthMethod::None;
             c.grant_types.push(GrantType::TokenExchange);
             c.token_exchange_audiences.push("https://api.example".to_owned());
         }),
         ("token_exchange_audiences", |c| c.grant_types.push(GrantType::TokenExchange)),
         ("token_exchange_audiences", |c| {
-            c.token_exchange_audiences.push("https://api.example".to_owned())
+            c.token_exchange_audiences.push("https://api.example".to_owned());
         }),
         ("token_exchange_audiences", |c| {
             c.grant_types.push(GrantType::TokenExchange);
             c.token_exchange_audiences.push("https://api.example/ x".to_owned());
-        }),
-        ("grant_types", |c| {
-            c.token_endpoint_auth_method = AuthMethod::None;
-            c.grant_types.push(GrantType::ClientCredentials);
         }),
         ("scope", |c| c.scope = Scope::parse("kabinet:admin").unwrap()),
         ("login_methods", |c| c.login_methods = Some(Vec::new())),

@@ -5,7 +5,7 @@
 //!    caller is the resource that it is for.
 //! 3. Every `resource` and `audience` stands in the caller's `token_exchange_audiences`, a list that is empty until an
 //!    administrator fills it. The provider itself is never a target.
-//! 4. The new token is about the same person and belongs to the same grant, so that whatever ends the grant ends it. Scope
+//! 4. The new token is about the same person, by the same `sub`, and belongs to the same grant, so that whatever ends the grant ends it. Scope
 //!    and end lie within those of the subject token, and the scope within the caller's own. `act` names the caller and, inside
 //!    it, who acted before (§4.1); a disabled actor makes the token worthless.
 //!
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
-use kabinet_core::id::GrantId;
+use kabinet_core::id::{GrantId, UserId};
 use kabinet_core::scope::Scope;
 use kabinet_store::audit;
 
@@ -48,14 +48,10 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let (provider, client) = (request.provider, request.client);
     check_kinds(request)?;
     let aud = targets(request)?;
-    let subject = subject(request).await?;
+    let (subject, person) = subject(request).await?;
     let scope = scope(request, &subject)?;
-    // The caller knows the person by its own name (OpenID Connect Core §8).
-    let given_to = provider.client(&subject.client_id).await?.ok_or(BAD)?;
-    let person = provider.person_of(&subject, &given_to).await?.ok_or(BAD)?;
     let now = provider.now();
     let access = Access {
-        sub: provider.subject(client, &person.id),
         aud,
         exp: now.plus(provider.access_life(client)).0.min(subject.exp),
         iat: now.0,
@@ -67,7 +63,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         ..(*subject).clone()
     };
     let record = Record::of(Event::TokenExchanged)
-        .user(&person.id)
+        .user(&person)
         .client(&client.id)
         .with("grant", subject.grant.as_ref().map(GrantId::as_str))
         .with("jti", access.jti.as_str())
@@ -128,10 +124,10 @@ fn targets(request: Request<'_>) -> Result<Vec<String>> {
 }
 
 /// The token to exchange: good now, about a person, naming the caller.
-async fn subject(request: Request<'_>) -> Result<Arc<Access>> {
-    let client = request.client;
+async fn subject(request: Request<'_>) -> Result<(Arc<Access>, UserId)> {
+    let (provider, client) = (request.provider, request.client);
     let token = request.params.need("subject_token", "subject_token is missing")?;
-    let subject = match request.provider.read_access(token).await {
+    let subject = match provider.read_access(token).await {
         Ok(subject) => subject,
         Err(Error::Client(_)) => return Err(BAD.into()),
         Err(failure) => return Err(failure),
@@ -147,7 +143,9 @@ async fn subject(request: Request<'_>) -> Result<Arc<Access>> {
     if subject.act.iter().flat_map(|actor| actor.chain()).count() >= ACTORS {
         return Err(BAD.with_detail("too many actors").into());
     }
-    Ok(subject)
+    let first = provider.client(&subject.client_id).await?.ok_or(BAD)?;
+    let person = provider.person_of(&subject, &first).await?.ok_or(BAD)?;
+    Ok((subject, person.id.clone()))
 }
 
 /// What was asked for, or all that may pass on.

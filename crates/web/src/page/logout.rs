@@ -119,7 +119,12 @@ pub(crate) async fn out(visit: &Visit, session: &Session) -> Response {
 /// Ends one session of this browser and goes on to `location` with the others.
 pub(crate) async fn one(visit: &Visit, session: &Session, location: &str) -> Response {
     match end_all(visit, std::slice::from_ref(session)).await {
-        Ok(()) => left(visit, to(visit, location)).await,
+        Ok(frames) if frames.is_empty() => left(visit, to(visit, location)).await,
+        // Products with a front channel hear of it on a page that goes on by itself.
+        Ok(frames) => {
+            let then = Some(location.to_owned());
+            left(visit, signed_out(visit, Farewell { frames, then, ..Farewell::default() })).await
+        }
         Err(response) => response,
     }
 }
