@@ -110,7 +110,6 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             ticket: config.recovery.ticket.get(),
         },
         delivery: DeliveryConfig { keep: config.delivery.keep.get() },
-        ..kabinet_identity::Config::default()
     }
 }
 
