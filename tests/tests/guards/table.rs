@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person};
+use kabinet_web::Access::{self, Anyone, Bearer, Browser, Client, ConfidentialClient, Gateway, Person};
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 49] = [
+pub const ROUTES: [(&str, &str, Access); 50] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -42,6 +42,7 @@ pub const ROUTES: [(&str, &str, Access); 49] = [
     ("POST", "/complete", Browser),
     ("POST", "/complete/confirm", Browser),
     ("POST", "/consent", Browser),
+    ("POST", "/delivery/{route}/{secret}", Gateway),
     ("POST", "/login", Browser),
     ("POST", "/logout", Browser),
     ("POST", "/oauth2/authorize", Browser),
@@ -59,7 +60,9 @@ pub const ROUTES: [(&str, &str, Access); 49] = [
 
 /// A path of the route. Assets have their hash in their names: this one is none.
 pub fn example(path: &str) -> String {
-    path.replace("{file}", "none.css").replace("{document}", "pd-policy")
+    path.replace("{file}", "none.css")
+        .replace("{document}", "pd-policy")
+        .replace("{route}/{secret}", "sms_ru/unknown")
 }
 
 /// The routes of one method, as example paths.
