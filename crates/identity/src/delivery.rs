@@ -37,7 +37,7 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Identity};
 
-pub use courier::Tested;
+pub use courier::{Called, Tested};
 use letter::Html;
 pub(crate) use words::Word;
 
@@ -182,6 +182,29 @@ pub trait Route: Send + Sync {
 
     /// Hands a message over, once, within the route's own time limit.
     fn send<'a>(&'a self, message: &'a Message) -> Sending<'a>;
+
+    /// How the route reads what it is told later, where somebody tells.
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        None
+    }
+}
+
+/// Reads the calls by which a gateway tells what became of messages.
+pub trait Callbacks: Send + Sync {
+    /// What a call says, from its content type and body; `None`: it is not of the gateway's form.
+    fn read(&self, content_type: &str, body: &[u8]) -> Option<Vec<Report>>;
+
+    /// What the gateway wants to read in answer; otherwise it repeats the call.
+    fn acknowledgement(&self) -> &'static str;
+}
+
+/// A gateway's last word on a message that it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The gateway's own id of the message, as in [`Receipt::reference`].
+    pub reference: String,
+    /// Whether the phone has it; otherwise it never will.
+    pub arrived: bool,
 }
 
 /// How messages leave: the routes of each channel in the order they are asked, and what a day may cost.
@@ -246,6 +269,7 @@ pub(crate) struct Post {
     breakers: [Mutex<Vec<Breaker>>; 2],
     bodies: Sealer,
     recipients: Stamper,
+    callbacks: Stamper,
     wake: Notify,
 }
 
@@ -257,6 +281,7 @@ impl Post {
             breakers,
             bodies: master.sealer("message"),
             recipients: master.stamper("message-recipient"),
+            callbacks: master.stamper("delivery-callback"),
             wake: Notify::new(),
         }
     }

@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use kabinet_fetch::sms::{self, Account, Preset, Sms, Template};
 use kabinet_fetch::{Fetch, mail};
+use kabinet_identity::delivery::{Callbacks, Report};
 use kabinet_identity::{Failure, Message, Receipt, Route, Routes, Sending};
 use url::Url;
 
@@ -74,6 +75,7 @@ fn gateway(delivery: &Delivery, name: GatewayName, fetch: &Fetch) -> anyhow::Res
     }
     Ok(Arc::new(Gateway {
         name,
+        reports: preset.map(Reports),
         price: i64::from(set.price),
         gateway: sms::Gateway::new(fetch.clone(), template, account),
     }))
@@ -82,6 +84,7 @@ fn gateway(delivery: &Delivery, name: GatewayName, fetch: &Fetch) -> anyhow::Res
 /// A gateway for SMS as a route.
 struct Gateway {
     name: GatewayName,
+    reports: Option<Reports>,
     price: i64,
     gateway: sms::Gateway,
 }
@@ -106,6 +109,32 @@ impl Route for Gateway {
             let cost = sent.cost.and_then(|kopecks| i64::try_from(kopecks).ok());
             Ok(Receipt { reference: sent.id, cost })
         })
+    }
+
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        self.reports.as_ref().map(|reports| reports as &dyn Callbacks)
+    }
+}
+
+/// The call-backs of a gateway whose form is known.
+struct Reports(Preset);
+
+impl Callbacks for Reports {
+    fn read(&self, content_type: &str, body: &[u8]) -> Option<Vec<Report>> {
+        let reports = self.0.reports(content_type, body).ok()?;
+        let is_final = |report: sms::Report| {
+            let arrived = match report.state {
+                sms::State::Delivered => true,
+                sms::State::Failed => false,
+                sms::State::Underway => return None,
+            };
+            Some(Report { reference: report.id, arrived })
+        };
+        Some(reports.into_iter().filter_map(is_final).collect())
+    }
+
+    fn acknowledgement(&self) -> &'static str {
+        self.0.acknowledgement()
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod brand;
 mod cookies;
+mod delivery;
 mod error;
 mod form;
 pub mod i18n;

@@ -6,6 +6,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::delivery;
 use crate::layers;
 use crate::oauth::{
     authorize, cors, logout as rp_logout, metadata, register as registration, session, token, userinfo,
@@ -35,6 +36,8 @@ pub enum Access {
     Registration,
     /// A person who is signed in.
     Person,
+    /// A gateway that was told the address, which holds a secret.
+    Gateway,
 }
 
 /// One route.
@@ -121,6 +124,7 @@ static OWN: &[Entry] = table! {
     post "/account/consents/pd-consent" Person => agreements::post;
     get "/account/organisations" Person => organisations::get;
     post "/account/organisations" Person => organisations::post;
+    post "/delivery/{route}/{secret}" Gateway => delivery::report;
     get "/legal/{document}" Anyone => legal::document;
     get "/assets/{file}" Anyone => legal::asset;
     get "/" Anyone => account::start;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use kabinet_web::Access::{
-    self, Anyone, Bearer, Browser, Client, ConfidentialClient, Person, Registrant, Registration,
+    self, Anyone, Bearer, Browser, Client, ConfidentialClient, Gateway, Person, Registrant, Registration,
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 55] = [
+pub const ROUTES: [(&str, &str, Access); 56] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -47,6 +47,7 @@ pub const ROUTES: [(&str, &str, Access); 55] = [
     ("POST", "/complete", Browser),
     ("POST", "/complete/confirm", Browser),
     ("POST", "/consent", Browser),
+    ("POST", "/delivery/{route}/{secret}", Gateway),
     ("POST", "/login", Browser),
     ("POST", "/logout", Browser),
     ("POST", "/oauth2/authorize", Browser),
@@ -70,6 +71,7 @@ pub fn example(path: &str) -> String {
     path.replace("{file}", "none.css")
         .replace("{document}", "pd-policy")
         .replace("{client_id}", "none")
+        .replace("{route}/{secret}", "sms_ru/unknown")
 }
 
 /// The routes of one method, as example paths.

@@ -125,6 +125,53 @@ async fn a_code_arrives_through_each_gateway_in_its_own_form() {
     }
 }
 
+/// A call-back to an address of ours, as the gateway's own robot makes it.
+async fn call_back(app: &TestApp, address: &str, (kind, body): (&str, String)) -> kabinet_tests::Answer {
+    let request = http::Request::post(address).header("content-type", kind);
+    app.send(request.body(axum::body::Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn what_a_gateway_reports_stands_in_the_log_and_nobody_else_can_say_it() {
+    for (name, answer) in [
+        (GatewayName::SmsRu, "100"),
+        (GatewayName::Smsc, "OK"),
+        (GatewayName::SmsAero, "OK"),
+        (GatewayName::Exolve, "OK"),
+    ] {
+        for arrived in [true, false] {
+            let (control, base) = gateways().await;
+            let app = TestApp::start_with(|config| send_by(config, &base, &[name])).await;
+            begin(&app, PHONE).await;
+            let report = control.taken()[0].callback(arrived).unwrap();
+            let [(route, secret)] = app.identity.callbacks().try_into().unwrap();
+            assert_eq!(route, name.as_str());
+            let state = async || app.identity.delivery_log(None, None, 5).await.unwrap()[0].state.clone();
+            let spoilt = format!("{}{}", if secret.starts_with('A') { 'B' } else { 'A' }, &secret[1..]);
+            for wrong in ["", "x", &spoilt, &secret.to_lowercase()] {
+                let answer = call_back(&app, &format!("/delivery/{route}/{wrong}"), report.clone()).await;
+                assert_eq!(answer.code(), 404, "{wrong}");
+            }
+            let elsewhere = call_back(&app, &format!("/delivery/smtp/{secret}"), report.clone()).await;
+            assert_eq!((elsewhere.code(), state().await.as_str()), (404, "sent"));
+            let address = format!("/delivery/{route}/{secret}");
+            let noise = call_back(&app, &address, ("application/json", "[".repeat(100))).await;
+            assert!(matches!(noise.code(), 200 | 400), "{name:?}: {}", noise.code());
+            assert_eq!(state().await, "sent");
+            let taken = call_back(&app, &address, report.clone()).await;
+            assert_eq!((taken.code(), taken.body.as_str()), (200, answer), "{name:?}");
+            let end = if arrived { "delivered" } else { "failed" };
+            assert_eq!(state().await, end, "{name:?}");
+            // A second call, and one that says the opposite, are acknowledged and change nothing.
+            for again in [arrived, !arrived] {
+                let report = control.taken()[0].callback(again).unwrap();
+                assert_eq!(call_back(&app, &address, report).await.code(), 200);
+            }
+            assert_eq!(state().await, end, "{name:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_gateway_that_refuses_is_followed_by_the_next_with_the_same_code() {
     let (control, base) = gateways().await;

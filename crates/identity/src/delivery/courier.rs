@@ -12,7 +12,7 @@ use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_store::message::{self, Line, Settled, State, Taken};
 
-use super::{Body, Channel, Failure, Message, Purpose, Receipt, Route};
+use super::{Body, Channel, Failure, Message, Purpose, Receipt, Report, Route};
 use crate::{Error, Identity};
 
 /// How long a message belongs to whoever took it, seconds: longer than any route takes.
@@ -32,6 +32,17 @@ pub struct Tested {
     pub route: &'static str,
     /// Its answer.
     pub answer: Result<Receipt, Failure>,
+}
+
+/// What becomes of a gateway's call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// There is no such address.
+    Nowhere,
+    /// The call is not of the gateway's form.
+    Malformed,
+    /// It is noted; this is what the gateway wants to read.
+    Taken(&'static str),
 }
 
 impl Identity {
@@ -242,16 +253,48 @@ impl Identity {
         Ok(tx.commit().await?)
     }
 
-    /// Notes what a gateway reports of a message that it took; `false` when it is of none.
+    /// The configured routes that are told what became of messages, each with the secret of the address where.
+    #[must_use]
+    pub fn callbacks(&self) -> Vec<(&'static str, String)> {
+        let told = self.0.post.routes.sms.iter().filter(|route| route.callbacks().is_some());
+        told.map(|route| (route.name(), self.0.post.callbacks.stamp(&[route.name()]))).collect()
+    }
+
+    /// Takes the call of a gateway at the address of a route. It proves nothing but that the caller knows the address, so it
+    /// changes the state of messages that this route took, and nothing else.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn called_back(&self, address: (&str, &str), content_type: &str, body: &[u8]) -> Result<Called, Error> {
+        let (name, secret) = address;
+        let known = self.0.post.callbacks.verify(&[name], secret);
+        let route = self.0.post.routes.sms.iter().find(|route| known && route.name() == name);
+        let Some((route, callbacks)) = route.and_then(|route| Some((route, route.callbacks()?))) else {
+            return Ok(Called::Nowhere);
+        };
+        let Some(reports) = callbacks.read(content_type, body) else {
+            return Ok(Called::Malformed);
+        };
+        for Report { reference, arrived } in reports {
+            if self.reported(name, &reference, arrived).await? {
+                let said = if arrived { "delivered" } else { "failed" };
+                metrics::counter!("kabinet_delivery_reports_total", "route" => route.name(), "state" => said)
+                    .increment(1);
+            }
+        }
+        Ok(Called::Taken(callbacks.acknowledgement()))
+    }
+
+    /// Notes what became of a message that a route took; `false` when it took none of this reference, or its end is known.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn reported(&self, route: &str, reference: &str, arrived: bool) -> Result<bool, Error> {
         let state = if arrived { State::Delivered } else { State::Failed };
         let mut tx = self.0.store.begin().await?;
-        let known = message::report(&mut tx, (route, reference), state, self.now()).await?;
+        let is_news = message::report(&mut tx, (route, reference), state, self.now()).await?;
         tx.commit().await?;
-        Ok(known)
+        Ok(is_news)
     }
 
     /// The newest lines of the delivery log, at most `most`; to one contact and in one state where these are given.

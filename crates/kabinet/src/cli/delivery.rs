@@ -1,4 +1,4 @@
-//! `kabinet delivery list | test`
+//! `kabinet delivery list | test | callbacks`
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -24,6 +24,8 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
+    /// The addresses where gateways may tell what became of messages, to be typed into their settings; each holds a secret
+    Callbacks,
     /// Ask every route of a contact's channel to take a test message, past the queue
     Test {
         /// Your own phone or e-mail address
@@ -45,6 +47,17 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
             output.answer(&object, || {
                 let head = format!("SMS cost {}.{:02} roubles today.\n", spent / 100, spent % 100);
                 lines.iter().map(line).fold(head, |all, line| all + &line)
+            })
+        }
+        Command::Callbacks => {
+            let issuer = &desk.config.issuer;
+            let address = |(route, secret)| (route, format!("{issuer}/delivery/{route}/{secret}"));
+            let addresses: Vec<_> = identity.callbacks().into_iter().map(address).collect();
+            let object = json!({"callbacks": addresses.iter().map(|(route, url)| json!({"route": route, "url": url}))
+                .collect::<Vec<_>>()});
+            output.answer(&object, || match addresses.is_empty() {
+                true => "No configured gateway tells what became of messages.\n".to_owned(),
+                false => addresses.iter().map(|(route, url)| format!("{route:<9} {url}\n")).collect(),
             })
         }
         Command::Test { to } => {
