@@ -142,24 +142,6 @@ impl TestApp {
         self.node = self.another_node().await;
     }
 
-    /// The protocol side of a node without jobs and routes.
-    pub async fn provider(&self) -> kabinet_oidc::Provider {
-        let (config, ambient) = (&self.config, &self.ambient);
-        let parts = kabinet_oidc::Parts {
-            config: kabinet_oidc::Config {
-                issuer: config.issuer.clone(),
-                token: kabinet_oidc::config::TokenConfig::default(),
-                response_types: vec![kabinet_core::response_type::ResponseType::CODE],
-            },
-            store: kabinet::open_store(config).await.expect("the database opens"),
-            master: kabinet::config::master_key(config, &*ambient.entropy).expect("a master key"),
-            clock: ambient.clock.clone(),
-            entropy: ambient.entropy.clone(),
-            fetch: kabinet::outbound::fetch(config, kabinet::outbound::CLIENTS).expect("a client for outgoing calls"),
-        };
-        kabinet_oidc::Provider::open(parts).await.expect("the provider opens")
-    }
-
     /// The present moment of the provider.
     #[must_use]
     pub fn now(&self) -> i64 {

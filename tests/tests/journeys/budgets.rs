@@ -24,7 +24,7 @@ impl Counted {
             config: kabinet_oidc::Config {
                 issuer: config.issuer.clone(),
                 token: kabinet_oidc::config::TokenConfig::default(),
-                response_types: vec!["code".to_owned()],
+                response_types: vec![kabinet_core::response_type::ResponseType::CODE],
                 registration: kabinet_oidc::config::RegistrationConfig::default(),
             },
             store: store.clone(),

@@ -93,6 +93,7 @@ async fn end_from_elsewhere(app: &TestApp, person: &Person) {
         binding: kabinet_core::secret::TokenHash::of("x"),
         flow: None,
         client: None,
+        brand: kabinet_core::brand::Brands::built_in().shared(None),
         devices: Vec::new(),
         language: kabinet_core::language::Language::default(),
         work: None,

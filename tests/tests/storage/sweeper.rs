@@ -9,7 +9,7 @@ use crate::place::Place;
 use crate::world::{NOW, World, confirmation};
 
 /// (table, seconds after [`NOW`] until which its one row must stay).
-const LIVES: [(&str, i64); 9] = [
+const LIVES: [(&str, i64); 10] = [
     ("initial_access_tokens", 30),
     ("assertions", 40),
     ("pushed_requests", 50),
