@@ -93,24 +93,8 @@ fn clients_and_people_are_made_shown_changed_and_deleted() {
     let service = service["client_id"].as_str().unwrap();
     let shown = place.json(&["client", "show", service], "");
     assert_eq!(shown["token_exchange_audiences"], serde_json::json!(["https://api.example"]));
-    let signed = ["--userinfo-signed-response-alg", "ES256", "--introspection-signed-response-alg", "EdDSA"];
-    let shown = place.json(&[&["client", "update", service], &signed[..]].concat(), "");
-    assert_eq!(
-        (&shown["userinfo_signed_response_alg"], &shown["introspection_signed_response_alg"]),
-        (&"ES256".into(), &"EdDSA".into())
-    );
-    assert_eq!(
-        place.refusal(&["client", "update", service, "--userinfo-signed-response-alg", "none"]).0,
-        2
-    );
-    let (code, said) = place.refusal(&["client", "update", service, "--id-token-encrypted-response-alg", "ECDH-ES"]);
-    assert!(code == 1 && said.contains("jwks"), "{said}");
-    assert_eq!(
-        place
-            .refusal(&["client", "update", service, "--id-token-encrypted-response-alg", "RSA1_5"])
-            .0,
-        2
-    );
+    let shown = place.json(&["client", "update", service, "--userinfo-signed-response-alg", "ES256"], "");
+    assert_eq!(shown["userinfo_signed_response_alg"], "ES256");
     let plain = place.json(&["client", "update", service, "--userinfo-signed-response-alg", ""], "");
     assert!(plain.get("userinfo_signed_response_alg").is_none());
     let back = place.json(&["client", "update", service, "--grant-type", "client_credentials"], "");
@@ -146,21 +130,22 @@ fn a_client_relies_on_an_issuer_and_has_its_answers_encrypted() {
     let grant = ["--grant-type", "jwt_bearer"];
     let issuer = ["--assertion-issuer", "https://planner.example"];
     let keys = ["--assertion-issuer-jwks", "key.json"];
-    let (code, said) = place.refusal(&create(&grant));
-    assert!(code == 1 && said.starts_with("kabinet: --assertion-issuer: "), "{said}");
+    assert!(place.refusal(&create(&grant)).1.starts_with("kabinet: --assertion-issuer: "));
     assert_eq!(place.refusal(&create(&[&grant[..], &issuer].concat())).0, 2, "without keys");
     assert_eq!(place.refusal(&create(&[&grant[..], &keys].concat())).0, 2, "whose keys");
     let uri = ["--assertion-issuer-jwks-uri", "https://planner.example/jwks"];
     assert_eq!(place.refusal(&create(&[&grant[..], &issuer, &keys, &uri].concat())).0, 2, "both");
     let made = place.json(&create(&[&grant[..], &issuer, &keys].concat()), "");
-    assert_eq!(made["assertion_issuer"]["issuer"], "https://planner.example");
     assert_eq!(made["assertion_issuer"]["jwks"]["keys"][0]["kty"], "EC");
     let id = made["client_id"].as_str().unwrap();
     let encrypted = ["--jwks", "key.json", "--introspection-encrypted-response-alg", "ECDH-ES"];
     let shown = place.json(&[&["client", "update", id], &encrypted[..]].concat(), "");
     assert_eq!(shown["introspection_encrypted_response_alg"], "ECDH-ES");
-    let (code, said) = place.refusal(&["client", "update", id, "--userinfo-encrypted-response-alg", "ECDH-ES"]);
-    assert!(code == 1 && said.starts_with("kabinet: --userinfo-encrypted-response-alg: "), "{said}");
+    for wrong in [["--id-token-encrypted-response-alg", "RSA1_5"], ["--userinfo-signed-response-alg", "none"]] {
+        assert_eq!(place.refusal(&[&["client", "update", id], &wrong[..]].concat()).0, 2);
+    }
+    let (_, said) = place.refusal(&["client", "update", id, "--userinfo-encrypted-response-alg", "ECDH-ES"]);
+    assert!(said.starts_with("kabinet: --userinfo-encrypted-response-alg: "), "{said}");
 }
 
 #[test]
@@ -178,19 +163,15 @@ fn signing_keys_are_shown_rotated_and_deleted() {
     let (since, until) = (current["activated_at"].as_i64().unwrap(), current["rotates_at"].as_i64().unwrap());
     assert_eq!(until - since, 90 * 86_400);
     assert!(find(&before, "1c", "current").unwrap()["rotates_at"].is_null(), "by hand only");
-    let (code, said) = place.refusal(&["key", "rotate", "--alg", "RS256"]);
-    assert!(code == 1 && said.contains("5 minutes"), "{said}");
+    assert!(place.refusal(&["key", "rotate", "--alg", "RS256"]).1.contains("5 minutes"));
     let kid = current["kid"].as_str().unwrap();
     assert_eq!(place.refusal(&["key", "delete", kid]).0, 1, "it signs");
     let after = keys(&["rotate", "--alg", "RS256", "--force"]);
-    assert_eq!(after.len(), 11);
-    let previous = find(&after, "common", "previous").unwrap();
-    assert_eq!((&previous["kid"], &previous["published"]), (&current["kid"], &true.into()));
-    let next = find(&before, "common", "next").unwrap();
-    assert_eq!(find(&after, "common", "current").unwrap()["kid"], next["kid"]);
+    let kid_of = |keys: &[Value], state| find(keys, "common", state).unwrap()["kid"].clone();
+    assert_eq!((after.len(), kid_of(&after, "previous")), (11, current["kid"].clone()));
+    assert_eq!(kid_of(&after, "current"), kid_of(&before, "next"));
     assert_eq!(find(&after, "1c", "current"), find(&before, "1c", "current"));
     assert_eq!(keys(&["delete", kid]).len(), 10);
-    assert_eq!(place.refusal(&["key", "delete", kid]).0, 1, "it is gone");
 }
 
 #[test]
