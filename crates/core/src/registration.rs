@@ -262,8 +262,9 @@ mod tests {
             ("redirect_uris", json!(vec!["https://rp.example/cb"; 33])),
             ("grant_types", json!(["client_credentials", "authorization_code"])),
             ("grant_types", json!(["refresh_token"])),
-            ("grant_types", json!(["implicit"])),
             ("response_types", json!(["token"])),
+            ("response_types", json!(["id_token"])),
+            ("response_types", json!(["code", "code id_token"])),
             ("response_types", json!([])),
             ("scope", json!("kabinet:admin")),
             ("scope", json!(["openid"])),
@@ -288,6 +289,22 @@ mod tests {
             let refused = ask(&body).unwrap_err();
             assert_eq!(refused.field, name, "{value}: {refused}");
         }
+    }
+
+    #[test]
+    fn grant_types_follow_from_response_types_that_are_offered() {
+        let offer = Offer { response_types: ResponseType::ALL.to_vec(), ..offer() };
+        for (kinds, grants) in [
+            (json!(["id_token", "token id_token"]), vec![GrantType::Implicit]),
+            (json!(["code id_token"]), vec![GrantType::AuthorizationCode, GrantType::Implicit]),
+            (json!(["code"]), vec![GrantType::AuthorizationCode]),
+        ] {
+            let body = json!({"redirect_uris": ["https://rp.example/cb"], "response_types": kinds});
+            let made = metadata(body.as_object().unwrap(), None, &offer).unwrap();
+            assert_eq!(made.grant_types, grants, "{kinds}");
+        }
+        let body = json!({"redirect_uris": ["https://rp.example/cb"], "grant_types": ["implicit"]});
+        assert_eq!(metadata(body.as_object().unwrap(), None, &offer).unwrap_err().field, "response_types");
     }
 
     #[test]
