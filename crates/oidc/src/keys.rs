@@ -1,4 +1,5 @@
-//! Signing keys: made, sealed, rotated, published (RFC 7517) and used. Names josekit together with [`tokens`](crate::tokens).
+//! Signing keys: made, sealed, rotated, published (RFC 7517) and used. Names josekit, together with [`client`] and
+//! [`encryption`].
 //!
 //! Every algorithm has a key that signs now (`current`), one that is published before it signs (`next`), those that
 //! signed before (`previous`), published until the longest token they signed has ended, and those that only know their own

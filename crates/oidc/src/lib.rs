@@ -2,7 +2,7 @@
 //!
 //! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
 //! [`authorize`], [`par`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`],
-//! [`session_state`]), [`discovery`]; a grant type is one module in
+//! [`session_state`]), [`registration`], [`discovery`]; a grant type is one module in
 //! [`grant`] and one line in [`grant::GRANTS`].
 //!
 //! What is on the hot path and what it costs the database (asserted by a test):

@@ -1,5 +1,6 @@
-//! UserInfo (OpenID Connect Core §5.3): the claims that the scopes of an access token give, as JSON or, where the client is
-//! registered for it (`userinfo_signed_response_alg`), as a JWT and never otherwise.
+//! UserInfo (OpenID Connect Core §5.3): the claims that the scopes of an access token give, and those that the request asked
+//! for by name (§5.5), as JSON or, where the client is registered for it (`userinfo_signed_response_alg`), as a JWT and never
+//! otherwise.
 
 use kabinet_core::error::{Code, OAuthError};
 

@@ -26,7 +26,7 @@ pub enum Access {
     Browser,
     /// A client that authenticates, or a public one that names itself.
     Client,
-    /// A client that authenticates with a secret.
+    /// A client that authenticates; a public one may not.
     ConfidentialClient,
     /// The bearer of an access token.
     Bearer,

@@ -1,4 +1,5 @@
-//! `/oauth2/token`, `/oauth2/introspect`, `/oauth2/revoke`: a client in the header or the body, a form, JSON back.
+//! `/oauth2/token`, `/oauth2/par`, `/oauth2/introspect`, `/oauth2/revoke`: a client in the header or the body, a form, JSON
+//! back.
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
