@@ -49,10 +49,6 @@ pub enum Code {
     /// OpenID Connect Core §3.1.2.6, RFC 9101 §7
     InvalidRequestUri,
     /// OpenID Connect Core §3.1.2.6
-    RequestNotSupported,
-    /// OpenID Connect Core §3.1.2.6
-    RequestUriNotSupported,
-    /// OpenID Connect Core §3.1.2.6
     RegistrationNotSupported,
     /// RFC 7591 §3.2.2
     InvalidRedirectUri,
@@ -85,8 +81,6 @@ impl Code {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
-            Self::RequestNotSupported => "request_not_supported",
-            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",

@@ -5,7 +5,7 @@
 //! 3. Anything else, 400 above all: it will never take it. A redirect, too: a token is not carried on to where nobody
 //!    registered.
 
-use crate::client::{BadClient, ClientMetadata, GrantType, Profile};
+use crate::client::{BadClient, ClientMetadata, Profile};
 use crate::redirect::{LoopbackPort, PrivateSchemes, check_registration, find, origin_of};
 use crate::time::Timestamp;
 
@@ -75,7 +75,7 @@ impl ClientMetadata {
             if let Err(why) = check_registration(uri, PrivateSchemes::Refused) {
                 return bad(field, format!("{uri:?} {why}"));
             }
-            if !self.may(GrantType::AuthorizationCode) {
+            if !self.redirects() {
                 return bad(field, NOBODY.to_owned());
             }
         }
@@ -87,7 +87,7 @@ impl ClientMetadata {
                 format!("{uri:?} must have scheme, host and port of a redirect URI (Front-Channel Logout section 2)"),
             );
         }
-        if self.session_management && !self.may(GrantType::AuthorizationCode) {
+        if self.session_management && !self.redirects() {
             return bad("session_management", NOBODY.to_owned());
         }
         Ok(())
@@ -97,6 +97,7 @@ impl ClientMetadata {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::GrantType;
 
     #[test]
     fn only_what_may_pass_is_tried_again_and_not_for_ever() {
@@ -134,6 +135,10 @@ mod tests {
             client.backchannel_logout_uri = Some(uri.to_owned());
             assert_eq!(refused(&client), is_bad.then_some("backchannel_logout_uri"), "{uri}");
         }
+        client.backchannel_logout_uri = Some("https://rp.example/out".to_owned());
+        client.grant_types = vec![GrantType::Implicit];
+        client.response_types = vec!["id_token".parse().unwrap()];
+        assert_eq!(refused(&client), None, "people come to it without a code, too");
         let mut machine = ClientMetadata::of_profile(Profile::Machine, "Служба");
         machine.backchannel_logout_uri = Some("https://rp.example/out".to_owned());
         assert_eq!(refused(&machine), Some("backchannel_logout_uri"));

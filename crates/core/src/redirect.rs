@@ -64,6 +64,9 @@ pub fn check_registration(uri: &str, schemes: PrivateSchemes) -> Result<(), BadR
     if !url.username().is_empty() || url.password().is_some() {
         return Err(BadRedirect::Userinfo);
     }
+    if matches!(url.scheme(), "http" | "https") && !has_plain_host(&url) {
+        return Err(BadRedirect::Character);
+    }
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
@@ -71,6 +74,17 @@ pub fn check_registration(uri: &str, schemes: PrivateSchemes) -> Result<(), BadR
         // RFC 8252 §7.1: a private-use scheme is a reversed domain name, so it has a dot.
         scheme if schemes == PrivateSchemes::Allowed && scheme.contains('.') => Ok(()),
         _ => Err(BadRedirect::Scheme),
+    }
+}
+
+/// Whether the host is a name that can be one or an address: the URL standard lets `;`, `,` and `*` into names, and in a header
+/// of ours they would begin another policy.
+fn has_plain_host(url: &Url) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    match url.host() {
+        Some(Host::Domain(name)) => name.len() <= 253 && name.bytes().all(is_plain),
+        Some(_) => true,
+        None => false,
     }
 }
 
@@ -124,7 +138,8 @@ fn equal_but_port(registered: &str, asked: &str) -> bool {
 /// The origin (`scheme://host[:port]`) of a URI, as a browser sends it in `Origin`; `None` for private schemes.
 #[must_use]
 pub fn origin_of(uri: &str) -> Option<String> {
-    let origin = Url::parse(uri).ok()?.origin();
+    let url = Url::parse(uri).ok().filter(has_plain_host)?;
+    let origin = url.origin();
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 

@@ -13,11 +13,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::client::{BadClient, ClientMetadata, GrantType, Profile};
+use crate::redirect::origin_of;
 use crate::response_type::ResponseType;
 use crate::scope::Scope;
 
 /// What a registration may set beside `application_type`: a line here makes a member of [`ClientMetadata`] registrable.
-pub const REGISTRABLE: [&str; 41] = [
+pub const REGISTRABLE: [&str; 40] = [
     "client_name",
     "redirect_uris",
     "post_logout_redirect_uris",
@@ -58,7 +59,6 @@ pub const REGISTRABLE: [&str; 41] = [
     "introspection_signed_response_alg",
     "introspection_encrypted_response_alg",
     "introspection_encrypted_response_enc",
-    "session_management",
 ];
 
 /// The grant types that can be registered: a person stands behind each.
@@ -122,6 +122,14 @@ pub fn metadata(
     }
     if !is_held("response_types") && metadata.response_types.iter().any(|one| !offer.response_types.contains(one)) {
         return Err(bad("response_types", "holds one that is not offered here"));
+    }
+    // A resource is known by its client_uri: nobody takes another's.
+    let own = |uri: &String| {
+        let origin = origin_of(uri);
+        origin.is_some() && metadata.redirect_uris.iter().any(|redirect| origin_of(redirect) == origin)
+    };
+    if !is_held("client_uri") && !metadata.client_uri.as_ref().is_none_or(own) {
+        return Err(bad("client_uri", "must have the origin of a redirect URI"));
     }
     metadata.check()?;
     Ok(metadata)
@@ -273,6 +281,10 @@ mod tests {
             ("id_token_signed_response_alg", json!("none")),
             ("id_token_signed_response_alg", json!("HS256")),
             ("initiate_login_uri", json!("http://rp.example/login")),
+            ("client_uri", json!("https://api.example/")),
+            ("redirect_uris", json!(["https://zzz,frame-ancestors/cb"])),
+            ("redirect_uris", json!(["https://a;sandbox/cb"])),
+            ("redirect_uris", json!(["https://*/cb"])),
             ("logo_uri", json!("javascript:alert(1)")),
             ("policy_uri", json!("data:text/html,x")),
             ("tos_uri", json!("file:///etc/passwd")),

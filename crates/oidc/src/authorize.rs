@@ -169,6 +169,12 @@ impl Provider {
                 };
                 answer(OAuthError::new(Code::InvalidRequest, sentence))
             })?;
+            if request.hint.as_ref().is_some_and(|wanted| *wanted != hint.subject) {
+                return Err(answer(OAuthError::new(
+                    Code::InvalidRequest,
+                    "id_token_hint and the sub of claims name two people",
+                )));
+            }
             request.hint = Some(hint.subject);
         }
         Ok(request)
@@ -467,7 +473,8 @@ impl Provider {
             self.spend_pushed(&mut tx, id, now).await?;
         }
         kabinet_store::grant::issue(&mut tx, &grant, &TokenHash::of(code.expose()), code_end, keep).await?;
-        if checked.client.metadata.hears_of_logout() {
+        // The key to the session decides whether it is still there: tokens in the front channel are not redeemed first.
+        if checked.kind.is_front_channel() || checked.client.metadata.hears_of_logout() {
             kabinet_store::logout::note(&mut tx, &session.id, &checked.client.id).await?;
         }
         let record = Record::of(Event::GrantIssued)
@@ -487,7 +494,7 @@ impl Provider {
             params.push(("code", code.expose().to_owned()));
         }
         let beside = FrontChannel { user: user.as_deref(), code, envelope: envelope.as_ref() };
-        self.front_channel(checked, &grant, &detail, beside, &mut params)?;
+        params.extend(self.front_channel(checked, &grant, &detail, beside)?);
         Ok(checked.destination.clone().answer(params, self.issuer()))
     }
 
@@ -499,9 +506,8 @@ impl Provider {
         grant: &Grant,
         detail: &Detail,
         FrontChannel { user, code, envelope }: FrontChannel<'_>,
-        params: &mut Vec<(&'static str, String)>,
-    ) -> Result<()> {
-        let client = &checked.client;
+    ) -> Result<Vec<(&'static str, String)>> {
+        let (client, mut params) = (&checked.client, Vec::new());
         let token = if checked.kind.token {
             let access = self.access_of(client, grant, detail, &checked.scope);
             let (token, life) = self.mint_access(client, &access)?;
@@ -519,7 +525,7 @@ impl Provider {
             let beside = Beside { user, access_token: token.as_ref(), code, nonce, envelope };
             params.push(("id_token", self.mint_id_token(client, grant, detail, beside)?));
         }
-        Ok(())
+        Ok(params)
     }
 
     pub(crate) fn refuse(&self, to: &Destination, error: OAuthError) -> Refusal {

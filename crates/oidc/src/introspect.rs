@@ -36,7 +36,7 @@ impl Provider {
         }
         let aud: Vec<String> = serde_json::from_value(facts["aud"].clone()).unwrap_or_default();
         // RFC 9701 §5: active is false and nothing else is told where the token is not meant for who asks.
-        let facts = if is_resource(asking, &aud) {
+        let facts = if is_resource(asking, &aud, self.issuer()) {
             facts
         } else {
             json!({"active": false})
@@ -75,12 +75,13 @@ impl Provider {
             Err(Error::Client(_)) => return Ok(inactive),
             Err(other) => return Err(other),
         };
-        if access.client_id != asking.id && !is_resource(asking, &access.aud) {
+        if access.client_id != asking.id && !is_resource(asking, &access.aud, self.issuer()) {
             return Ok(inactive);
         }
         let mut body = serde_json::to_value(&*access).map_err(|e| Error::Bug(e.to_string()))?;
         if let Some(object) = body.as_object_mut() {
             object.remove("grant");
+            object.remove("userinfo_claims");
             object.insert("active".to_owned(), true.into());
             object.insert("token_type".to_owned(), "Bearer".into());
         }
@@ -88,10 +89,12 @@ impl Provider {
     }
 }
 
-/// Whether the client is one of the resources that the token is for: by its id, or by the address it was registered with.
-pub(crate) fn is_resource(client: &Client, aud: &[String]) -> bool {
+/// Whether the client is one of the resources that the token is for: by its id, or by the address it was registered with. The
+/// issuer is nobody else's address.
+pub(crate) fn is_resource(client: &Client, aud: &[String], issuer: &str) -> bool {
     !client.metadata.is_public()
         && aud
             .iter()
+            .filter(|aud| *aud != issuer)
             .any(|aud| aud == client.id.as_str() || client.metadata.client_uri.as_ref() == Some(aud))
 }

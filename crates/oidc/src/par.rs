@@ -22,10 +22,14 @@ use kabinet_store::{Tx, pushed};
 use crate::authorize::{Fault, Refusal};
 use crate::client_auth::AuthenticatedClient;
 use crate::request::{AuthorizeParams, Params};
+use crate::sealed::PER_NETWORK;
 use crate::{Caller, Error, Provider, Result};
 
 /// What every name of a pushed request begins with (RFC 9126 §2.2).
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// How many requests a client that authenticates may push in an hour.
+const PER_CLIENT: u32 = 20_000;
 
 /// What the client gets (RFC 9126 §2.2).
 #[derive(Clone, Debug)]
@@ -65,7 +69,12 @@ impl Provider {
         let params = named(params, &client.id);
         let request = self.read(client.arc(), &params).await.map_err(direct)?;
         let kept = serde_json::to_string(&request).map_err(|e| Error::Bug(e.to_string()))?;
-        self.make_room(&caller.network).await?;
+        // One address of a client that has proven itself stands for all its people.
+        if client.metadata.is_public() {
+            self.make_room(&caller.network, PER_NETWORK).await?;
+        } else {
+            self.make_room(&format!("client:{}", client.id), PER_CLIENT).await?;
+        }
         let request_uri = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::<32>(self.entropy())));
         let now = self.now();
         let (par, flow) = (self.config().token.par, self.config().token.flow);

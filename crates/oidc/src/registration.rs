@@ -31,6 +31,8 @@ use crate::{Caller, Error, Provider, Result};
 
 /// The window in which registrations of a network are counted, seconds.
 const HOUR: i64 = 3600;
+/// How often a client may replace its registration in that time.
+const REPLACEMENTS: i64 = 60;
 const BAD_TOKEN: OAuthError = OAuthError::new(Code::InvalidToken, "the token is unknown, spent, expired or revoked");
 const CHANGED: OAuthError = OAuthError::new(
     Code::TemporarilyUnavailable,
@@ -156,6 +158,18 @@ impl Provider {
         Ok(())
     }
 
+    /// Each replacement is a record and makes nodes read the client anew.
+    async fn count_replacement(&self, id: &ClientId) -> Answer<()> {
+        let key = format!("registration:{}", self.inner.registration_stamper.stamp(&["replaced", id.as_str()]));
+        let mut tx = self.store().begin().await?;
+        let (count, _) = throttle::count(&mut tx, &key, self.now(), HOUR).await?;
+        tx.commit().await?;
+        if count > REPLACEMENTS {
+            return Err(OAuthError::new(Code::TemporarilyUnavailable, "too many changes, try again in an hour").into());
+        }
+        Ok(())
+    }
+
     /// Reads a client's registration (RFC 7592 §2.1).
     ///
     /// # Errors
@@ -181,6 +195,18 @@ impl Provider {
         self.check_replacement(&request, &before)?;
         let base = Before { metadata: &before.metadata, held: &registration.held };
         let metadata = metadata(&request, Some(base), &self.offer())?;
+        // No consent stands between such a client and people, so nobody but an administrator makes it another party.
+        let known = &before.metadata;
+        let is_trusted = known.first_party
+            || known.admin_role.is_some()
+            || !known.resources.is_empty()
+            || !known.token_exchange_audiences.is_empty();
+        if is_trusted && is_another_party(known, &metadata) {
+            return Err(
+                OAuthError::new(Code::AccessDenied, "an administrator trusts this client and changes this").into(),
+            );
+        }
+        self.count_replacement(id).await?;
         let sector =
             |metadata: &ClientMetadata| (metadata.sector_identifier_uri.clone(), metadata.redirect_uris.clone());
         if metadata.sector_identifier_uri.is_some() && sector(&metadata) != sector(&before.metadata) {

@@ -2,7 +2,7 @@
 //! or by reference (`request_uri`).
 //!
 //! 1. By reference only from an address that the client registered (`request_uris`), fetched through the guarded client: https,
-//!    no redirect, 64 KiB, 5 s. A fragment of the address is the hash of what is there (Core §6.2) and is held against it.
+//!    no redirect, 64 KiB, 5 s, and so often in a minute. A fragment of the address is the hash of what is there (Core §6.2) and is held against it.
 //! 2. A signed one is verified with the client's own keys, by its `request_object_signing_alg` when it registered one. An unsigned
 //!    one says no more than the same parameters beside it would, and is read unless the client registered an algorithm.
 //! 3. Its parameters replace those beside it; what it does not hold is taken from beside it (Core §6.1).
@@ -11,6 +11,7 @@
 //! encrypted one, `request` and `request_uri` together, and a `response_type` that differs from the one beside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,6 +29,8 @@ use crate::{Provider, Result};
 
 /// How far a client's clock may be off, seconds.
 const SKEW: i64 = 60;
+/// How often the objects of one client are fetched in a minute.
+const FETCHES: u32 = 120;
 /// Bytes of an object.
 const LONGEST: usize = 64 * 1024;
 /// Claims of the JWT itself: no parameters.
@@ -81,6 +84,11 @@ impl Provider {
             return Err(BAD);
         }
         let url = Url::parse(place).map_err(|_| BAD)?;
+        // Anybody's browser can make us fetch it.
+        let key = format!("kabinet:request-uri:{}", client.id);
+        if self.store().ephemeral().hit(&key, Duration::from_secs(60)).await > FETCHES {
+            return Err(BAD.with_detail("fetched too often in this minute"));
+        }
         let answer = self.inner.fetch.get(url).await.map_err(|error| BAD.with_detail(error))?;
         if answer.status != 200_u16 || answer.body.len() > LONGEST {
             return Err(BAD.with_detail(answer.status));

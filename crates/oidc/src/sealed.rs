@@ -22,7 +22,7 @@ const IN_URL: usize = 3 * 1024;
 /// How many are kept on the server at most: visitors make them.
 const KEPT: i64 = 100_000;
 /// How many visitors of one network may have kept in an hour.
-const PER_NETWORK: u32 = 300;
+pub(crate) const PER_NETWORK: u32 = 300;
 /// The prefix of a seal that is kept on the server.
 const ROW: &str = "row.";
 
@@ -97,7 +97,7 @@ impl Provider {
         if sealed.len() <= IN_URL {
             return Ok(sealed);
         }
-        self.make_room(network).await?;
+        self.make_room(network, PER_NETWORK).await?;
         let client = ClientId::from(flow.request().map_or("", |request| request.client_id.as_str()));
         let id = format!(
             "{ROW}{}",
@@ -119,14 +119,14 @@ impl Provider {
         Ok(id)
     }
 
-    /// Makes sure that one more request may be kept for a visitor or client of this network.
-    pub(crate) async fn make_room(&self, network: &str) -> Result<()> {
+    /// Makes sure that one more request may be kept for this network or client, of which `most` may in an hour.
+    pub(crate) async fn make_room(&self, whose: &str, most: u32) -> Result<()> {
         let hits = self
             .store()
             .ephemeral()
-            .hit(&format!("kabinet:seal:{network}"), Duration::from_secs(3600))
+            .hit(&format!("kabinet:seal:{whose}"), Duration::from_secs(3600))
             .await;
-        if hits > PER_NETWORK || kabinet_store::pushed::count(self.store().db()).await? >= KEPT {
+        if hits > most || kabinet_store::pushed::count(self.store().db()).await? >= KEPT {
             return Err(kabinet_store::Error::Busy.into());
         }
         Ok(())

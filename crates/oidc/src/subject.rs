@@ -62,13 +62,14 @@ impl Provider {
         self.user(&id).await
     }
 
-    /// Whom of those who are signed in an ID token hint of this client means; otherwise nobody that we know.
+    /// Whom of those who are signed in a subject of this client means, from a hint or asked for by value; otherwise nobody that
+    /// we know.
     #[must_use]
     pub(crate) fn hinted(&self, client: &Client, hint: &str, sessions: &[Session]) -> UserId {
         let mut users = sessions.iter().map(|session| &session.user_id);
         users
             .find(|user| self.subject(client, user) == hint)
-            .map_or_else(|| UserId::from(hint), Clone::clone)
+            .map_or_else(|| UserId::from(""), Clone::clone)
     }
 
     fn people(&self) -> std::sync::MutexGuard<'_, HashMap<GrantId, UserId>> {

@@ -39,7 +39,7 @@ crate::sql! {
     DROP_STALE = "UPDATE logout_notices SET state = 'dropped', reason = 'signed in again', settled_at = $1, keep_until = $2 \
         WHERE state IN ('queued', 'sending') AND due_at <= $1 AND session_id = '' AND EXISTS (SELECT 1 FROM grants g \
         WHERE g.user_id = logout_notices.user_id AND g.client_id = logout_notices.client_id AND g.ended_at IS NULL \
-        AND g.created_at >= logout_notices.created_at)";
+        AND g.session_id <> '' AND g.created_at >= logout_notices.created_at)";
     TAKE = "UPDATE logout_notices SET state = 'sending', attempts = attempts + 1, due_at = $2 \
         WHERE (client_id, user_id, session_id) IN (SELECT n.client_id, n.user_id, n.session_id FROM logout_notices n \
         WHERE n.state IN ('queued', 'sending') AND n.due_at <= $1 AND (n.session_id = $4 OR $4 = '') ORDER BY n.attempts, n.due_at LIMIT $3) \

@@ -63,7 +63,7 @@ async fn plain_and_malformed_challenges_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_supported_is_refused_and_never_ignored() {
+async fn what_cannot_be_read_is_refused_and_never_ignored() {
     let mut world = World::new().await;
     for (name, error) in [
         ("request", "invalid_request_object"),

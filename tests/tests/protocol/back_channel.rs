@@ -17,12 +17,10 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 async fn start() -> TestApp {
     TestApp::start_with(BackChannel::allow).await
 }
-
 /// A client that listens.
 async fn listener(app: &TestApp) -> (Rp, BackChannel) {
     listener_with(app, |_| ()).await
 }
-
 async fn listener_with(app: &TestApp, change: impl FnOnce(&mut ClientMetadata)) -> (Rp, BackChannel) {
     let channel = BackChannel::open().await;
     let rp = app

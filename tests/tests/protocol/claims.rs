@@ -1,6 +1,6 @@
 //! The `claims` parameter (OpenID Connect Core §5.5).
 
-use kabinet_core::client::Profile;
+use kabinet_core::client::{Profile, SubjectType};
 use kabinet_tests::{Callback, Tokens, eventually};
 use serde_json::json;
 
@@ -105,4 +105,36 @@ async fn a_claim_whose_scope_the_client_lost_is_no_longer_given_to_new_requests(
         rp.userinfo(&tokens.access).await.ok().json().get("email").is_none()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_pairwise_client_cannot_ask_whether_its_person_is_somebody_elsewhere() {
+    let mut world = World::of(Profile::Web, |m| m.subject_type = SubjectType::Pairwise).await;
+    let tokens = world.tokens("openid").await;
+    let own = world.rp.verify(&tokens.id).await["sub"].as_str().unwrap().to_owned();
+    assert_ne!(own, world.person.id.as_str());
+    for (sub, error) in [(own.as_str(), ""), (world.person.id.as_str(), "login_required")] {
+        let claims = json!({"id_token": {"sub": {"value": sub}}}).to_string();
+        let ask = world.rp.ask().with("claims", &claims).with("prompt", "none");
+        assert_eq!(world.rp.authorize(&mut world.browser, &ask).await.get("error"), error, "{sub}");
+        // And a hint about somebody else beside it is a contradiction.
+        let both = ask.with("id_token_hint", &tokens.id);
+        let expected = if sub == own { "" } else { "invalid_request" };
+        assert_eq!(world.rp.authorize(&mut world.browser, &both).await.get("error"), expected, "{sub}");
+    }
+}
+
+#[tokio::test]
+async fn a_narrower_refresh_brings_no_claim_that_was_named_beside_the_wider_scope() {
+    let mut world = World::new().await;
+    let ask = world
+        .rp
+        .ask_for("openid email offline_access")
+        .with("claims", r#"{"userinfo":{"email":null,"name":null}}"#);
+    let tokens = world.tokens_of(&ask).await;
+    assert!(world.rp.userinfo(&tokens.access).await.ok().json()["name"].is_string());
+    assert!(world.rp.introspect(&tokens.access).await.get("userinfo_claims").is_none());
+    let form = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str()), ("scope", "openid")];
+    let narrow = Tokens::of(&world.rp.token(&form).await);
+    assert_eq!(world.rp.userinfo(&narrow.access).await.ok().json(), json!({"sub": world.person.id}));
 }

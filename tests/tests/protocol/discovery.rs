@@ -62,7 +62,7 @@ async fn metadata_promises_what_the_server_does_and_nothing_else() {
         json!(["none", "RS256", "PS256", "ES256", "EdDSA"])
     );
     for absent in ["registration_endpoint", "device_authorization_endpoint"] {
-        assert!(facts.get(absent).is_none(), "{absent} is not there yet");
+        assert!(facts.get(absent).is_none(), "{absent} is not promised");
     }
     for (name, value) in facts
         .as_object()

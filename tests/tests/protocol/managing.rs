@@ -154,3 +154,43 @@ async fn a_new_redirect_uri_or_key_voids_what_people_allowed_and_a_new_name_does
         assert_eq!(silent(&mut browser).await, "", "allowed anew");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_an_administrator_trusts_cannot_become_another_party_by_itself() {
+    let app = open().await;
+    let said = register(&app, &web(json!({}))).await.json();
+    let (path, token) = management(&said);
+    let id = ClientId::from(text(&said, "client_id"));
+    app.change_client(&id, |client| client.metadata.first_party = true).await;
+    for change in [
+        json!({"redirect_uris": ["https://evil.test/cb"]}),
+        json!({"token_endpoint_auth_method": "none"}),
+        json!({"jwks_uri": "https://evil.test/jwks"}),
+    ] {
+        let mut body = web(json!({"client_id": said["client_id"]}));
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        call(&app, Method::PUT, &path, Some(&token), &body).await.refused(403, "access_denied");
+    }
+    let body = web(json!({"client_id": said["client_id"], "client_name": "Renamed"}));
+    let changed = call(&app, Method::PUT, &path, Some(&token), &body).await.ok().json();
+    assert_eq!(changed["client_name"], "Renamed");
+}
+
+#[tokio::test]
+async fn a_client_replaces_its_registration_sixty_times_an_hour() {
+    let app = open().await;
+    let said = register(&app, &web(json!({}))).await.json();
+    let (path, mut token) = management(&said);
+    for number in 0..60 {
+        let body = web(json!({"client_id": said["client_id"], "client_name": format!("Number {number}")}));
+        let changed = call(&app, Method::PUT, &path, Some(&token), &body).await.ok().json();
+        token = management(&changed).1;
+    }
+    let body = web(json!({"client_id": said["client_id"]}));
+    call(&app, Method::PUT, &path, Some(&token), &body)
+        .await
+        .refused(503, "temporarily_unavailable");
+    call(&app, Method::GET, &path, Some(&token), &Value::Null).await.ok();
+    app.clock.advance(3600);
+    call(&app, Method::PUT, &path, Some(&token), &body).await.ok();
+}

@@ -167,3 +167,19 @@ async fn discovery_names_the_endpoint() {
     let facts = world.app.get("/.well-known/openid-configuration").await.json();
     assert_eq!(facts["pushed_authorization_request_endpoint"], "https://id.test/oauth2/par");
 }
+
+#[tokio::test]
+async fn one_address_of_a_client_that_authenticates_stands_for_all_its_people() {
+    let world = World::new().await;
+    let ask = world.rp.ask();
+    for _ in 0..320 {
+        pushed(&world.rp, &ask).await;
+    }
+    let public = world.app.client(Profile::Spa, |_| ()).await;
+    let ask = public.ask();
+    let mut answers = Vec::new();
+    for _ in 0..301 {
+        answers.push(push(&public, &ask).await.code());
+    }
+    assert_eq!((answers[299], answers[300]), (201, 503));
+}

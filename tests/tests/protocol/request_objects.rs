@@ -289,12 +289,15 @@ async fn an_object_can_be_pushed() {
     let key = Key::new("a");
     let mut world = World::of(Profile::Web, |m| key.publish(m)).await;
     let ask = world.rp.ask();
-    let object = key.sign(&inside(&world, &ask));
+    let mut claims = inside(&world, &ask);
+    claims["exp"] = (world.app.now() + 10).into();
+    let object = key.sign(&claims);
     let answer = world
         .rp
         .post("/oauth2/par", &[("client_id", world.rp.id.as_str()), ("request", &object)])
         .await;
     assert_eq!(answer.code(), 201, "{}", answer.body);
+    world.app.clock.advance(30);
     let enter = Ask { params: Vec::new(), verifier: None }
         .with("client_id", world.rp.id.as_str())
         .with("request_uri", &answer.member("request_uri"));

@@ -1,5 +1,7 @@
 //! What a client may say of itself beside its grants: addresses, keys, ways in, its sector.
 
+use url::Url;
+
 use super::{Alg, AuthMethod, BadClient, ClientMetadata, GrantType, Profile, SubjectType};
 use crate::method::{login_problem, registration_problem};
 use crate::redirect::{BadRedirect, PrivateSchemes, check_registration};
@@ -59,8 +61,7 @@ impl ClientMetadata {
         ];
         for (field, link) in links {
             let is_web = |uri: &String| {
-                uri.len() <= LONGEST_URI
-                    && url::Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
+                uri.len() <= LONGEST_URI && Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))
             };
             if !link.as_ref().is_none_or(is_web) {
                 return Err(BadClient { field, detail: "must be an http or https URL".to_owned() });
@@ -88,13 +89,12 @@ impl ClientMetadata {
         {
             return bad("sector_identifier_uri", &format!("{uri:?} {why}"));
         }
-        // The issuer of assertions knows people by the `sub` of all.
-        if self.subject_type == SubjectType::Pairwise && self.may(GrantType::JwtBearer) {
-            return bad("subject_type", "pairwise does not go with the grant type jwt-bearer");
-        }
         // OpenID Connect Core §8.1: several hosts need a sector_identifier_uri.
         if self.subject_type == SubjectType::Pairwise && self.sector().is_none() {
-            return bad("subject_type", "pairwise needs redirect URIs of one host, or a sector_identifier_uri");
+            return bad(
+                "subject_type",
+                "pairwise needs https redirect URIs of one host, or a sector_identifier_uri",
+            );
         }
         Ok(())
     }
@@ -116,11 +116,14 @@ impl ClientMetadata {
         }
         for uri in &self.request_uris {
             // OpenID Connect Core §6.2: https; a fragment is the hash of a request and never registered here.
-            let sound = url::Url::parse(uri).is_ok_and(|url| {
+            let sound = Url::parse(uri).is_ok_and(|url| {
                 matches!(url.scheme(), "https" | "http") && url.fragment().is_none() && url.username().is_empty()
             });
             if !sound || uri.len() > 512 {
-                return bad("request_uris", "each must be an https URL of at most 512 bytes without a fragment");
+                return bad(
+                    "request_uris",
+                    "each must be an https URL of at most 512 bytes without a fragment; http is for addresses that outbound.allow lists",
+                );
             }
         }
         if self.request_uris.len() > 20 {
@@ -177,14 +180,19 @@ impl ClientMetadata {
         }
     }
 
-    /// The sector that its pairwise subjects are for: a host (OpenID Connect Core §8.1).
+    /// The sector that its pairwise subjects are for: a host (OpenID Connect Core §8.1). That of redirect URIs counts over https
+    /// only, which proves who is there: the host of a private scheme is anybody's.
     #[must_use]
     pub fn sector(&self) -> Option<String> {
-        let host = |uri: &String| url::Url::parse(uri).ok()?.host_str().map(str::to_owned);
+        let host = |url: Url| url.host_str().map(str::to_owned);
         if let Some(uri) = &self.sector_identifier_uri {
-            return host(uri);
+            return host(Url::parse(uri).ok()?);
         }
-        let sector = host(self.redirect_uris.first()?)?;
-        self.redirect_uris.iter().all(|uri| host(uri).as_ref() == Some(&sector)).then_some(sector)
+        let proven = |uri: &String| host(Url::parse(uri).ok().filter(|url| url.scheme() == "https")?);
+        let sector = proven(self.redirect_uris.first()?)?;
+        self.redirect_uris
+            .iter()
+            .all(|uri| proven(uri).as_ref() == Some(&sector))
+            .then_some(sector)
     }
 }

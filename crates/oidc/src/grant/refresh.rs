@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use kabinet_core::audit::{Event, Record};
+use kabinet_core::claims::scope_of;
 use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::GrantId;
@@ -90,6 +91,12 @@ async fn check(request: Request<'_>, tx: &mut Tx, grant: &Stored, token: &str) -
     };
     let scope = flow::refresh(token, request.client.id.as_str(), &recovered, request.params.get("scope"))?;
     request.narrow(&mut detail)?;
+    // A narrower token does not bring what was asked for by name beside the wider scope.
+    if scope != grant.scope {
+        let is_given = |name: &String| scope_of(name).is_some_and(|needed| scope.has(needed));
+        detail.userinfo_claims.retain(is_given);
+        detail.id_token_claims.retain(is_given);
+    }
     Ok(Checked { user: request.person(tx, grant).await?, detail, scope })
 }
 

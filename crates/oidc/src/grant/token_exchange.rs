@@ -135,7 +135,7 @@ async fn subject(request: Request<'_>) -> Result<(Arc<Access>, UserId)> {
     if subject.grant.is_none() {
         return Err(BAD.with_detail("the token of a client that acts for itself").into());
     }
-    if subject.client_id != client.id && !is_resource(client, &subject.aud) {
+    if subject.client_id != client.id && !is_resource(client, &subject.aud, request.provider.issuer()) {
         return Err(BAD
             .with_detail(format_args!("a token of {} that does not name the caller", subject.client_id))
             .into());
