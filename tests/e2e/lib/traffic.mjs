@@ -23,7 +23,8 @@ const ALLOWED = [
 ];
 
 const TOKEN = /\bkbn_[a-z]{2}_[\w-]{16}|\beyJ[\w-]{10,}\.eyJ/;
-const CONTACT = /\+?[78]9\d{9}(?!\d)|[\w.+-]+@[\w-]+\.[a-z]/i;
+// Digits in the middle of something longer, such as an id or a seal, are no phone.
+const CONTACT = /(?<!\w)\+?[78]9\d{9}(?!\w)|[\w.+-]+@[\w-]+\.[a-z]/i;
 
 /** The faults of the traffic in a HAR file, as lines; empty is good. */
 export function trafficFaults(file) {
