@@ -8,7 +8,7 @@ import { identify } from '../lib/person.mjs';
 import { bothWays, test } from '../lib/report.mjs';
 import { failSignIn } from '../lib/ways.mjs';
 
-const DELAY = 2;
+const DELAY = 1;
 
 /** A provider that asks for work on its sign-in page, for as long as `body` runs. */
 async function onNoisyProvider(world, more, body) {
@@ -49,8 +49,9 @@ export default [
         await world.browser.picture(page, 'work');
       }))),
 
-  bothWays('a wait is named without scripts, and nobody with scripts sees it', (world, options) =>
-    onNoisyProvider(world, { KABINET__WORK__BITS: '12' }, (provider, person) =>
+  bothWays('a wait is named without scripts, and nobody with scripts sees it', async (world, options) => {
+    // Longer than any machine takes to press.
+    await onNoisyProvider(world, { KABINET__WORK__BITS: '12', KABINET__WORK__DELAY: '60s' }, (provider, person) =>
       world.browser.visit(async (page) => {
         await page.goto(provider.url('/login', { by: 'email' }));
         await identify(page, 'login-form', person);
@@ -58,12 +59,19 @@ export default [
         if (options.scripts) return page.waitForURL('**/account');
         await page.getByText(/Подождите \d+ с и нажмите ещё раз/).waitFor();
         assert.equal(await page.locator('#login-form #email').inputValue(), person.email);
-        const until = Date.now() + 10_000;
-        while (!page.url().endsWith('/account') && Date.now() < until) {
+      }, options));
+    if (options.scripts) return;
+    await onNoisyProvider(world, { KABINET__WORK__BITS: '12' }, (provider, person) =>
+      world.browser.visit(async (page) => {
+        await page.goto(provider.url('/login', { by: 'email' }));
+        await identify(page, 'login-form', person);
+        for (let press = 0; press < 30 && !page.url().endsWith('/account'); press += 1) {
           await page.locator('#login-form #password').fill(person.password);
           await page.click('#login-form #submit');
           await page.waitForLoadState();
+          await page.waitForTimeout(500);
         }
         assert.ok(page.url().endsWith('/account'), page.url());
-      }, options))),
+      }, options));
+  }),
 ].flat();
