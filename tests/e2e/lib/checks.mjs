@@ -70,15 +70,18 @@ export function weight(page) {
   });
 }
 
+/** Less than a hundredth of what Web Vitals call good (0.1) is a rounding of the browser's, not a movement that anybody sees. */
+const LEAST_SHIFT = 0.001;
+
 /** What moved on the page without the person's doing, as lines. */
 export function shifts(page) {
-  return page.evaluate(() => {
+  return page.evaluate((least) => {
     const observer = new PerformanceObserver(() => {});
     observer.observe({ type: 'layout-shift', buffered: true });
-    const moved = observer.takeRecords().filter((shift) => !shift.hadRecentInput && shift.value > 0);
+    const moved = observer.takeRecords().filter((shift) => !shift.hadRecentInput && shift.value >= least);
     const named = (node) => node?.id || node?.className || node?.nodeName;
     return moved.map((shift) => `a shift of ${shift.value}: ${shift.sources.map(({ node }) => named(node)).join(', ')}`);
-  });
+  }, LEAST_SHIFT);
 }
 
 /** Which screens of these widths the page is wider than, as lines. */
