@@ -40,6 +40,11 @@ pub struct Permit(#[expect(dead_code, reason = "it is held, and works by being d
 
 type Pepper = Zeroizing<[u8; 32]>;
 
+/// Blocks (1 KiB each) of address space for one hash. glibc keeps a freed piece of up to 32 MiB for its thread and never
+/// gives it back, so that each thread would hold the memory of a hash for ever; larger ones go straight back to the
+/// system. Only the blocks that a hash touches become memory.
+const RESERVED: usize = 33 * 1024;
+
 /// Makes and compares password hashes.
 pub struct Hasher {
     params: Params,
@@ -191,7 +196,8 @@ struct Memory(Mutex<Vec<Vec<Block>>>);
 
 impl Memory {
     fn take(&self) -> Vec<Block> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| Vec::with_capacity(RESERVED))
     }
 
     fn keep(&self, blocks: Vec<Block>) {

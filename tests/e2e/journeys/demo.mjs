@@ -21,7 +21,7 @@ async function withDemo(world, body) {
     const line = await until(() => {
       if (demo.result !== undefined) throw new Error(`the demo ended (${demo.result}): ${demo.tail()}`);
       return /^(\{.*\})\n/.exec(readFileSync(out, 'utf8'))?.[1];
-    }, () => `the demo printed no JSON: ${demo.tail()}`, 30_000);
+    }, () => `the demo printed no JSON: ${demo.tail()}`);
     await body(JSON.parse(line));
   } finally {
     await demo.stop();

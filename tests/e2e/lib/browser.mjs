@@ -50,7 +50,7 @@ export class Browser {
       reducedMotion: 'reduce',
       ...options,
     });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(60_000);
     const faults = watch(context);
     const page = await context.newPage();
     try {

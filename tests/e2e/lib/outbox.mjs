@@ -21,7 +21,7 @@ export class Outbox {
     const sent = await until(
       () => this.messages(to).length > after && this.messages(to),
       `no message to ${to} in the outbox`,
-      10_000,
+      60_000,
     );
     const { code } = sent.at(-1);
     if (!/^\d{6}$/.test(code ?? '')) throw new Error(`a confirmation code has 6 digits, this one is ${JSON.stringify(code)}`);

@@ -45,6 +45,19 @@ async fn live_through(store: &kabinet_store::Store, world: &World) {
     tx.commit().await.unwrap();
 }
 
+/// Gives the space of deleted rows back. PostgreSQL keeps a row that an older snapshot may still see, and its own
+/// background workers hold snapshots (autovacuum's `ANALYZE`, for one), so this goes on until `grants`, where every row has
+/// been deleted, is empty on disk as well.
+async fn shrink(place: &Place) {
+    loop {
+        place.run("VACUUM FULL").await;
+        if place.number("SELECT pg_relation_size('grants')").await == 0 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_grants_leave_nothing_but_audit_records_when_they_have_ended() {
     let (place, store) = Place::ready().await;
@@ -69,7 +82,7 @@ async fn two_thousand_grants_leave_nothing_but_audit_records_when_they_have_ende
         Kind::Postgres => (
             place.number("SELECT SUM(LENGTH(id || event || actor || user_id || client_id || session_id || request_id || ip || agent || data)) FROM audit").await,
             {
-                place.run("VACUUM FULL").await;
+                shrink(&place).await;
                 place.number("SELECT pg_total_relation_size('audit') + pg_total_relation_size('grants')").await
             },
         ),
