@@ -5,8 +5,8 @@
 // starts the built provider on an empty SQLite, four relying parties that nobody here wrote, and
 // Chromium. --only takes the name of a suite or a part of a test's name; --shots keeps pictures of
 // every page. E2E_PYTHON, E2E_CHROMIUM, E2E_APACHE and E2E_APACHE_MODULES name other places of those
-// programs, KABINET_TEST_LOGS a directory for the servers' logs. The last line is
-// `N passed, N failed`; the exit code is 0 only when nothing failed and nothing was left out.
+// programs, KABINET_TEST_LOGS a directory for the servers' logs. The end is `N passed, N failed` and a line
+// or two for each that failed; the exit code is 0 only when nothing failed and nothing was left out.
 
 import { strict as assert } from 'node:assert';
 import { resolve } from 'node:path';

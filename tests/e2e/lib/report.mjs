@@ -1,7 +1,7 @@
 // What a test is, which of them run, and how the result is told.
 //
 // A suite is a list of tests; a test has a sentence for a name and gets the world (provider,
-// browser, options). The last line printed is `N passed, N failed`.
+// browser, options). The result is told by the line `N passed, N failed`; what failed is named again after it.
 
 const LIMIT = 60_000;
 
@@ -20,7 +20,7 @@ export class Report {
     this.only = only;
     this.wholeSuite = suites.includes(only);
     this.passed = 0;
-    this.failed = 0;
+    this.failures = [];
   }
 
   wanted(suite, tests) {
@@ -40,15 +40,17 @@ export class Report {
   }
 
   failure(name, error) {
-    this.failed += 1;
-    console.log(`not ok  ${name}\n${told(error).replace(/^/gm, '        ')}`);
+    const text = told(error);
+    this.failures.push(`${name}\n    ${text.split('\n')[0].slice(0, 300)}`);
+    console.log(`not ok  ${name}\n${text.replace(/^/gm, '        ')}`);
   }
 
-  /** Prints the last line; true when everything passed and something ran. */
+  /** Prints the counts, and after them what failed, for whoever reads the tail; true when everything passed and something ran. */
   close() {
-    if (this.passed + this.failed === 0) this.failure('the run', `no test is named ${this.only}`);
-    console.log(`${this.passed} passed, ${this.failed} failed`);
-    return this.failed === 0;
+    if (this.passed + this.failures.length === 0) this.failure('the run', `no test is named ${this.only}`);
+    console.log(`${this.passed} passed, ${this.failures.length} failed`);
+    for (const failure of this.failures) console.log(`failed: ${failure}`);
+    return this.failures.length === 0;
   }
 }
 
