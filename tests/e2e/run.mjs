@@ -29,6 +29,7 @@ const SUITES = {
   authlib: './parties/authlib/party.mjs',
   social: './parties/social/party.mjs',
   apache: './parties/apache/party.mjs',
+  'oidc-client-ts': './parties/oidc-client-ts/party.mjs',
   'sign-in': './journeys/sign-in.mjs',
   sessions: './journeys/sessions.mjs',
   consent: './journeys/consent.mjs',
