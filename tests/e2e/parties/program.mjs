@@ -1,4 +1,4 @@
-// Relying parties written in Python: one file each, started with the suite's own interpreter.
+// Relying parties that are programs: in Python one file each, started with the suite's own interpreter; in Go built beforehand.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,8 +7,17 @@ import { Background, freePort } from '../lib/process.mjs';
 
 const PYTHON = process.env.E2E_PYTHON ?? new URL('../../../target/e2e-venv/bin/python', import.meta.url).pathname;
 
+const GO = process.env.E2E_GO_OIDC ?? new URL('../../../target/e2e-go/go-oidc', import.meta.url).pathname;
+
 /** Starts `parties/NAME/app.py` as a client of the provider, runs `body(url)`, and ends it. */
-export async function withPythonParty(provider, name, callback, body) {
+export function withPythonParty(provider, name, callback, body) {
+  return withProgram(provider, name, callback, [PYTHON, new URL(`${name}/app.py`, import.meta.url).pathname], body);
+}
+
+/** The same with the program of `parties/go-oidc`. */
+export const withGoParty = (provider, callback, body) => withProgram(provider, 'go-oidc', callback, [GO], body);
+
+async function withProgram(provider, name, callback, [command, ...args], body) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const dir = mkdtempSync(join(tmpdir(), `kabinet-e2e-${name}-`));
@@ -23,8 +32,7 @@ export async function withPythonParty(provider, name, callback, body) {
     PYTHONDONTWRITEBYTECODE: '1',
     PYTHONUNBUFFERED: '1',
   };
-  const app = new URL(`${name}/app.py`, import.meta.url).pathname;
-  const party = new Background(PYTHON, [app], { cwd: dir, env, log: join(dir, 'log') });
+  const party = new Background(command, args, { cwd: dir, env, log: join(dir, 'log') });
   try {
     await party.answers(`${url}/`);
     await body(url);
