@@ -25,6 +25,7 @@ const SUITES = {
   'field-rules': './journeys/field-rules.mjs',
   'phone-field': './journeys/phone-field.mjs',
   registration: './journeys/registration.mjs',
+  jupyterhub: './parties/jupyterhub/party.mjs',
   'openid-client': './parties/openid-client/party.mjs',
   authlib: './parties/authlib/party.mjs',
   social: './parties/social/party.mjs',

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { Background, freePort } from '../lib/process.mjs';
 
 const PYTHON = process.env.E2E_PYTHON ?? new URL('../../../target/e2e-venv/bin/python', import.meta.url).pathname;
-
 const GO = process.env.E2E_GO_OIDC ?? new URL('../../../target/e2e-go/go-oidc', import.meta.url).pathname;
 
-/** Starts `parties/NAME/app.py` as a client of the provider, runs `body(url)`, and ends it. */
-export function withPythonParty(provider, name, callback, body) {
-  return withProgram(provider, name, callback, [PYTHON, new URL(`${name}/app.py`, import.meta.url).pathname], body);
+/** Within the limit of a test that starts something slow. */
+const LONGEST_START = 120_000;
+
+/** Starts `parties/NAME/app.py`, `words` before it, as a client of the provider, runs `body(url)`, and ends it. */
+export function withPythonParty(provider, name, callback, body, words = []) {
+  return withProgram(provider, name, callback, [PYTHON, ...words, new URL(`${name}/app.py`, import.meta.url).pathname], body);
 }
 
 /** The same with the program of `parties/go-oidc`. */
@@ -34,7 +36,7 @@ async function withProgram(provider, name, callback, [command, ...args], body) {
   };
   const party = new Background(command, args, { cwd: dir, env, log: join(dir, 'log') });
   try {
-    await party.answers(`${url}/`);
+    await party.answers(`${url}/`, LONGEST_START);
     await body(url);
   } catch (error) {
     error.stack += `\n${name} wrote: ${party.tail()}`;
