@@ -2,11 +2,11 @@
 //
 //   node tests/e2e/run.mjs --binary PATH --demo PATH [--only NAME] [--shots DIR]
 //
-// starts the built provider on an empty SQLite, four relying parties that nobody here wrote, and
-// Chromium. --only takes the name of a suite or a part of a test's name; --shots keeps pictures of
-// every page. E2E_PYTHON, E2E_CHROMIUM, E2E_APACHE and E2E_APACHE_MODULES name other places of those
-// programs, KABINET_TEST_LOGS a directory for the servers' logs. The last line is
-// `N passed, N failed`; the exit code is 0 only when nothing failed and nothing was left out.
+// starts the built provider on an empty SQLite, relying parties that nobody here wrote, node oidc-provider
+// to compare with, and Chromium. --only takes the name of a suite or a part of a test's name; --shots keeps
+// pictures of every page. E2E_PYTHON, E2E_CHROMIUM, E2E_APACHE, E2E_APACHE_MODULES and E2E_GO_OIDC name other
+// places of those programs, KABINET_TEST_LOGS a directory for the servers' logs. The end is `N passed, N failed`
+// and a line or two for each that failed; the exit code is 0 only when nothing failed and nothing was left out.
 
 import { strict as assert } from 'node:assert';
 import { resolve } from 'node:path';
@@ -25,10 +25,16 @@ const SUITES = {
   'field-rules': './journeys/field-rules.mjs',
   'phone-field': './journeys/phone-field.mjs',
   registration: './journeys/registration.mjs',
+  jupyterhub: './parties/jupyterhub/party.mjs',
   'openid-client': './parties/openid-client/party.mjs',
   authlib: './parties/authlib/party.mjs',
   social: './parties/social/party.mjs',
   apache: './parties/apache/party.mjs',
+  'oidc-client-ts': './parties/oidc-client-ts/party.mjs',
+  'express-openid-connect': './parties/express-openid-connect/party.mjs',
+  'auth-js': './parties/auth-js/party.mjs',
+  'go-oidc': './parties/go-oidc/party.mjs',
+  differential: './differential/party.mjs',
   'sign-in': './journeys/sign-in.mjs',
   sessions: './journeys/sessions.mjs',
   consent: './journeys/consent.mjs',
@@ -45,7 +51,7 @@ const SUITES = {
 
 const NO_ERRORS = {
   name: 'the provider logged no error of its own while all this went on',
-  body: async ({ provider }) => assert.deepEqual(provider.loggedErrors(), []),
+  body: async ({ faultless }) => assert.deepEqual(faultless.flatMap((provider) => provider.loggedErrors()), []),
 };
 
 const { values } = parseArgs({
@@ -53,7 +59,8 @@ const { values } = parseArgs({
 });
 const report = new Report(values.only, Object.keys(SUITES));
 const path = (name) => values[name] && resolve(values[name]);
-const world = { binary: path('binary'), demo: path('demo') };
+// `faultless` are the providers that must not log an error of their own.
+const world = { binary: path('binary'), demo: path('demo'), faultless: [] };
 
 /** Takes tests from the list until none is left; every test has its own person and browser profile. */
 async function runLane(tests) {
@@ -70,6 +77,7 @@ try {
   if (chosen.some(({ suite }) => suite !== 'demo')) {
     if (!world.binary) throw new Error('--binary PATH is missing');
     world.provider = await Provider.start(world.binary);
+    world.faultless.push(world.provider);
     world.stage = new Stage(world);
   }
   await Promise.all(Array.from({ length: LANES }, () => runLane(chosen)));

@@ -145,6 +145,8 @@ pub fn description(metadata: &ClientMetadata) -> Map<String, Value> {
         .collect();
     let kind = if metadata.profile == Profile::Native { "native" } else { "web" };
     said.insert("application_type".to_owned(), kind.into());
+    // No specification has a default for it: who did not ask learns here what they got.
+    said.insert("subject_type".to_owned(), json!(metadata.subject_type));
     said
 }
 

@@ -69,8 +69,8 @@ fn challenge(error: &OAuthError, scheme: Scheme) -> Option<HeaderValue> {
     match scheme {
         // RFC 6749 §5.2: the scheme that the client used.
         Scheme::Basic if error.code == Code::InvalidClient => Some(HeaderValue::from_static("Basic realm=\"kabinet\"")),
-        // RFC 6750 §3
-        Scheme::Bearer if matches!(error.code, Code::InvalidToken | Code::InsufficientScope) => {
+        // RFC 6750 §3, §3.1
+        Scheme::Bearer if matches!(error.code, Code::InvalidRequest | Code::InvalidToken | Code::InsufficientScope) => {
             let text = format!(
                 "Bearer realm=\"kabinet\", error=\"{}\", error_description=\"{}\"",
                 error.code.as_str(),

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::needs::{NPM_STAMP, Need, PYTHON_STAMP, Stamp, cargo_deny, node, venv};
+use crate::needs::{NPM_STAMP, Need, PYTHON_STAMP, Stamp, cargo_deny, go_party, go_party_sources, node, venv};
 use crate::{servers, shell};
 
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
@@ -69,6 +69,7 @@ fn install_other(need: Need) -> Result<()> {
         Need::Node => install_node(),
         Need::NpmPackages => install_npm_packages(),
         Need::PythonPackages => install_python_packages(),
+        Need::GoParty => build_go_party(),
         _ => Ok(()),
     }
 }
@@ -121,11 +122,27 @@ fn install_python_packages() -> Result<()> {
         shell::run(Command::new("python3").args(["-m", "venv"]).arg(venv()))?;
     }
     shell::run(
-        Command::new(venv().join("bin/pip"))
-            .args(["install", "--quiet", "--only-binary", ":all:", "-r"])
+        // Not the program `pip`: it names the folder that it was made in, whose copy this may be.
+        Command::new(venv().join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "-r"])
             .arg(PYTHON_STAMP.list()),
     )?;
     Ok(PYTHON_STAMP.set()?)
+}
+
+/// With the Go that is there, whatever newer one its modules may know of, and without a C compiler.
+fn build_go_party() -> Result<()> {
+    // Go leaves a program alone that would come out the same, and its age is what counts.
+    std::fs::remove_file(go_party()).ok();
+    shell::run(
+        Command::new("go")
+            .args(["build", "-o"])
+            .arg(go_party())
+            .arg(".")
+            .current_dir(go_party_sources())
+            .env("CGO_ENABLED", "0")
+            .env("GOTOOLCHAIN", "local"),
+    )
 }
 
 fn must_exist(stamp: &Stamp) -> Result<()> {

@@ -25,6 +25,9 @@ pub enum Need {
     Node,
     NpmPackages,
     PythonPackages,
+    Go,
+    /// The relying party in Go: built, and not before its sources changed.
+    GoParty,
 }
 
 impl Need {
@@ -44,6 +47,7 @@ impl Need {
             Self::ModAuthOpenidc => &["libapache2-mod-auth-openidc"],
             Self::Fonts => &["fonts-dejavu-core"],
             Self::Python => &["python3", "python3-venv", "python3-pip"],
+            Self::Go => &["golang-go"],
             // Any Node brings npm, and npm brings a newer Node.
             Self::Node if shell::find("npm").is_none() => &["nodejs", "npm"],
             _ => &[],
@@ -66,6 +70,8 @@ impl Need {
             Self::Node => node().is_some(),
             Self::NpmPackages => is_stamped(&NPM_STAMP),
             Self::PythonPackages => is_stamped(&PYTHON_STAMP),
+            Self::Go => shell::find("go").is_some(),
+            Self::GoParty => is_go_party_built(),
         }
     }
 }
@@ -100,6 +106,22 @@ fn is_stamped(stamp: &Stamp) -> bool {
         (Ok(list), Ok(copy)) => list == copy,
         _ => false,
     }
+}
+
+/// The sources of the relying party in Go.
+pub fn go_party_sources() -> PathBuf {
+    shell::root().join("tests/e2e/parties/go-oidc")
+}
+
+/// The relying party in Go.
+pub fn go_party() -> PathBuf {
+    shell::target().join("e2e-go/go-oidc")
+}
+
+fn is_go_party_built() -> bool {
+    let changed = |file: PathBuf| std::fs::metadata(file).and_then(|file| file.modified()).ok();
+    let sources = ["main.go", "go.mod", "go.sum"].map(|name| changed(go_party_sources().join(name)));
+    changed(go_party()).is_some_and(|built| sources.iter().flatten().all(|source| *source <= built))
 }
 
 /// The folder of the browser tests' Python.

@@ -52,6 +52,8 @@ const BROWSER: &[Need] = &[
     Need::Node,
     Need::NpmPackages,
     Need::PythonPackages,
+    Need::Go,
+    Need::GoParty,
 ];
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
@@ -272,6 +274,7 @@ fn browser(scene: &Scene<'_>) -> Result<Outcome> {
     command.current_dir(shell::root()).env("PATH", install::path_with_node()?);
     command.envs(scene.variables.iter().cloned());
     command.env("E2E_PYTHON", crate::needs::venv().join("bin/python"));
+    command.env("E2E_GO_OIDC", crate::needs::go_party());
     let mut tally = Tally::default();
     let ok = limited(scene, &command, |line| tally.read_plain(line))?;
     Ok(Outcome::counted(ok, tally))

@@ -19,11 +19,11 @@ impl Tally {
         }
     }
 
-    /// Takes a line `N passed, N failed`; the last one of a run holds.
+    /// Takes a line that is `N passed, N failed` and nothing else; the last one of a run holds.
     pub fn read_plain(&mut self, line: &str) {
         let mut seen = Self::default();
         line.trim().split(',').for_each(|item| seen.add(item));
-        if line.contains(" passed") && line.contains(" failed") {
+        if line.trim() == format!("{} passed, {} failed", seen.passed, seen.failed) {
             *self = seen;
         }
     }
@@ -63,6 +63,7 @@ mod tests {
         tally.read_plain("3 passed, 1 failed");
         tally.read_plain("openid-client: passed");
         tally.read_plain("4 passed, 0 failed");
+        tally.read_plain("failed: a check that passed, 2 failed");
         assert_eq!(tally, Tally { passed: 4, failed: 0, ignored: 0 });
     }
 }

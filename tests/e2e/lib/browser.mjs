@@ -39,8 +39,11 @@ export class Browser {
     rmSync(this.hars, { recursive: true, force: true });
   }
 
-  /** Runs `body` with a page of a new profile, and checks afterwards what the pages did. */
-  async visit(body, { scripts = true, ...options } = {}) {
+  /**
+   * Runs `body` with a page of a new profile, and checks afterwards what the pages did. `application` is the origin of a
+   * product that lives in the browser: its page may call the provider, and it may be on the provider's site.
+   */
+  async visit(body, { scripts = true, application, ...options } = {}) {
     const har = join(this.hars, `${++this.visits}.har`);
     const context = await this.chromium.newContext({
       recordHar: { path: har, content: 'omit' },
@@ -51,7 +54,7 @@ export class Browser {
       ...options,
     });
     context.setDefaultTimeout(60_000);
-    const faults = watch(context);
+    const faults = watch(context, application);
     const page = await context.newPage();
     try {
       await body(page, context);
@@ -60,7 +63,7 @@ export class Browser {
     } finally {
       await context.close();
     }
-    faults.push(...trafficFaults(har));
+    faults.push(...trafficFaults(har, application));
     rmSync(har);
     if (faults.length) throw new Error(faults.join('\n'));
   }
@@ -93,12 +96,12 @@ export class Browser {
   }
 }
 
-function watch(context) {
+function watch(context, application) {
   const faults = [];
   const documents = new Set();
   context.on('request', (request) => {
     if (request.isNavigationRequest()) documents.add(request.url());
-    else if (!isOwn(request)) faults.push(`${request.frame().url()} loaded ${request.url()}`);
+    else if (!isOwn(request, application)) faults.push(`${request.frame().url()} loaded ${request.url()}`);
   });
   context.on('console', (message) => {
     const refusedPage = /status of [45]\d\d/.test(message.text()) && documents.has(message.location().url);
@@ -108,10 +111,11 @@ function watch(context) {
   return faults;
 }
 
-/** Whether a page asks its own origin for a part of itself. */
-function isOwn(request) {
+/** Whether a page asks its own origin for a part of itself; the script of an application may ask others. */
+function isOwn(request, application) {
   const url = new URL(request.url());
-  return url.protocol === 'data:' || url.origin === new URL(request.frame().url()).origin;
+  const page = new URL(request.frame().url()).origin;
+  return url.protocol === 'data:' || url.origin === page || (page === application && request.resourceType() === 'fetch');
 }
 
 /** How bright one pixel of the page is, from 0 (black) to 255 (white). */

@@ -1,6 +1,7 @@
 // Child processes and ports: everything started here is known by its process id and ended by it.
 
 import { execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -13,14 +14,24 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
-/** A port of 127.0.0.1 that nobody listens on right now. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+/** Below the ports that the kernel gives to outgoing connections, which would come between the asking and the listening. */
+const [LOWEST, HIGHEST] = [15_000, 32_000];
+const handedOut = new Set();
+
+/** A port of 127.0.0.1 that nobody listens on right now, and that was not given to anybody else in this run. */
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (handedOut.has(port)) continue;
+    handedOut.add(port);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port) {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 

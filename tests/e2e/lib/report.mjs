@@ -1,12 +1,13 @@
 // What a test is, which of them run, and how the result is told.
 //
 // A suite is a list of tests; a test has a sentence for a name and gets the world (provider,
-// browser, options). The last line printed is `N passed, N failed`.
+// browser, options). The result is told by the line `N passed, N failed`; what failed is named again after it.
 
 // A test that takes longer hangs, on a slow and busy machine too.
 const LIMIT = 300_000;
 
-export const test = (name, body) => [{ name, body: (world) => body(world, {}) }];
+/** `limit` is for a test that starts something slow, in milliseconds. */
+export const test = (name, body, limit = LIMIT) => [{ name, body: (world) => body(world, {}), limit }];
 
 /** The same test with and without JavaScript in the browser. */
 export function bothWays(name, body) {
@@ -21,7 +22,7 @@ export class Report {
     this.only = only;
     this.wholeSuite = suites.includes(only);
     this.passed = 0;
-    this.failed = 0;
+    this.failures = [];
   }
 
   wanted(suite, tests) {
@@ -29,10 +30,10 @@ export class Report {
     return this.wholeSuite ? [] : tests.filter(({ name }) => name.includes(this.only));
   }
 
-  async runTest(suite, { name, body }, world) {
+  async runTest(suite, { name, body, limit = LIMIT }, world) {
     const begun = Date.now();
     try {
-      await within(LIMIT, body(world));
+      await within(limit, body(world));
       this.passed += 1;
       console.log(`ok      ${suite}: ${name} (${Date.now() - begun} ms)`);
     } catch (error) {
@@ -41,15 +42,17 @@ export class Report {
   }
 
   failure(name, error) {
-    this.failed += 1;
-    console.log(`not ok  ${name}\n${told(error).replace(/^/gm, '        ')}`);
+    const text = told(error);
+    this.failures.push(`${name}\n    ${text.split('\n')[0].slice(0, 300)}`);
+    console.log(`not ok  ${name}\n${text.replace(/^/gm, '        ')}`);
   }
 
-  /** Prints the last line; true when everything passed and something ran. */
+  /** Prints the counts, and after them what failed, for whoever reads the tail; true when everything passed and something ran. */
   close() {
-    if (this.passed + this.failed === 0) this.failure('the run', `no test is named ${this.only}`);
-    console.log(`${this.passed} passed, ${this.failed} failed`);
-    return this.failed === 0;
+    if (this.passed + this.failures.length === 0) this.failure('the run', `no test is named ${this.only}`);
+    console.log(`${this.passed} passed, ${this.failures.length} failed`);
+    for (const failure of this.failures) console.log(`failed: ${failure}`);
+    return this.failures.length === 0;
   }
 }
 

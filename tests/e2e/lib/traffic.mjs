@@ -7,7 +7,10 @@
 
 import { readFileSync } from 'node:fs';
 
-/** The provider is on localhost, relying parties are on 127.0.0.1: two sites, as in production. */
+/**
+ * The provider is on localhost, relying parties are on 127.0.0.1: two sites, as in production. An application that is on
+ * the provider's site is named by its visit.
+ */
 const PROVIDER = 'localhost';
 const OWN_HOSTS = new Set([PROVIDER, '127.0.0.1']);
 
@@ -15,7 +18,7 @@ const SECRET_FIELDS = new Set(['password', 'new-password', 'current-password', '
 
 const ALLOWED = [
   // RFC 6749 §4.1.2, RFC 9207 §2: the answer to the relying party, at its own redirect URI only.
-  { on: (url) => url.hostname !== PROVIDER, names: ['code', 'state', 'iss', 'session_state', 'error', 'error_description'] },
+  { on: (url, application) => url.hostname !== PROVIDER || url.origin === application, names: ['code', 'state', 'iss', 'session_state', 'error', 'error_description'] },
   // OpenID Connect RP-Initiated Logout 1.0 §2: the relying party sends the ID token that it holds.
   { on: (url) => url.pathname === '/oauth2/logout', names: ['id_token_hint'] },
   // OpenID Connect Core 1.0 §3.1.2.1: the relying party says who is likely to sign in; kabinet never does.
@@ -27,10 +30,10 @@ const TOKEN = /\bkbn_[a-z]{2}_[\w-]{16}|\beyJ[\w-]{10,}\.eyJ/;
 const CONTACT = /(?<!\w)\+?[78]9\d{9}(?!\w)|[\w.+-]+@[\w-]+\.[a-z]/i;
 
 /** The faults of the traffic in a HAR file, as lines; empty is good. */
-export function trafficFaults(file) {
+export function trafficFaults(file, application) {
   const { entries } = JSON.parse(readFileSync(file, 'utf8')).log;
   const secrets = secretsOf(entries);
-  return [...new Set(entries.flatMap((entry) => [...strangers(entry), ...told(entry, secrets)]))];
+  return [...new Set(entries.flatMap((entry) => [...strangers(entry), ...told(entry, secrets, application)]))];
 }
 
 function strangers({ request }) {
@@ -43,13 +46,14 @@ function strangers({ request }) {
   return faults;
 }
 
-function told({ request, response }, secrets) {
+function told({ request, response }, secrets, application) {
   const addresses = [request.url, response.redirectURL && new URL(response.redirectURL, request.url).href];
-  return addresses.filter(Boolean).flatMap((address) => secretsIn(new URL(address), secrets).map((what) => `${what} in ${address}`));
+  const found = (address) => secretsIn(new URL(address), secrets, application).map((what) => `${what} in ${address}`);
+  return addresses.filter(Boolean).flatMap(found);
 }
 
-function secretsIn(url, secrets) {
-  const allowed = new Set(ALLOWED.filter(({ on }) => on(url)).flatMap(({ names }) => names));
+function secretsIn(url, secrets, application) {
+  const allowed = new Set(ALLOWED.filter(({ on }) => on(url, application)).flatMap(({ names }) => names));
   const values = [...url.searchParams, ...new URLSearchParams(url.hash.slice(1))].filter(([name]) => !allowed.has(name));
   const texts = [decodeURIComponent(url.pathname), url.username, url.password, ...values.map(([, value]) => value)];
   return texts.flatMap((text) => {

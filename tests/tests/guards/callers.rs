@@ -151,8 +151,8 @@ async fn a_public_client_may_not_introspect_and_another_client_s_token_cannot_be
         .refused(401, "invalid_client");
     assert_eq!(world.theirs.introspect(&tokens.access).await, serde_json::json!({"active": false}));
     for token in [&tokens.refresh, &tokens.access] {
-        world.theirs.revoke(token).await;
-        public.revoke(token).await;
+        world.theirs.revoke(token).await.refused(400, "invalid_grant");
+        public.revoke(token).await.refused(400, "invalid_grant");
     }
     assert_eq!(world.state().await, before);
     assert!(world.ours.is_active(&tokens.access).await);

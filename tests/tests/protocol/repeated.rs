@@ -123,11 +123,10 @@ async fn an_access_token_that_stands_twice_in_a_userinfo_request_is_an_error() {
     let bearer = format!("Bearer {}", tokens.access);
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded")];
     let body = form_body(&[("access_token", &tokens.access)]);
-    world
-        .app
-        .call(http::Method::POST, "/oauth2/userinfo", &headers, &body)
-        .await
-        .refused(400, "invalid_request");
+    let both = world.app.call(http::Method::POST, "/oauth2/userinfo", &headers, &body).await;
+    both.refused(400, "invalid_request");
+    // RFC 6750 §3.1: the code stands in the challenge, too.
+    assert!(both.header("www-authenticate").contains("error=\"invalid_request\""));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::server::pinned_to;
 use crate::guardian::Guardian;
 use crate::{needs, servers, shell};
 
-const PACKAGE: &str = "oidc-provider@9";
+const PACKAGE: &str = "oidc-provider@9.13.3";
 const PROGRAM: &str = include_str!("peer.mjs");
 
 /// A running oidc-provider.

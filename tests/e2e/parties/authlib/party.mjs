@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { claims, json, signIn } from '../../lib/person.mjs';
 import { test } from '../../lib/report.mjs';
-import { withPythonParty } from '../python.mjs';
+import { withPythonParty } from '../program.mjs';
 
 export default [
   test('Authlib signs a person in with PKCE and nonce, checks at_hash, and refreshes', (world) =>

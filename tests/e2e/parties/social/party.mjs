@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import { newEmail } from '../../lib/provider.mjs';
 import { claims, signIn } from '../../lib/person.mjs';
 import { test } from '../../lib/report.mjs';
-import { withPythonParty } from '../python.mjs';
+import { withPythonParty } from '../program.mjs';
 
 export default [
   test('python-social-auth makes a Django user named by preferred_username', (world) =>
