@@ -265,13 +265,16 @@ async fn refreshed(rp: &Rp, first: &Tokens) -> Tokens {
     second
 }
 
+/// Each variant has clients of its own: `prompt=consent` asks again when the same person answers the same client in another run
+/// at the same instant.
 pub(crate) async fn refresh_token(run: &mut Run) {
     let more = with_refresh(run, json!({}));
-    let one = run.client_with("one", more.clone()).await.rp;
+    let names = ["one", "two"].map(|name| format!("refresh-{name}-{:?}", run.variant.mode));
+    let one = run.client_with(&names[0], more.clone()).await.rp;
     let ask = offline(run, &one);
     let tokens = run.complete(&one, &ask).await.tokens.unwrap();
     refreshed(&one, &tokens).await;
-    let two = run.client_with("two", more).await.rp;
+    let two = run.client_with(&names[1], more).await.rp;
     let ask = offline(run, &two);
     let tokens = run.complete(&two, &ask).await.tokens.unwrap();
     let tokens = refreshed(&two, &tokens).await;
