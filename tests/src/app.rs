@@ -154,7 +154,7 @@ impl TestApp {
         Browser::new(
             self.node.router.clone(),
             self.config.issuer.clone(),
-            (self.clock.clone(), self.identity.clone()),
+            (self.clock.clone(), Some(self.identity.clone())),
         )
     }
 
@@ -411,17 +411,7 @@ impl TestApp {
 
     /// The same with further fields, such as `("remember", "on")`.
     pub async fn fill_in_with(&self, browser: &mut Browser, person: &Person, more: &[(&str, &str)]) {
-        let field = person.kind.as_str();
-        let form = browser
-            .page
-            .html
-            .form("login-form")
-            .unwrap_or_else(|| panic!("no sign-in: {}", browser.page.text()));
-        if !form.fields.iter().any(|one| one.name == field) {
-            browser.click("toggle-identifier").await;
-        }
-        let fields = [&[(field, person.contact.as_str()), ("password", person.password.as_str())], more].concat();
-        browser.submit("login-form", &fields, "submit").await;
+        browser.fill_in(person, more).await;
     }
 
     /// Every message that was sent, oldest first: the browser waits after each form until what it caused has gone out.

@@ -14,7 +14,7 @@ use kabinet_identity::Identity;
 use tower::ServiceExt;
 
 use crate::answer::{Answer, form_body};
-use crate::app::TestClock;
+use crate::app::Person;
 use crate::html::Html;
 
 /// More redirects than this are a loop.
@@ -44,8 +44,9 @@ pub struct Browser {
     pub headers: Vec<(String, String)>,
     router: Router,
     issuer: String,
-    clock: Arc<TestClock>,
-    identity: Identity,
+    clock: Arc<dyn Clock>,
+    /// Whose post goes out after each form; a provider in another process sees to that itself.
+    identity: Option<Identity>,
 }
 
 /// What a request led to.
@@ -100,7 +101,13 @@ impl Page {
 }
 
 impl Browser {
-    pub(crate) fn new(router: Router, issuer: String, (clock, identity): (Arc<TestClock>, Identity)) -> Self {
+    /// A browser that has its own clock and looks at a provider in another process, which `router` leads to.
+    #[must_use]
+    pub fn over(router: Router, issuer: String, clock: Arc<dyn Clock>) -> Self {
+        Self::new(router, issuer, (clock, None))
+    }
+
+    pub(crate) fn new(router: Router, issuer: String, (clock, identity): (Arc<dyn Clock>, Option<Identity>)) -> Self {
         let ip = IpAddr::from([198, 51, 100, 7]);
         Self {
             jar: BTreeMap::new(),
@@ -141,6 +148,24 @@ impl Browser {
             form.action
         };
         self.post(&action, &body).await
+    }
+
+    /// Fills in the sign-in form that is shown, with further fields such as `("remember", "on")`.
+    ///
+    /// # Panics
+    /// When no sign-in form is shown.
+    pub async fn fill_in(&mut self, person: &Person, more: &[(&str, &str)]) -> &Page {
+        let field = person.kind.as_str();
+        let form = self
+            .page
+            .html
+            .form("login-form")
+            .unwrap_or_else(|| panic!("no sign-in: {}", self.page.text()));
+        if !form.fields.iter().any(|one| one.name == field) {
+            self.click("toggle-identifier").await;
+        }
+        let fields = [&[(field, person.contact.as_str()), ("password", person.password.as_str())], more].concat();
+        self.submit("login-form", &fields, "submit").await
     }
 
     /// What submitting a form would send, see [`submit`](Self::submit).
@@ -335,8 +360,8 @@ impl Browser {
         for cookie in answer.every("set-cookie") {
             self.keep(&cookie);
         }
-        if outgoing.method == Method::POST {
-            crate::app::settle(&self.identity).await;
+        if let (&Method::POST, Some(identity)) = (&outgoing.method, &self.identity) {
+            crate::app::settle(identity).await;
         }
         answer
     }

@@ -75,6 +75,14 @@ impl Database {
     }
 }
 
+/// A database without tables, and a Redis where tests run on one, named in the configuration; gone when the guard is dropped.
+pub async fn empty_database(config: &mut Config, dir: &Path) -> impl Drop + Send + Sync + use<> {
+    let mut database = Database::empty(config, dir).await;
+    database.redis = Redis::take();
+    config.redis.url = database.redis.as_ref().map(|redis| ServiceUrl::from(redis.url()));
+    database
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let Some(name) = self.name.take() else { return };

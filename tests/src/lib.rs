@@ -4,6 +4,7 @@
 //! - [`Browser`]: what a person uses: cookies, pages, forms by id, no scripts.
 //! - [`BackChannel`]: where such a client hears of sign-outs.
 //! - [`Rp`]: a registered client that builds requests, redeems, refreshes and verifies.
+//! - [`program`]: the built binary, for what a process must do; browsers and clients can go on with one, too.
 //!
 //! `KABINET_TEST_DB` says `sqlite` (default) or `postgres`; then `KABINET_TEST_POSTGRES` names a server on which databases
 //! may be made, and `KABINET_TEST_REDIS` a Redis whose sixteen databases may be emptied. `KABINET_TEST_LOGS` is a folder
@@ -18,6 +19,7 @@ mod client_key;
 mod database;
 mod html;
 pub mod jwt;
+pub mod program;
 mod rp;
 
 pub use answer::{Answer, Pairs, form_body, query_of};
@@ -25,6 +27,7 @@ pub use app::{Node, Person, START, TestApp, TestClock};
 pub use back_channel::{BackChannel, Call, Reply};
 pub use browser::{Browser, Kept, Page};
 pub use client_key::{ClientKey, Published};
+pub use database::empty_database;
 pub use html::{Form, Html, text_of};
 pub use rp::{Ask, Callback, JWT_BEARER, Rp, Tokens, basic};
 

@@ -7,6 +7,7 @@ use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{Method, Request};
+use kabinet::Ambient;
 use kabinet_core::ambient::{Clock, Entropy, random};
 use kabinet_core::client::{AuthMethod, Client, ClientMetadata};
 use kabinet_core::id::ClientId;
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
 use crate::answer::{Answer, form_body, query_of};
-use crate::app::{Person, TestApp, TestClock};
+use crate::app::{Person, TestApp};
 use crate::browser::{Browser, Page};
 use crate::client_key::ClientKey;
 use crate::jwt;
@@ -34,9 +35,11 @@ pub struct Rp {
     pub key: Option<ClientKey>,
     /// As registered.
     pub metadata: ClientMetadata,
+    /// `aud` of its assertions: the issuer unless it is changed.
+    pub audience: String,
     router: Router,
     issuer: String,
-    clock: Arc<TestClock>,
+    clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -189,10 +192,27 @@ impl Rp {
             secret,
             key: None,
             metadata: client.metadata,
+            audience: app.config.issuer.clone(),
             router: app.node.router.clone(),
             issuer: app.config.issuer.clone(),
             clock: app.clock.clone(),
             entropy: app.ambient.entropy.clone(),
+        }
+    }
+
+    /// A client of a provider in another process, which `router` leads to.
+    #[must_use]
+    pub fn over(router: Router, issuer: String, ambient: &Ambient, metadata: ClientMetadata) -> Self {
+        Self {
+            id: ClientId::from(""),
+            secret: None,
+            key: None,
+            metadata,
+            audience: issuer.clone(),
+            router,
+            issuer,
+            clock: ambient.clock.clone(),
+            entropy: ambient.entropy.clone(),
         }
     }
 
@@ -348,12 +368,12 @@ impl Rp {
         self.send(request.body(Body::from(form_body(&form))).expect("a sound request")).await
     }
 
-    /// The claims of a sound assertion for the issuer.
+    /// The claims of a sound assertion.
     #[must_use]
     pub fn assertion_claims(&self) -> Value {
         let now = self.clock.now().0;
         json!({
-            "iss": self.id, "sub": self.id, "aud": self.issuer, "jti": self.random(), "iat": now, "exp": now + 60,
+            "iss": self.id, "sub": self.id, "aud": self.audience, "jti": self.random(), "iat": now, "exp": now + 60,
         })
     }
 

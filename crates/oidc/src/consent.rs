@@ -21,32 +21,19 @@ impl Provider {
     /// When the store fails.
     pub async fn allow(&self, flow: &Flow, session: &Session, checked: &Checked, origin: &Origin) -> Result<()> {
         let now = self.now();
-        let before = kabinet_store::consent::of_browser(
-            self.store().db(),
-            &checked.client.id,
-            std::slice::from_ref(&session.user_id),
-        )
-        .await?;
-        let known = before.into_iter().next().map(|given| given.scope).unwrap_or_default();
         let given = GivenConsent {
             user_id: session.user_id.clone(),
-            scope: known.union(&checked.allowing),
+            scope: checked.allowing.clone(),
             flow: Some(flow.id.clone()),
         };
         let mut tx = self.store().begin().await?;
-        kabinet_store::consent::put(&mut tx, &given, &checked.client.id, now).await?;
+        let allowed = kabinet_store::consent::put(&mut tx, &given, &checked.client.id, now).await?;
         let record = Record::of(Event::ConsentGranted)
             .user(&given.user_id)
             .client(&checked.client.id)
             .session(&session.id);
-        kabinet_store::audit::write(
-            &mut tx,
-            &record.with("scope", given.scope.to_string()),
-            origin,
-            now,
-            self.entropy(),
-        )
-        .await?;
+        kabinet_store::audit::write(&mut tx, &record.with("scope", allowed.to_string()), origin, now, self.entropy())
+            .await?;
         tx.commit().await?;
         Ok(())
     }

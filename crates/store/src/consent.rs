@@ -11,7 +11,8 @@ crate::sql! {
     OF_BROWSER = "SELECT user_id, scope, flow_id FROM consents WHERE client_id = $1 AND user_id IN ($2, $3, $4, $5, $6)";
     OF_USER = "SELECT client_id, scope, given_at FROM consents WHERE user_id = $1 ORDER BY given_at DESC";
     PUT = "INSERT INTO consents (user_id, client_id, scope, flow_id, given_at) VALUES ($1, $2, $3, $4, $5) \
-        ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, flow_id = excluded.flow_id, given_at = excluded.given_at";
+        ON CONFLICT (user_id, client_id) DO UPDATE SET flow_id = excluded.flow_id, given_at = excluded.given_at RETURNING scope";
+    WIDEN = "UPDATE consents SET scope = $3 WHERE user_id = $1 AND client_id = $2";
     WITHDRAW = "DELETE FROM consents WHERE user_id = $1 AND client_id = $2";
     WITHDRAW_ALL = "DELETE FROM consents WHERE client_id = $1";
 }
@@ -51,15 +52,22 @@ pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<(ClientId, Scope, Tim
         .collect()
 }
 
-/// Remembers that a person allowed a client this scope, in answer to a sealed request.
+/// Remembers that a person allowed a client this scope, in answer to a sealed request; all that is allowed now. What was allowed
+/// before stays, also by somebody at the same instant: the row is held from the first statement on.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn put(tx: &mut Tx, given: &GivenConsent, client: &ClientId, now: Timestamp) -> Result<()> {
-    on_tx!(tx, conn => sqlx::query(PUT)
+pub async fn put(tx: &mut Tx, given: &GivenConsent, client: &ClientId, now: Timestamp) -> Result<Scope> {
+    let kept: String = on_tx!(tx, conn => sqlx::query_scalar(PUT)
         .bind(given.user_id.as_str()).bind(client.as_str()).bind(given.scope.to_string())
-        .bind(given.flow.as_ref().map(FlowId::as_str)).bind(now.0).execute(conn).await.map(drop))?;
-    Ok(())
+        .bind(given.flow.as_ref().map(FlowId::as_str)).bind(now.0).fetch_one(conn).await)?;
+    let kept = scope(&kept)?;
+    let all = kept.union(&given.scope);
+    if all != kept {
+        on_tx!(tx, conn => sqlx::query(WIDEN)
+            .bind(given.user_id.as_str()).bind(client.as_str()).bind(all.to_string()).execute(conn).await.map(drop))?;
+    }
+    Ok(all)
 }
 
 /// Takes an allowance back; `false` when there was none.

@@ -72,6 +72,8 @@ pub const PARTS: &[Part] = &[
     part("protocol", SERVERS, Work::Suite(Database::Postgres)),
     part("journeys", SERVERS, Work::Suite(Database::Sqlite)),
     part("journeys", SERVERS, Work::Suite(Database::Postgres)),
+    part("certification", SERVERS, Work::Suite(Database::Sqlite)),
+    part("certification", SERVERS, Work::Suite(Database::Postgres)),
     part("guards", SERVERS, Work::Suite(Database::Sqlite)),
     part("storage", SERVERS, Work::Suite(Database::Sqlite)),
     part("storage", SERVERS, Work::Suite(Database::Postgres)),

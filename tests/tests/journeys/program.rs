@@ -1,52 +1,14 @@
 //! The built binary as a process beside a test's database, spoken to through the same browser.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use http::Request;
+use kabinet_tests::program::{command, forwarder, log};
 use kabinet_tests::{Node, TestApp};
 use sqlx::{AssertSqlSafe, Connection};
 
-/// Whatever is waited for comes within this.
-pub const BOUND: Duration = Duration::from_secs(20);
-
-/// The binary: `KABINET_BIN`, or the one beside this test; built when it is missing.
-pub fn binary() -> PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let find = || {
-        if let Some(named) = std::env::var_os("KABINET_BIN") {
-            return PathBuf::from(named);
-        }
-        let own = std::env::current_exe().unwrap();
-        let built = own.parent().unwrap().parent().unwrap().join("kabinet");
-        if !built.is_file() {
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            assert!(Command::new(cargo).args(["build", "-p", "kabinet"]).status().unwrap().success());
-        }
-        built
-    };
-    BINARY.get_or_init(find).clone()
-}
-
-/// The binary with nothing in its environment but what is given.
-pub fn command(arguments: &[&str], environment: &[(&str, String)]) -> Command {
-    let mut command = Command::new(binary());
-    command.args(arguments).env_clear().current_dir(std::env::temp_dir());
-    for (key, value) in environment {
-        command.env(key, value);
-    }
-    command
-}
-
-/// Runs it to its end.
-pub fn run(arguments: &[&str], environment: &[(&str, String)]) -> Output {
-    command(arguments, environment).stdin(Stdio::null()).output().unwrap()
-}
+pub use kabinet_tests::program::{BOUND, free_port, run};
 
 /// Runs SQL on the database of a test, beside everybody.
 pub async fn run_sql(app: &TestApp, sql: &str) {
@@ -81,10 +43,6 @@ pub fn environment(app: &TestApp) -> Vec<(&'static str, String)> {
         environment.push(("KABINET__REDIS__URL", redis.expose().to_owned()));
     }
     environment
-}
-
-pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// A served provider; killed when dropped.
@@ -122,8 +80,7 @@ impl Served {
     pub fn node(&self) -> Node {
         let base = format!("http://127.0.0.1:{}", self.port);
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let router =
-            Router::new().fallback(move |request: Request<Body>| forward(client.clone(), base.clone(), request));
+        let router = forwarder(client, base);
         Node { router, admin: Router::new(), jobs: kabinet::Jobs::default() }
     }
 
@@ -162,30 +119,4 @@ impl Drop for Served {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-/// Where the log goes: into the folder that is searched for canaries, if there is one.
-fn log(port: u16) -> Stdio {
-    let Some(folder) = std::env::var_os("KABINET_TEST_LOGS").map(PathBuf::from) else {
-        return Stdio::null();
-    };
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(format!("served-{}-{port}.jsonl", std::process::id()));
-    std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap().into()
-}
-
-async fn forward(client: reqwest::Client, base: String, request: Request<Body>) -> http::Response<Body> {
-    let (parts, body) = request.into_parts();
-    let url = format!("{base}{}", parts.uri.path_and_query().map_or("/", |path| path.as_str()));
-    let body = to_bytes(body, 1 << 20).await.unwrap();
-    let answer = client
-        .request(parts.method, url)
-        .headers(parts.headers)
-        .body(body)
-        .send()
-        .await
-        .expect("an answer");
-    let mut response = http::Response::builder().status(answer.status());
-    *response.headers_mut().unwrap() = answer.headers().clone();
-    response.body(Body::from(answer.bytes().await.expect("a whole answer"))).unwrap()
 }

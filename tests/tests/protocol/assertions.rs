@@ -42,7 +42,7 @@ fn with(mut claims: Value, name: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn c_ensure_client_assertion_with_iss_aud_succeeds() {
+async fn an_assertion_is_for_the_issuer_or_the_token_endpoint_whatever_its_algorithm() {
     for alg in Alg::ALL {
         let key = ClientKey::new(alg, "k");
         let (app, rp) = service(&key).await;
@@ -230,7 +230,7 @@ async fn names_that_no_client_can_have_are_unknown_on_every_database() {
 }
 
 #[tokio::test]
-async fn c_ensure_signed_client_assertion_with_another_algorithm_fails() {
+async fn an_assertion_with_another_algorithm_than_the_registered_one_fails() {
     let key = ClientKey::new(Alg::RS256, "k");
     let app = TestApp::start().await;
     let registered = |metadata: &mut ClientMetadata| {
@@ -374,7 +374,7 @@ async fn with_published(body: &Value) -> (TestApp, Published, Rp) {
 }
 
 #[tokio::test]
-async fn c_refresh_token_rp_key_rotation() {
+async fn a_new_key_is_fetched_at_once_and_nobody_is_asked_too_often() {
     let (old, new) = (ClientKey::new(Alg::ES256, "old"), ClientKey::new(Alg::ES256, "new"));
     let (app, published, mut rp) = with_published(&old.jwks()).await;
     let service = [("grant_type", "client_credentials")];

@@ -1,4 +1,4 @@
-//! Back-Channel Logout 1.0: modules of its plan, who is told of what, and the queue behind it. Relying parties are real
+//! Back-Channel Logout 1.0: who is told of what, and the queue behind it. Relying parties are real
 //! listeners that verify what they get by the published keys.
 
 use std::time::Instant;
@@ -100,7 +100,7 @@ async fn end_from_elsewhere(app: &TestApp, person: &Person) {
 }
 
 #[tokio::test]
-async fn c_oidcc_backchannel_rp_initiated_logout() {
+async fn a_sign_out_is_told_to_the_client_at_once() {
     let app = start().await;
     let (rp, channel) = listener(&app).await;
     let (person, mut browser) = (app.anyone().await, app.browser());
@@ -110,15 +110,6 @@ async fn c_oidcc_backchannel_rp_initiated_logout() {
     let claims = told(&rp, &channel, app.now()).await;
     assert_eq!((&claims["sub"], &claims["sid"]), (&id["sub"], &id["sid"]));
     assert_eq!(queue(&app, &rp).await, [("told".to_owned(), 1, "status 200".to_owned())]);
-}
-
-#[tokio::test]
-async fn c_oidcc_backchannel_logout_discovery_endpoint_verification() {
-    let app = TestApp::start().await;
-    let facts = app.get("/.well-known/openid-configuration").await.json();
-    assert_eq!(facts["backchannel_logout_supported"], true);
-    assert_eq!(facts["backchannel_logout_session_supported"], true);
-    assert_eq!(facts["end_session_endpoint"], "https://id.test/oauth2/logout");
 }
 
 #[tokio::test]

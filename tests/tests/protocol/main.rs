@@ -1,5 +1,5 @@
-//! The protocol's endpoints, in process: one module per endpoint or table. The tests named `c_…` are modules of the OpenID
-//! conformance suite.
+//! The protocol's endpoints, in process: one module per endpoint or table. The modules of the OpenID conformance suite are in
+//! `certification`.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod access;
@@ -10,8 +10,6 @@ mod back_channel;
 mod claims;
 mod clients;
 mod code;
-mod conformance;
-mod conformance_logout;
 mod crates;
 mod discovery;
 mod encrypted;
@@ -21,6 +19,7 @@ mod headers;
 mod hostile;
 mod jwt_bearer;
 mod key_rotation;
+mod logout;
 mod managing;
 mod mended;
 mod pushed;
@@ -29,6 +28,7 @@ mod refresh;
 mod registration;
 mod repeated;
 mod request_objects;
+mod requests;
 mod response_types;
 mod session_management;
 mod signed;

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet_core::client::Profile;
-use kabinet_tests::{Browser, Callback, Rp, TestApp, Tokens};
+use kabinet_tests::{Browser, Callback, Rp};
 use sha2::{Digest, Sha256};
 
 use crate::world::World;
@@ -29,26 +29,6 @@ fn answer(browser: &Browser, rp: &Rp, origin: &str, session_state: &str) -> &'st
 async fn state_of(world: &mut World) -> String {
     let ask = world.rp.ask();
     world.rp.authorize(&mut world.browser, &ask).await.get("session_state").to_owned()
-}
-
-#[tokio::test]
-async fn c_oidcc_session_management_rp_initiated_logout() {
-    let mut world = world().await;
-    let ask = world.rp.ask();
-    let callback = world.rp.authorize(&mut world.browser, &ask).await;
-    let state = callback.get("session_state").to_owned();
-    assert!(!state.contains(' ') && state.contains('.'), "{state}");
-    assert_eq!(answer(&world.browser, &world.rp, "https://rp.test", &state), "unchanged");
-    let tokens = Tokens::of(&world.rp.redeem(callback.code(), &ask).await);
-    world.browser.get(&format!("/oauth2/logout?id_token_hint={}", tokens.id)).await;
-    assert_eq!(answer(&world.browser, &world.rp, "https://rp.test", &state), "changed");
-}
-
-#[tokio::test]
-async fn c_oidcc_session_management_discovery_endpoint_verification() {
-    let app = TestApp::start().await;
-    let facts = app.get("/.well-known/openid-configuration").await.json();
-    assert_eq!(facts["check_session_iframe"], "https://id.test/oauth2/session");
 }
 
 #[tokio::test]

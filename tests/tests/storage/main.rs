@@ -8,6 +8,7 @@
 mod brands;
 mod cancelling;
 mod changes;
+mod consents;
 mod documents;
 mod ephemera;
 mod growth;
