@@ -31,7 +31,6 @@ pub(crate) struct Curve<M: ConstMontyParams<N>, const N: usize> {
     order: Odd<Uint<N>>,
     scalars: FixedMontyParams<N>,
     cofactor: u32,
-    generator: Affine<M, N>,
     /// G, 3G, 5G, …
     multiples: Vec<Affine<M, N>>,
 }
@@ -76,7 +75,6 @@ impl<M: ConstMontyParams<N>, const N: usize> Curve<M, N> {
             order: constants.order,
             scalars: FixedMontyParams::new_vartime(constants.order),
             cofactor: constants.cofactor,
-            generator,
             multiples: Vec::new(),
         };
         let multiples = curve.odd_multiples(&generator, GENERATOR_WIDTH);
@@ -249,11 +247,11 @@ impl<M: ConstMontyParams<N>, const N: usize> Curve<M, N> {
     }
 }
 
-#[cfg(feature = "sign")]
+#[cfg(any(feature = "sign", test))]
 impl<M: ConstMontyParams<N>, const N: usize> Curve<M, N> {
     /// The coordinates of k·G; none when that is the point at infinity.
     pub(crate) fn multiple_of_generator(&self, k: &Uint<N>) -> Option<(Uint<N>, Uint<N>)> {
-        let point = self.multiply(k, &self.generator).to_affine()?;
+        let point = self.multiply(k, &self.multiples[0]).to_affine()?;
         Some((point.x.retrieve(), point.y.retrieve()))
     }
 }
@@ -353,7 +351,7 @@ pub(crate) mod tests {
 
     /// What every curve must hold, or a constant is mistyped.
     pub(crate) fn is_sound<M: ConstMontyParams<N>, const N: usize>(curve: &Curve<M, N>) -> bool {
-        let generator = curve.generator;
+        let generator = curve.multiples[0];
         let one_more = curve.order.as_ref().wrapping_add(&Uint::ONE);
         curve.holds(&generator)
             && curve.multiply(curve.order.as_ref(), &generator).is_infinity()
@@ -374,7 +372,7 @@ pub(crate) mod tests {
         pub(crate) fn published(&self) -> [String; 6] {
             let element = |one: ConstMontyForm<M, N>| one.retrieve();
             let p = M::PARAMS.modulus().as_nz_ref().get();
-            let (x, y) = (element(self.generator.x), element(self.generator.y));
+            let (x, y) = (element(self.multiples[0].x), element(self.multiples[0].y));
             [p, element(self.a), element(self.b), self.order.get(), x, y].map(|number| format!("{number:x}"))
         }
     }

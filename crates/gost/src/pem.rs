@@ -60,7 +60,7 @@ pub fn base64(text: &str) -> Result<Vec<u8>, Malformed> {
     let data = text.trim_end_matches('=');
     let is_data = data.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'+' || c == b'/');
     let padding = text.len() - data.len();
-    if !is_data || text.is_empty() || text.len() % 4 != 0 || padding > 2 {
+    if !is_data || text.is_empty() || !text.len().is_multiple_of(4) || padding > 2 {
         return Err(Malformed);
     }
     let mut bytes = decode_block(&text).map_err(|_| Malformed)?;
