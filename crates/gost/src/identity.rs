@@ -9,7 +9,7 @@
 //! |---|---|
 //! | sole trader | ОГРНИП |
 //! | organisation and its head | ОГРН, ИННЮЛ or ИНН «00…», and surname with given name |
-//! | organisation (a seal) | the same without a person's name and СНИЛС |
+//! | seal: an organisation alone | the same without a person's name and СНИЛС |
 //! | person | СНИЛС or ИНН of 12 digits, and no organisation |
 
 use crate::name::Name;
@@ -23,9 +23,9 @@ pub enum Kind {
     /// A person who trades (индивидуальный предприниматель).
     SoleTrader,
     /// An organisation and the person who heads it or acts for it: two identities.
-    OrganisationHead,
-    /// An organisation alone. It signs no person in.
     Organisation,
+    /// An organisation alone. It signs no person in.
+    Seal,
     /// Nobody that Russian registers know.
     Other,
 }
@@ -37,8 +37,8 @@ impl Kind {
         match self {
             Self::Person => "person",
             Self::SoleTrader => "sole_trader",
-            Self::OrganisationHead => "organisation_head",
             Self::Organisation => "organisation",
+            Self::Seal => "seal",
             Self::Other => "other",
         }
     }
@@ -116,9 +116,9 @@ impl Subject {
         if self.ogrnip.is_some() {
             Kind::SoleTrader
         } else if is_organisation && has_name {
-            Kind::OrganisationHead
-        } else if is_organisation && self.surname.is_none() && self.given_name.is_none() && self.snils.is_none() {
             Kind::Organisation
+        } else if is_organisation && self.surname.is_none() && self.given_name.is_none() && self.snils.is_none() {
+            Kind::Seal
         } else if !is_organisation && self.organisation.is_none() && (self.snils.is_some() || self.inn.is_some()) {
             Kind::Person
         } else {
@@ -205,10 +205,10 @@ mod tests {
             (&[SNILS], Kind::Person),
             (&[INN], Kind::Person),
             (&[OGRNIP, SNILS, INN, SURNAME, GIVEN], Kind::SoleTrader),
-            (&[OGRN, INNLE, SURNAME, GIVEN, SNILS, INN, O], Kind::OrganisationHead),
-            (&[INNLE, SURNAME, GIVEN], Kind::OrganisationHead),
-            (&[OGRN, INNLE, O], Kind::Organisation),
-            (&[(oid::INN, "007707083893"), O], Kind::Organisation),
+            (&[OGRN, INNLE, SURNAME, GIVEN, SNILS, INN, O], Kind::Organisation),
+            (&[INNLE, SURNAME, GIVEN], Kind::Organisation),
+            (&[OGRN, INNLE, O], Kind::Seal),
+            (&[(oid::INN, "007707083893"), O], Kind::Seal),
             (&[OGRN, SNILS], Kind::Other),
             (&[OGRN, SURNAME], Kind::Other),
             (&[SNILS, O], Kind::Other),

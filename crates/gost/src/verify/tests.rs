@@ -79,7 +79,7 @@ fn people_and_organisations_of_the_fixtures_are_told_apart() {
     assert_eq!(person.kind, Kind::Person);
     assert!(person.snils.is_some() && person.inn.is_some() && person.surname.is_some());
     let organisation = subject(fixture!("detached-org-256.p7s"));
-    assert_eq!(organisation.kind, Kind::OrganisationHead);
+    assert_eq!(organisation.kind, Kind::Organisation);
     assert!(organisation.ogrn.is_some() && organisation.inn_organisation.is_some() && organisation.snils.is_some());
 }
 
