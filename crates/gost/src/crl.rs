@@ -246,4 +246,29 @@ mod tests {
         let whole = der(include_bytes!("../fixtures/issuing.crl.pem"));
         assert!((0..whole.len()).all(|length| Crl::parse(&whole[..length]).is_err()));
     }
+
+    #[test]
+    fn a_list_for_some_certificates_only_clears_no_others() {
+        use crate::der::wrap;
+        let certificate = |pem: &[u8]| Certificate::parse(&crate::pem::read(pem).unwrap()[0].der).unwrap();
+        let authority = certificate(include_bytes!("../fixtures/issuing-ca.crt.pem"));
+        let person = certificate(include_bytes!("../fixtures/person-256.crt.pem"));
+        let point = |address: &str| {
+            let name = wrap(tag::context(6), address.as_bytes());
+            wrap(tag::constructed(0), &wrap(tag::constructed(0), &name))
+        };
+        for (fields, of_person, of_authority) in [
+            (Vec::new(), true, true),
+            (vec![0x81, 1, 0xff], true, false),
+            (vec![0x82, 1, 0xff], false, true),
+            (point("http://crl.test.invalid/issuing.crl"), true, false),
+            (point("http://crl.test.invalid/root.crl"), false, true),
+        ] {
+            for value in [fields.clone(), wrap(tag::SEQUENCE, &fields)] {
+                let scope = Scope::read(&value).unwrap();
+                assert_eq!((scope.holds(&person), scope.holds(&authority)), (of_person, of_authority), "{fields:?}");
+            }
+        }
+        assert!(Scope::read(&[0x84, 1, 0xff]).is_err());
+    }
 }

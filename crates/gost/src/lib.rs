@@ -23,6 +23,8 @@ mod curve;
 mod der;
 pub mod digest;
 mod foreign;
+#[cfg(any(feature = "fuzz", test))]
+pub mod fuzz;
 pub mod identity;
 mod name;
 pub mod oid;

@@ -91,9 +91,9 @@ impl Engine {
         self.output(&fixed).status.success()
     }
 
-    /// Root, authority, a person in good standing and one revoked, fresh lists of both authorities, all of this set:
+    /// Root, authority, a person in good standing and one revoked, fresh lists of both authorities, all of one kind:
     /// `root.crt`, `issuing.crt`, `person.crt`, `revoked.crt`, `root.crl`, `issuing.crl` and the keys.
-    pub fn authorities(&self, set: ParameterSet) {
+    pub fn authorities(&self, kind: &Kind) {
         for authority in ["root", "issuing"] {
             let dir = self.file(authority);
             std::fs::create_dir_all(dir.join("newcerts")).unwrap();
@@ -101,39 +101,70 @@ impl Engine {
                 std::fs::write(dir.join(file), content).unwrap();
             }
         }
-        self.certify("root", "root", "ext_root", "/CN=Проба: корень", set);
-        self.certify("issuing", "root", "ext_sub", "/CN=Проба: удостоверяющий центр", set);
+        self.certify("root", "root", "ext_root", "/CN=Проба: корень", kind);
+        self.certify("issuing", "root", "ext_sub", "/CN=Проба: удостоверяющий центр", kind);
         let person = "/CN=Пробная Анна Петровна/SN=Пробная/GN=Анна Петровна/SNILS=11223344595";
-        self.certify("person", "issuing", "ext_ee", person, set);
-        self.certify("revoked", "issuing", "ext_ee", person, set);
-        let digest = &digest_flag(set)[1..];
-        self.ca("issuing", &["-revoke", "revoked.crt", "-md", digest]);
+        self.certify("person", "issuing", "ext_ee", person, kind);
+        self.certify("revoked", "issuing", "ext_ee", person, kind);
+        self.ca("issuing", kind, &["-revoke", "revoked.crt"]);
         for authority in ["root", "issuing"] {
             let times = ["-crl_lastupdate", "20240101000000Z", "-crl_nextupdate", "20440101000000Z"];
-            self.ca(
-                authority,
-                &[&["-gencrl", "-md", digest, "-out", &format!("{authority}.crl")], &times[..]].concat(),
-            );
+            self.ca(authority, kind, &[&["-gencrl", "-out", &format!("{authority}.crl")], &times[..]].concat());
         }
     }
 
-    fn certify(&self, name: &str, by: &str, extensions: &str, subject: &str, set: ParameterSet) {
+    fn certify(&self, name: &str, by: &str, extensions: &str, subject: &str, kind: &Kind) {
         let [key, request, certificate] = ["key", "csr", "crt"].map(|kind| format!("{name}.{kind}"));
-        self.key(&key, set);
-        self.run(&["req", "-new", "-utf8", "-key", &key, digest_flag(set), "-subj", subject, "-out", &request]);
+        self.run(&["genpkey", "-algorithm", kind.algorithm, "-pkeyopt", &kind.option, "-out", &key]);
+        let digest = format!("-{}", kind.digest);
+        self.run(&["req", "-new", "-utf8", "-key", &key, &digest, "-subj", subject, "-out", &request]);
         let own: &[&str] = if name == by { &["-selfsign"] } else { &[] };
         let fixed = ["-in", &request, "-out", &certificate, "-notext", "-extensions", extensions];
-        self.ca(by, &[&fixed, &FROM_TO[..], own, &["-md", &digest_flag(set)[1..]]].concat());
+        self.ca(by, kind, &[&fixed, &FROM_TO[..], own].concat());
     }
 
-    fn ca(&self, authority: &str, arguments: &[&str]) {
+    fn ca(&self, authority: &str, kind: &Kind, arguments: &[&str]) {
         let (key, certificate) = (format!("{authority}.key"), format!("{authority}.crt"));
-        let fixed = ["ca", "-batch", "-name", authority, "-keyfile", &key, "-cert", &certificate];
+        let fixed = ["ca", "-batch", "-name", authority, "-keyfile", &key, "-cert", &certificate, "-md", kind.digest];
         self.run(&[&fixed, arguments].concat());
     }
 }
 
-pub fn digest_flag(set: ParameterSet) -> &'static str {
+/// A kind of key and the digest that goes with it, as `openssl` names them.
+pub struct Kind {
+    algorithm: &'static str,
+    option: String,
+    pub digest: &'static str,
+}
+
+impl Kind {
+    pub fn gost(set: ParameterSet) -> Self {
+        let (algorithm, parameters) = names(set);
+        Self {
+            algorithm,
+            option: format!("paramset:{parameters}"),
+            digest: &digest_flag(set)[1..],
+        }
+    }
+
+    pub fn rsa(bits: u32) -> Self {
+        Self {
+            algorithm: "RSA",
+            option: format!("rsa_keygen_bits:{bits}"),
+            digest: "sha256",
+        }
+    }
+
+    pub fn ecdsa(curve: &str, digest: &'static str) -> Self {
+        Self {
+            algorithm: "EC",
+            option: format!("ec_paramgen_curve:{curve}"),
+            digest,
+        }
+    }
+}
+
+fn digest_flag(set: ParameterSet) -> &'static str {
     if set.bits() == 256 { "-md_gost12_256" } else { "-md_gost12_512" }
 }
 

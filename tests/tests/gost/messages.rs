@@ -7,7 +7,7 @@ use kabinet_gost::{
     Anchor, Certificate, Content, Crl, ParameterSet, Policy, Reason, Request, Revocation, Trust, Verdict, Verifier, pem,
 };
 
-use crate::engine::{Engine, NOW, digest_flag};
+use crate::engine::{Engine, Kind, NOW};
 
 const CONTENT: &[u8] = "Вход в Единый личный кабинет\n".as_bytes();
 
@@ -26,10 +26,10 @@ fn verifier(engine: &Engine) -> Verifier {
 }
 
 /// The person's message, as the flags of `openssl cms -sign` make it.
-fn message(engine: &Engine, set: ParameterSet, who: &str, flags: &[&str]) -> Vec<u8> {
+fn message(engine: &Engine, kind: &Kind, who: &str, flags: &[&str]) -> Vec<u8> {
     let (certificate, key) = (format!("{who}.crt"), format!("{who}.key"));
     let fixed = ["cms", "-sign", "-binary", "-in", "content", "-signer", &certificate, "-inkey", &key, "-nosmimecap"];
-    let form = ["-md", &digest_flag(set)[1..], "-outform", "DER", "-out", "message.der"];
+    let form = ["-md", kind.digest, "-outform", "DER", "-out", "message.der"];
     engine.run(&[&fixed[..], &form, flags].concat());
     engine.read("message.der")
 }
@@ -60,11 +60,12 @@ fn reason(verdict: &Verdict) -> Option<Reason> {
     verdict.result.as_ref().err().map(|refusal| refusal.reason)
 }
 
-fn every_form(set: ParameterSet) {
+fn every_form(kind: &Kind, allow_foreign: bool) {
     let engine = Engine::new();
-    engine.authorities(set);
+    engine.authorities(kind);
     engine.write("content", CONTENT);
-    let verifier = verifier(&engine);
+    let mut verifier = verifier(&engine);
+    verifier.policy.allow_foreign = allow_foreign;
     for (flags, expected, openssl) in [
         (&[][..], None, true),
         (&["-cades"], None, true),
@@ -76,23 +77,23 @@ fn every_form(set: ParameterSet) {
         // OpenSSL takes a message whose signature could be one over other bytes.
         (&["-noattr"], Some(Reason::AttributesMissing), true),
     ] {
-        let signed = message(&engine, set, "person", flags);
+        let signed = message(&engine, kind, "person", flags);
         let verdict = judge(&verifier, &signed);
-        assert_eq!(reason(&verdict), expected, "{} {flags:?}: {:?}", set.name(), verdict.result);
-        assert_eq!(openssl_accepts(&engine, &signed, &[]), openssl, "{} {flags:?}", set.name());
+        assert_eq!(reason(&verdict), expected, "{} {flags:?}: {:?}", kind.digest, verdict.result);
+        assert_eq!(openssl_accepts(&engine, &signed, &[]), openssl, "{} {flags:?}", kind.digest);
     }
 
-    let detached = message(&engine, set, "person", &["-cades"]);
+    let detached = message(&engine, kind, "person", &["-cades"]);
     let other = Request { content: Content::Expected(b"x"), ..request(&detached) };
     assert_eq!(reason(&verifier.check(other)), Some(Reason::DigestMismatch));
     for (now, expected) in [(1_704_067_199, Reason::NotYetValid), (2_335_219_201, Reason::Expired)] {
         assert_eq!(reason(&verifier.check(Request { now, ..request(&detached) })), Some(expected));
     }
     let beside = [der(&engine, "person.crt")];
-    let without = message(&engine, set, "person", &["-nocerts", "-cades"]);
+    let without = message(&engine, kind, "person", &["-nocerts", "-cades"]);
     assert!(verifier.check(Request { certificates: &beside, ..request(&without) }).result.is_ok());
 
-    let revoked = message(&engine, set, "revoked", &["-cades"]);
+    let revoked = message(&engine, kind, "revoked", &["-cades"]);
     assert_eq!(reason(&judge(&verifier, &revoked)), Some(Reason::Revoked));
     assert!(!openssl_accepts(&engine, &revoked, &[]));
     let mut unasked = verifier.clone();
@@ -111,23 +112,61 @@ fn request(signature: &[u8]) -> Request<'_> {
 
 #[test]
 fn every_form_of_message_of_256_bits_is_judged() {
-    every_form(ParameterSet::CryptoProA);
-    every_form(ParameterSet::Tc26A256);
+    every_form(&Kind::gost(ParameterSet::CryptoProA), false);
+    every_form(&Kind::gost(ParameterSet::Tc26A256), false);
 }
 
 #[test]
 fn every_form_of_message_of_512_bits_is_judged() {
-    every_form(ParameterSet::Tc26A512);
-    every_form(ParameterSet::Tc26C512);
+    every_form(&Kind::gost(ParameterSet::Tc26A512), false);
+    every_form(&Kind::gost(ParameterSet::Tc26C512), false);
+}
+
+#[test]
+fn rsa_and_ecdsa_are_judged_by_the_same_rules_where_they_are_allowed() {
+    every_form(&Kind::rsa(2048), true);
+    every_form(&Kind::ecdsa("P-256", "sha256"), true);
+    every_form(&Kind::ecdsa("P-384", "sha384"), true);
+}
+
+#[test]
+fn rsa_is_taken_in_pss_too_and_refused_when_short_or_not_allowed() {
+    for (bits, allow_foreign, expected) in [
+        (2048, true, None),
+        (2048, false, Some(Reason::AlgorithmForbidden)),
+        (1024, true, Some(Reason::KeyInvalid)),
+    ] {
+        let engine = Engine::new();
+        let kind = Kind::rsa(bits);
+        engine.authorities(&kind);
+        engine.write("content", CONTENT);
+        let mut verifier = verifier(&engine);
+        verifier.policy.allow_foreign = allow_foreign;
+        let pss = ["-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:-1"];
+        let long = ["-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:20"];
+        for (flags, expected) in
+            [(&[][..], expected), (&pss, expected), (&long, expected.or(Some(Reason::AlgorithmMismatch)))]
+        {
+            let signed = message(&engine, &kind, "person", flags);
+            let verdict = judge(&verifier, &signed);
+            let short = bits < 2048 && reason(&verdict) == Some(Reason::AlgorithmMismatch);
+            assert!(short || reason(&verdict) == expected, "{bits} {flags:?}: {:?}", verdict.result);
+            let mut damaged = signed;
+            let last = damaged.len() - 1;
+            damaged[last] ^= 1;
+            assert!(judge(&verifier, &damaged).result.is_err());
+        }
+    }
 }
 
 #[test]
 fn a_damaged_message_that_is_accepted_here_is_accepted_by_openssl() {
     let engine = Engine::new();
-    engine.authorities(ParameterSet::CryptoProXchA);
+    let kind = Kind::gost(ParameterSet::CryptoProXchA);
+    engine.authorities(&kind);
     engine.write("content", CONTENT);
     let verifier = verifier(&engine);
-    let whole = message(&engine, ParameterSet::CryptoProXchA, "person", &["-cades"]);
+    let whole = message(&engine, &kind, "person", &["-cades"]);
     let (mut refused, mut only_here) = (0, Vec::new());
     for at in 0..whole.len() {
         let mut damaged = whole.clone();

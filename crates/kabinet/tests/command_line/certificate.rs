@@ -129,3 +129,17 @@ fn a_broken_configuration_is_in_nobodys_way() {
     let (code, answer) = verify(&place, "detached-person-256.p7s", &["--config", "bad.toml"]);
     assert_eq!((code, &answer["error"]), (1, &"content_missing".into()));
 }
+
+#[test]
+fn the_reference_lists_every_code_with_its_step_in_their_order() {
+    let file = format!("{}/../../docs/reference/certificate-verify.md", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(file).unwrap();
+    let codes = text.split_once("## Codes").unwrap().1.lines().filter_map(|line| line.strip_prefix("| `"));
+    let listed: Vec<&str> = codes.filter(|line| !line.starts_with("error`")).collect();
+    let all = kabinet_gost::Reason::ALL;
+    assert_eq!(listed.len(), all.len());
+    for (line, reason) in listed.iter().zip(all) {
+        let expected = format!("{}` | {} |", reason.code(), reason.step().name());
+        assert!(line.starts_with(&expected), "{line}: {expected}");
+    }
+}
