@@ -1,26 +1,46 @@
 //! Russian signatures: ГОСТ Р 34.10-2012 over ГОСТ Р 34.11-2012, in certificates (RFC 9215) and in CMS (RFC 5652).
 //!
-//! So far this crate names things: the object identifiers below, and what can be wrong with a signature. It knows nothing
-//! of sign-in.
+//! The crate knows nothing of sign-in, reads no file, asks no clock and calls nobody: bytes, trust and the time go in, a
+//! [`Verdict`] comes out. It only verifies; making signatures is behind the feature `sign`, for development.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | the verdict | [`verify`]: the checks in their order; [`verdict`]: every reason to refuse, with its code and step |
+//! | trust | `path`: paths by `rustls-webpki`; [`crl`]: revocation; [`identity`]: whom a certificate names |
+//! | messages | `cms`, [`certificate`], `name`, `algorithm`: what fits what; `foreign`: RSA and ECDSA by OpenSSL |
+//! | encodings | `der`, [`ber`], [`pem`], [`oid`] |
+//! | numbers | `curve`, `parameters`: points and the twelve parameter sets; [`signature`], [`digest`] |
+//!
+//! What is not claimed: this is no certified crypto means (СКЗИ), and a verdict is no «проверка квалифицированной подписи» in
+//! the sense of 63-ФЗ. A certified verifier can take its place behind [`SignatureVerifier`].
 
+mod algorithm;
+pub mod ber;
+pub mod certificate;
+mod cms;
+pub mod crl;
+mod curve;
+mod der;
+pub mod digest;
+mod foreign;
+#[cfg(any(feature = "fuzz", test))]
+pub mod fuzz;
+pub mod identity;
+mod name;
 pub mod oid;
+mod parameters;
+mod path;
+pub mod pem;
+pub mod signature;
+pub mod verdict;
+pub mod verify;
 
-/// Why a signature, a certificate or a message is not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// It is not the structure that it should be.
-    #[error("malformed {what}")]
-    Malformed {
-        /// Which structure.
-        what: &'static str,
-    },
-    /// It uses an algorithm that is not accepted.
-    #[error("unsupported algorithm {oid}")]
-    Unsupported {
-        /// The algorithm's object identifier, dotted.
-        oid: String,
-    },
-    /// The signature does not belong to the content and the key.
-    #[error("the signature does not match")]
-    Signature,
-}
+pub use certificate::Certificate;
+pub use cms::{MAX_ATTRIBUTES, MAX_BYTES, MAX_CERTIFICATES};
+pub use crl::Crl;
+pub use der::Malformed;
+pub use name::Name;
+pub use parameters::ParameterSet;
+pub use path::Anchor;
+pub use verdict::{Accepted, Reason, Refusal, Verdict};
+pub use verify::{Content, Policy, Request, Require, Revocation, SignatureVerifier, Trust, Verifier};

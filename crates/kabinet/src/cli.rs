@@ -1,6 +1,7 @@
 //! The commands, and what they share: reading the configuration, opening the store, answering.
 
 mod brand;
+mod certificate;
 mod client;
 mod config;
 mod delivery;
@@ -63,6 +64,9 @@ enum Command {
     /// People
     #[command(subcommand)]
     User(user::Command),
+    /// Signatures made with certificates
+    #[command(subcommand)]
+    Certificate(certificate::Command),
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -112,6 +116,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         password::run(command, output)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Certificate(command) = &cli.command {
+        return certificate::run(command, output);
+    }
     let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(ConfigError(problems)) => bail!("the configuration cannot be used:\n  {}", problems.join("\n  ")),
@@ -147,7 +154,12 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Logout(command) => logout::run(command, desk, output).await,
         Command::Document(command) => document::run(command, desk, output).await,
         Command::Registration(command) => registration::run(command, desk, output).await,
-        Command::Serve | Command::Migrate | Command::Doctor | Command::Config(_) | Command::Password(_) => Ok(()),
+        Command::Serve
+        | Command::Migrate
+        | Command::Doctor
+        | Command::Config(_)
+        | Command::Password(_)
+        | Command::Certificate(_) => Ok(()),
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Need {
     Apache,
     ModAuthOpenidc,
     Fonts,
+    /// OpenSSL's program and its GOST engine, which makes what the ГОСТ tests verify.
+    GostEngine,
     Python,
     Node,
     NpmPackages,
@@ -46,6 +48,7 @@ impl Need {
             Self::Apache => &["apache2"],
             Self::ModAuthOpenidc => &["libapache2-mod-auth-openidc"],
             Self::Fonts => &["fonts-dejavu-core"],
+            Self::GostEngine => &["openssl", "libengine-gost-openssl"],
             Self::Python => &["python3", "python3-venv", "python3-pip"],
             Self::Go => &["golang-go"],
             // Any Node brings npm, and npm brings a newer Node.
@@ -66,6 +69,7 @@ impl Need {
             Self::Apache => shell::find("apache2").is_some(),
             Self::ModAuthOpenidc => Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so").is_file(),
             Self::Fonts => Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").is_file(),
+            Self::GostEngine => has_gost_engine(),
             Self::Python => python_makes_venvs(),
             Self::Node => node().is_some(),
             Self::NpmPackages => is_stamped(&NPM_STAMP),
@@ -158,6 +162,14 @@ fn is_new_enough(node: &Path) -> bool {
     let version = shell::output(Command::new(node).arg("--version")).unwrap_or_default();
     let major = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default();
     major.parse::<u32>().is_ok_and(|major| major >= OLDEST_NODE)
+}
+
+/// Whether openssl loads the engine with the tests' configuration: without it the digest is unknown.
+fn has_gost_engine() -> bool {
+    let config = shell::root().join("crates/gost/fixtures/gost.cnf");
+    let mut digest = Command::new("openssl");
+    digest.args(["dgst", "-md_gost12_256", "/dev/null"]).env("OPENSSL_CONF", config);
+    shell::output(&mut digest).is_some()
 }
 
 fn python_makes_venvs() -> bool {

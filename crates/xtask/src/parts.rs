@@ -55,6 +55,7 @@ const BROWSER: &[Need] = &[
     Need::Go,
     Need::GoParty,
 ];
+const GOST: &[Need] = &[Need::OpensslHeaders, Need::GostEngine, Need::Python, Need::PythonPackages];
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
 const fn part(name: &'static str, needs: &'static [Need], work: Work) -> Part {
@@ -77,6 +78,7 @@ pub const PARTS: &[Part] = &[
     part("guards", SERVERS, Work::Suite(Database::Sqlite)),
     part("storage", SERVERS, Work::Suite(Database::Sqlite)),
     part("storage", SERVERS, Work::Suite(Database::Postgres)),
+    part("gost", GOST, Work::Suite(Database::Sqlite)),
     part("browser", BROWSER, Work::Browser),
     part("canaries", &[], Work::Canaries),
 ];
@@ -132,7 +134,9 @@ impl Part {
     /// The name in the table.
     pub fn title(&self) -> String {
         match self.work {
-            Work::Suite(Database::Sqlite) if self.name != "guards" => format!("{} sqlite", self.name),
+            Work::Suite(Database::Sqlite) if !["guards", "gost"].contains(&self.name) => {
+                format!("{} sqlite", self.name)
+            }
             Work::Suite(Database::Postgres) => format!("{} postgres+redis", self.name),
             _ => self.name.to_owned(),
         }
@@ -239,6 +243,7 @@ fn has_advisories() -> bool {
 fn tests(scene: &Scene<'_>, args: &[&str], database: Database) -> Result<Outcome> {
     let mut command = cargo(args);
     command.envs(scene.variables.iter().cloned());
+    command.env("E2E_PYTHON", crate::needs::venv().join("bin/python"));
     command.env("KABINET_TEST_DB", if database == Database::Sqlite { "sqlite" } else { "postgres" });
     let mut tally = Tally::default();
     let ok = limited(scene, &command, |line| tally.read_cargo(line))?;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod brands;
+mod certificate;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 mod answers;
 mod fan_out;
 mod sign_ins;
+mod signatures;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -108,6 +109,7 @@ pub const GROUPS: &[(&str, Measure)] = &[
     ("id_token", answers::id_tokens),
     ("signed", answers::signed),
     ("logout", fan_out::fan_out),
+    ("signature", signatures::signatures),
 ];
 
 pub fn size(binary: &Path) -> Row {

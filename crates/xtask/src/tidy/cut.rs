@@ -28,6 +28,8 @@ const INSIDE: &[(&str, &[&str])] = &[
 const FOR_TESTS: &[(&str, &[&str])] = &[
     // The stand-ins for gateways and mail servers are tried with the drivers that speak to the real ones.
     ("kabinet-standins", &["kabinet-fetch"]),
+    // Its examples are what `bench` measures beside other implementations.
+    ("xtask", &["kabinet-gost"]),
 ];
 const LIBRARIES: &[&str] = &[
     "kabinet-core",

@@ -1,0 +1,350 @@
+//! Paths from a signer's certificate to a trust anchor (RFC 5280 §6), by `rustls-webpki` with ГОСТ plugged in.
+//!
+//! 1. From the certificates at hand those are taken that can be issuers on the way: by name, and with a keyUsage that lets
+//!    them sign certificates, which `webpki` does not look at.
+//! 2. `webpki` builds the path and checks signatures, validity, basicConstraints, path length and name constraints. It bounds
+//!    the number of signatures that it verifies, whatever certificates an attacker sends.
+//! 3. The anchor's own validity is checked here: `webpki` trusts an anchor for ever.
+//!
+//! Algorithm identifiers are compared octet by octet, so there is one [`GostAlgorithm`] for each curve, with and without the
+//! digest in the key's parameters, with absent and NULL parameters of the signature: 48. RSA and ECDSA, computed by OpenSSL,
+//! join where the policy allows them.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use rustls_pki_types::{
+    AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
+    alg_id,
+};
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, anchor_from_trusted_cert};
+
+use crate::ParameterSet;
+use crate::certificate::{Certificate, KEY_CERT_SIGN};
+use crate::der::{Malformed, Reader, tag};
+use crate::digest::Digest;
+use crate::foreign::{self, ForeignKey, Scheme};
+use crate::oid;
+use crate::signature;
+use crate::verdict::{Reason, Refusal};
+
+/// The most certificates of an authority's name that are tried.
+const MAX_CANDIDATES: usize = 64;
+
+/// A certificate that is trusted as it stands.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    certificate: Certificate,
+    anchor: TrustAnchor<'static>,
+}
+
+impl Anchor {
+    /// Reads an anchor's certificate in DER.
+    ///
+    /// # Errors
+    ///
+    /// It is no certificate, or one that `webpki` does not take for an anchor.
+    pub fn parse(der: &[u8]) -> Result<Self, Malformed> {
+        let certificate = Certificate::parse(der)?;
+        let der = CertificateDer::from(der);
+        let anchor = anchor_from_trusted_cert(&der).map_err(|_| Malformed)?.to_owned();
+        Ok(Self { certificate, anchor })
+    }
+
+    /// The certificate.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+}
+
+/// Finds a path at this time (seconds since 1970): the certificate first, the anchor last.
+pub(crate) fn build(
+    leaf: &Certificate,
+    candidates: &[&Certificate],
+    anchors: &[Anchor],
+    now: i64,
+    allow_foreign: bool,
+) -> Result<Vec<Certificate>, Refusal> {
+    let issuers = issuers_of(leaf, candidates);
+    let intermediates: Vec<CertificateDer<'_>> = issuers.iter().map(|one| CertificateDer::from(one.der())).collect();
+    let trusted: Vec<TrustAnchor<'_>> = anchors.iter().map(|one| one.anchor.clone()).collect();
+    let leaf_der = CertificateDer::from(leaf.der());
+    let end = EndEntityCert::try_from(&leaf_der).map_err(|error| refusal(&error, leaf))?;
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
+    let path = end
+        .verify_for_usage(algorithms(allow_foreign), &trusted, &intermediates, time, AnyPurpose, None, None)
+        .map_err(|error| refusal(&error, leaf))?;
+    let mut chain = vec![leaf.clone()];
+    for one in path.intermediate_certificates() {
+        let der = one.der();
+        chain.extend(issuers.iter().find(|known| known.der() == der.as_ref()).map(|known| (*known).clone()));
+    }
+    let anchor = anchors.iter().find(|one| one.anchor == *path.anchor()).ok_or(Reason::Untrusted)?;
+    let name = anchor.certificate.subject().title();
+    if now < anchor.certificate.not_before() {
+        return Err(Refusal::new(Reason::NotYetValid, name));
+    }
+    if now > anchor.certificate.not_after() {
+        return Err(Refusal::new(Reason::Expired, name));
+    }
+    // An anchor may itself be the signer's issuer's certificate, or the signer's own issuer.
+    chain.push(anchor.certificate.clone());
+    Ok(chain)
+}
+
+/// The certificates that can stand between the leaf and an anchor, each once.
+fn issuers_of<'a>(leaf: &Certificate, candidates: &[&'a Certificate]) -> Vec<&'a Certificate> {
+    let mut issuers: Vec<&Certificate> = Vec::new();
+    let mut wanted = vec![leaf.issuer_der().to_vec()];
+    let mut at = 0;
+    while let Some(name) = wanted.get(at).cloned() {
+        at += 1;
+        for one in candidates.iter().filter(|one| one.subject_der() == name && one.may(KEY_CERT_SIGN)) {
+            if issuers.len() == MAX_CANDIDATES || issuers.contains(one) {
+                continue;
+            }
+            issuers.push(one);
+            if !wanted.iter().any(|name| name == one.issuer_der()) {
+                wanted.push(one.issuer_der().to_vec());
+            }
+        }
+    }
+    issuers
+}
+
+/// Purposes are looked at in `verify`, after the path, so that a certificate that nobody vouches for is first of all that.
+struct AnyPurpose;
+
+impl ExtendedKeyUsageValidator for AnyPurpose {
+    fn validate(&self, _: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        Ok(())
+    }
+}
+
+fn refusal(error: &webpki::Error, leaf: &Certificate) -> Refusal {
+    use webpki::Error;
+    let reason = match error {
+        Error::CertExpired { .. } => Reason::Expired,
+        Error::CertNotValidYet { .. } => Reason::NotYetValid,
+        Error::UnknownIssuer | Error::InvalidSignatureForPublicKey => Reason::Untrusted,
+        Error::BadDer
+        | Error::BadDerTime
+        | Error::InvalidCertValidity
+        | Error::InvalidSerialNumber
+        | Error::MalformedExtensions
+        | Error::ExtensionValueInvalid
+        | Error::SignatureAlgorithmMismatch
+        | Error::TrailingData(_)
+        | Error::UnsupportedCertVersion => Reason::CertificateMalformed,
+        _ => Reason::ChainForbidden,
+    };
+    let detail = match reason {
+        Reason::Untrusted => format!("issuer: {}", leaf.issuer().title()),
+        // Names of the library's errors, with numbers only.
+        _ => error.to_string(),
+    };
+    Refusal::new(reason, detail)
+}
+
+fn algorithms(allow_foreign: bool) -> &'static [&'static dyn SignatureVerificationAlgorithm] {
+    static ALL: LazyLock<Vec<&'static dyn SignatureVerificationAlgorithm>> = LazyLock::new(|| {
+        let foreign = FOREIGN.iter().map(|one| one as &dyn SignatureVerificationAlgorithm);
+        GOST.iter().copied().chain(foreign).collect()
+    });
+    if allow_foreign { &ALL } else { GOST }
+}
+
+/// ГОСТ Р 34.10-2012 under one spelling of its algorithm identifiers.
+#[derive(Debug)]
+struct GostAlgorithm {
+    set: ParameterSet,
+    key: &'static [u8],
+    signature: &'static [u8],
+}
+
+impl SignatureVerificationAlgorithm for GostAlgorithm {
+    fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+        // RFC 9215 §4.3: the BIT STRING holds an OCTET STRING.
+        let mut inside = Reader::new(public_key);
+        let key = inside.expect(tag::OCTET_STRING).map_err(|_| InvalidSignature)?;
+        inside.end().map_err(|_| InvalidSignature)?;
+        let digest = if self.set.bits() == 256 {
+            Digest::Streebog256
+        } else {
+            Digest::Streebog512
+        };
+        signature::verify(self.set, key, &digest.of(message), signature).map_err(|_| InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        AlgorithmIdentifier::from_slice(self.key)
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        AlgorithmIdentifier::from_slice(self.signature)
+    }
+}
+
+/// How long an element with this content is, with its identifier and its length.
+const fn size(content: &[u8]) -> usize {
+    2 + content.len()
+}
+
+/// Writes an element whose content is shorter than 128 octets; where the next one begins comes back.
+const fn put(into: &mut [u8], mut at: usize, tag: u8, content: &[u8]) -> usize {
+    into[at] = tag;
+    into[at + 1] = content.len() as u8;
+    at += 2;
+    let mut from = 0;
+    while from < content.len() {
+        into[at] = content[from];
+        at += 1;
+        from += 1;
+    }
+    at
+}
+
+/// The key's identifier and its parameters: the curve, and the digest unless that is empty.
+const fn key_id<const N: usize>(key: &[u8], curve: &[u8], digest: &[u8]) -> [u8; N] {
+    let mut id = [0; N];
+    let at = put(&mut id, 0, tag::OID, key);
+    id[at] = tag::SEQUENCE;
+    id[at + 1] = (N - at - 2) as u8;
+    let at = put(&mut id, at + 2, tag::OID, curve);
+    if !digest.is_empty() {
+        put(&mut id, at, tag::OID, digest);
+    }
+    id
+}
+
+/// The signature's identifier, with NULL or without parameters.
+const fn signature_id<const N: usize>(signature: &[u8]) -> [u8; N] {
+    let mut id = [0; N];
+    let at = put(&mut id, 0, tag::OID, signature);
+    if N > at {
+        id[at] = tag::NULL;
+    }
+    id
+}
+
+/// Both spellings of the key by both spellings of the signature for every parameter set.
+macro_rules! gost_algorithms {
+    ($($set:ident $key:ident $signature:ident $digest:ident;)+) => {
+        static GOST: &[&dyn SignatureVerificationAlgorithm] = &[$(
+            gost_algorithm!($set, $key, $signature, &[], 0),
+            gost_algorithm!($set, $key, $signature, &[], 2),
+            gost_algorithm!($set, $key, $signature, oid::$digest, 0),
+            gost_algorithm!($set, $key, $signature, oid::$digest, 2),
+        )+];
+    };
+}
+
+/// One spelling: the digest in the key's parameters or nothing, the length of the signature's parameters.
+macro_rules! gost_algorithm {
+    ($set:ident, $key:ident, $signature:ident, $digest:expr, $parameters:literal) => {
+        &GostAlgorithm {
+            set: ParameterSet::$set,
+            key: const {
+                const DIGEST: &[u8] = $digest;
+                const SIZE: usize = size(oid::$key)
+                    + 2
+                    + size(ParameterSet::$set.oid())
+                    + if DIGEST.is_empty() { 0 } else { size(DIGEST) };
+                &key_id::<SIZE>(oid::$key, ParameterSet::$set.oid(), DIGEST)
+            },
+            signature: const { &signature_id::<{ size(oid::$signature) + $parameters }>(oid::$signature) },
+        }
+    };
+}
+
+gost_algorithms! {
+    CryptoProA KEY_256 SIGNATURE_256 DIGEST_256;
+    CryptoProB KEY_256 SIGNATURE_256 DIGEST_256;
+    CryptoProC KEY_256 SIGNATURE_256 DIGEST_256;
+    CryptoProXchA KEY_256 SIGNATURE_256 DIGEST_256;
+    CryptoProXchB KEY_256 SIGNATURE_256 DIGEST_256;
+    Tc26A256 KEY_256 SIGNATURE_256 DIGEST_256;
+    Tc26B256 KEY_256 SIGNATURE_256 DIGEST_256;
+    Tc26C256 KEY_256 SIGNATURE_256 DIGEST_256;
+    Tc26D256 KEY_256 SIGNATURE_256 DIGEST_256;
+    Tc26A512 KEY_512 SIGNATURE_512 DIGEST_512;
+    Tc26B512 KEY_512 SIGNATURE_512 DIGEST_512;
+    Tc26C512 KEY_512 SIGNATURE_512 DIGEST_512;
+}
+
+/// RSA or ECDSA.
+#[derive(Debug)]
+struct ForeignAlgorithm {
+    key: ForeignKey,
+    scheme: Scheme,
+    key_id: AlgorithmIdentifier,
+    signature_id: AlgorithmIdentifier,
+}
+
+impl SignatureVerificationAlgorithm for ForeignAlgorithm {
+    fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+        foreign::verify(self.key, public_key, self.scheme, message, signature).map_err(|_| InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.key_id
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        self.signature_id
+    }
+}
+
+const fn rsa(scheme: Scheme, signature_id: AlgorithmIdentifier) -> ForeignAlgorithm {
+    ForeignAlgorithm {
+        key: ForeignKey::Rsa,
+        scheme,
+        key_id: alg_id::RSA_ENCRYPTION,
+        signature_id,
+    }
+}
+
+const fn ecdsa(key: ForeignKey, digest: Digest, signature_id: AlgorithmIdentifier) -> ForeignAlgorithm {
+    let key_id = if matches!(key, ForeignKey::P256) {
+        alg_id::ECDSA_P256
+    } else {
+        alg_id::ECDSA_P384
+    };
+    ForeignAlgorithm { key, scheme: Scheme::Ecdsa(digest), key_id, signature_id }
+}
+
+static FOREIGN: [ForeignAlgorithm; 12] = [
+    rsa(Scheme::RsaPkcs1(Digest::Sha256), alg_id::RSA_PKCS1_SHA256),
+    rsa(Scheme::RsaPkcs1(Digest::Sha384), alg_id::RSA_PKCS1_SHA384),
+    rsa(Scheme::RsaPkcs1(Digest::Sha512), alg_id::RSA_PKCS1_SHA512),
+    rsa(Scheme::RsaPss(Digest::Sha256), alg_id::RSA_PSS_SHA256),
+    rsa(Scheme::RsaPss(Digest::Sha384), alg_id::RSA_PSS_SHA384),
+    rsa(Scheme::RsaPss(Digest::Sha512), alg_id::RSA_PSS_SHA512),
+    ecdsa(ForeignKey::P256, Digest::Sha256, alg_id::ECDSA_SHA256),
+    ecdsa(ForeignKey::P256, Digest::Sha384, alg_id::ECDSA_SHA384),
+    ecdsa(ForeignKey::P256, Digest::Sha512, alg_id::ECDSA_SHA512),
+    ecdsa(ForeignKey::P384, Digest::Sha256, alg_id::ECDSA_SHA256),
+    ecdsa(ForeignKey::P384, Digest::Sha384, alg_id::ECDSA_SHA384),
+    ecdsa(ForeignKey::P384, Digest::Sha512, alg_id::ECDSA_SHA512),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::Algorithm;
+    use crate::der::wrap;
+
+    #[test]
+    fn there_is_one_algorithm_for_each_spelling() {
+        assert_eq!(GOST.len(), 48);
+        let mut seen = std::collections::HashSet::new();
+        for one in GOST {
+            let (key, signature) = (one.public_key_alg_id(), one.signature_alg_id());
+            for id in [key, signature] {
+                assert!(Algorithm::read(&mut Reader::new(&wrap(tag::SEQUENCE, id.as_ref()))).is_ok());
+            }
+            assert!(seen.insert((key.as_ref().to_vec(), signature.as_ref().to_vec())));
+        }
+    }
+}

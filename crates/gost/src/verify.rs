@@ -1,0 +1,356 @@
+//! Is this the signature of a person over these bytes? The checks in their order, each refusing with its own reason.
+//!
+//! 1. The message is read within its bounds (`cms`): exactly one signer, content of type data.
+//! 2. The content is ours, byte for byte: what the client sends is never the text that was to be signed.
+//! 3. Signed attributes are there: content type, exactly one message digest over the content, and the signer's certificate
+//!    where it is named (RFC 5035) or the policy demands it.
+//! 4. The signer's certificate is found by issuer and serial number or by key identifier, in the message, beside it or among
+//!    the known ones. It must be the one that the signed attributes name.
+//! 5. Key, digest and signature algorithm fit each other and the policy.
+//! 6. The signature, over the attributes as they stand or in DER's order.
+//! 7. A path to a trust anchor at the server's time. The signer's clock decides nothing.
+//! 8. What the certificate may be used for, and whether it is qualified where the policy demands that.
+//! 9. Revocation of every certificate on the path below the anchor.
+//! 10. Whom the certificate names.
+//!
+//! Where checks differ from OpenSSL's `cms -verify -cades`: signed attributes must be there, a swapped certificate on the
+//! same key is refused without being asked, attributes signed in another order than DER's are accepted.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::algorithm::PublicKey;
+use crate::certificate::{self, Certificate, DIGITAL_SIGNATURE};
+use crate::cms::{Attributes, CertificateId, Envelope, MAX_CERTIFICATES, Message, SignerId};
+use crate::crl::{self, Crl, Status};
+use crate::digest::Digest;
+use crate::identity::{Kind, Subject};
+use crate::oid;
+use crate::path::{self, Anchor};
+use crate::verdict::{Accepted, Reason, Refusal, RevocationStatus, Seen, Verdict};
+
+/// Whom to believe.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// Where paths end.
+    pub anchors: Vec<Anchor>,
+    /// Certificates of authorities, and of people, that need not come with a message.
+    pub certificates: Vec<Certificate>,
+    /// Revocation lists.
+    pub crls: Vec<Arc<Crl>>,
+}
+
+/// Which certificates are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Require {
+    /// Qualified ones: a class of tools in the policies, subjectSignTool and issuerSignTool, and a person or an
+    /// organisation that registers know.
+    Qualified,
+    /// Any that lead to an anchor.
+    Any,
+}
+
+/// What to do where revocation is not known for certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// Refuse.
+    Required,
+    /// Accept, and say so in the verdict. A certificate that some list names is refused all the same.
+    Preferred,
+    /// Do not ask.
+    Off,
+}
+
+/// What is demanded of a signature.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Which certificates are wanted.
+    pub require: Require,
+    /// What to do where revocation is not known for certain.
+    pub revocation: Revocation,
+    /// For how many seconds after its nextUpdate a list still clears a certificate under [`Revocation::Required`].
+    pub grace: i64,
+    /// Whether the signed attributes must name the signer's certificate. Where they do, it is always compared.
+    pub demand_signing_certificate: bool,
+    /// Whether RSA and ECDSA are taken beside ГОСТ Р 34.10-2012.
+    pub allow_foreign: bool,
+    /// Purposes (DER contents of identifiers) that serve for signing in beside clientAuth and emailProtection.
+    pub purposes: Vec<Vec<u8>>,
+}
+
+impl Default for Policy {
+    /// The strictest that common signing tools meet.
+    fn default() -> Self {
+        Self {
+            require: Require::Qualified,
+            revocation: Revocation::Required,
+            grace: 0,
+            demand_signing_certificate: false,
+            allow_foreign: false,
+            purposes: Vec::new(),
+        }
+    }
+}
+
+/// What was to be signed.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// These bytes. Whatever the message holds must equal them.
+    Expected(&'a [u8]),
+    /// What the message itself holds: for explaining a signature, never for signing in.
+    Attached,
+}
+
+/// A signature to verify.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The CMS message, in DER or BER.
+    pub signature: &'a [u8],
+    /// What was to be signed.
+    pub content: Content<'a>,
+    /// Certificates sent beside the message, in DER: the signer's, and those of authorities.
+    pub certificates: &'a [Vec<u8>],
+    /// The server's time, seconds since 1970.
+    pub now: i64,
+}
+
+/// The verifier could not be asked; nothing is known about the signature.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the verifier of signatures is not available: {0}")]
+pub struct Unavailable(pub String);
+
+/// A future of an answer.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Verdict, Unavailable>> + Send + 'a>>;
+
+/// Whoever verifies signatures: [`Verifier`] here, or a certified service asked over the network.
+pub trait SignatureVerifier: Send + Sync {
+    /// Verifies a signature.
+    fn verify<'a>(&'a self, request: Request<'a>) -> Answer<'a>;
+}
+
+/// Verifies in this process.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    /// Whom to believe.
+    pub trust: Trust,
+    /// What is demanded.
+    pub policy: Policy,
+}
+
+impl SignatureVerifier for Verifier {
+    fn verify<'a>(&'a self, request: Request<'a>) -> Answer<'a> {
+        Box::pin(std::future::ready(Ok(self.check(request))))
+    }
+}
+
+impl Verifier {
+    /// Verifies a signature: some milliseconds of computing, no waiting.
+    #[must_use]
+    pub fn check(&self, request: Request<'_>) -> Verdict {
+        let mut seen = Seen::default();
+        let result = self.run(request, &mut seen);
+        Verdict { result, seen }
+    }
+
+    fn run(&self, request: Request<'_>, seen: &mut Seen) -> Result<Accepted, Refusal> {
+        let envelope = Envelope::open(request.signature)?;
+        let message = envelope.message()?;
+        let content = content(&message, request.content)?;
+        let attributes = message.signer.attributes()?;
+        seen.signing_time = attributes.signing_time();
+        let digest = message.signer.digest.digest()?;
+        check_attributes(&attributes, digest, content)?;
+        let named = attributes.signing_certificates()?;
+        if named.is_empty() && self.policy.demand_signing_certificate {
+            return Err(Reason::SigningCertificateMissing.into());
+        }
+
+        let sent = read_certificates(&message, request.certificates)?;
+        let candidates: Vec<&Certificate> = sent.iter().chain(&self.trust.certificates).collect();
+        let signer = signer(&message.signer.id, &candidates, &named)?;
+        seen.certificate = Some(signer.clone());
+        let subject = Subject::of(signer.subject());
+        seen.subject = Some(subject.clone());
+
+        let key = signer.public_key()?;
+        seen.algorithm = Some(key.name());
+        if !self.policy.allow_foreign && !matches!(key, PublicKey::Gost(..)) {
+            return Err(Refusal::new(Reason::AlgorithmForbidden, key.name()));
+        }
+        let scheme = key.scheme(digest, &message.signer.algorithm)?;
+        check_signature(&attributes, |form| key.verify(scheme, form, message.signer.signature))?;
+
+        let chain = path::build(signer, &candidates, &self.trust.anchors, request.now, self.policy.allow_foreign)?;
+        seen.chain.clone_from(&chain);
+        self.check_usage(&chain, request.now)?;
+        let revocation = self.check_revocation(&chain, request.now)?;
+        if let Some(field) = subject.invalid {
+            return Err(Refusal::new(Reason::IdentityInvalid, field));
+        }
+        if self.policy.require == Require::Qualified && subject.kind == Kind::Other {
+            return Err(Reason::IdentityMissing.into());
+        }
+        let is_qualified = signer.has_qualified_fields();
+        Ok(Accepted {
+            subject,
+            certificate: signer.clone(),
+            is_qualified,
+            revocation,
+        })
+    }
+
+    fn check_usage(&self, chain: &[Certificate], now: i64) -> Result<(), Refusal> {
+        let Some(signer) = chain.first() else {
+            return Err(Reason::CertificateMissing.into());
+        };
+        if !signer.may(DIGITAL_SIGNATURE) {
+            return Err(Reason::KeyUsage.into());
+        }
+        // The anchor's own purposes do not bind (RFC 5280 §6.1.1 (d)).
+        for one in &chain[..chain.len().saturating_sub(1)] {
+            if !self.serves(one) {
+                return Err(Refusal::new(Reason::ExtendedKeyUsage, one.subject().title()));
+            }
+        }
+        if !signer.key_may_sign_at(now) {
+            return Err(Reason::KeyPeriod.into());
+        }
+        if self.policy.require == Require::Qualified && !signer.has_qualified_fields() {
+            return Err(Reason::NotQualified.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the purposes are none in particular, or one that serves for signing in.
+    fn serves(&self, certificate: &Certificate) -> bool {
+        let always = [oid::CLIENT_AUTH, oid::EMAIL_PROTECTION, oid::ANY_EXTENDED_KEY_USAGE];
+        certificate.purposes().is_none_or(|purposes| {
+            purposes
+                .iter()
+                .any(|one| always.contains(&one.as_slice()) || self.policy.purposes.contains(one))
+        })
+    }
+
+    /// Asks about every certificate but the anchor. A revoked one outweighs whatever else is wrong with the lists.
+    fn check_revocation(&self, chain: &[Certificate], now: i64) -> Result<RevocationStatus, Refusal> {
+        if self.policy.revocation == Revocation::Off {
+            return Ok(RevocationStatus::NotChecked);
+        }
+        let links = chain
+            .windows(2)
+            .map(|link| (&link[0], crl::status(&self.trust.crls, &link[0], &link[1], now)));
+        let links: Vec<(&Certificate, Status)> = links.collect();
+        let about = |reason, one: &Certificate| Refusal::new(reason, one.subject().title());
+        if let Some((one, _)) = links.iter().find(|(_, status)| *status == Status::Revoked) {
+            return Err(about(Reason::Revoked, one));
+        }
+        let mut known = RevocationStatus::Good;
+        for (one, status) in links {
+            let reason = match status {
+                Status::Good | Status::Revoked => continue,
+                Status::Stale(late) if late <= self.policy.grace || self.policy.revocation == Revocation::Preferred => {
+                    known = if known == RevocationStatus::Unknown {
+                        known
+                    } else {
+                        RevocationStatus::Stale
+                    };
+                    continue;
+                }
+                Status::Stale(_) => Reason::CrlStale,
+                Status::Bad => Reason::CrlBad,
+                Status::Missing => Reason::RevocationUnknown,
+            };
+            if self.policy.revocation == Revocation::Required {
+                return Err(about(reason, one));
+            }
+            known = RevocationStatus::Unknown;
+        }
+        Ok(known)
+    }
+}
+
+/// The bytes that were signed.
+fn content<'a>(message: &Message<'a>, wanted: Content<'a>) -> Result<&'a [u8], Reason> {
+    match (message.content, wanted) {
+        (Some(attached), Content::Expected(expected)) if attached != expected => Err(Reason::ContentMismatch),
+        (_, Content::Expected(expected)) => Ok(expected),
+        (Some(attached), Content::Attached) => Ok(attached),
+        (None, Content::Attached) => Err(Reason::ContentMissing),
+    }
+}
+
+fn check_attributes(attributes: &Attributes<'_>, digest: Digest, content: &[u8]) -> Result<(), Reason> {
+    // RFC 5652 §11.1: the content type must equal that of the content.
+    if !attributes.content_type_is_data() {
+        return Err(Reason::ContentTypeMismatch);
+    }
+    if attributes.message_digest()? != digest.of(content) {
+        return Err(Reason::DigestMismatch);
+    }
+    Ok(())
+}
+
+/// Reads the certificates in the message and beside it. One that is malformed is passed over: it can be neither the signer's
+/// nor on a path.
+fn read_certificates(message: &Message<'_>, beside: &[Vec<u8>]) -> Result<Vec<Certificate>, Reason> {
+    if beside.len() > MAX_CERTIFICATES || beside.iter().any(|one| one.len() > certificate::MAX_BYTES) {
+        return Err(Reason::TooManyCertificates);
+    }
+    let beside = beside.iter().map(Vec::as_slice);
+    let all = message.certificates.iter().copied().chain(beside);
+    Ok(all.filter_map(|der| Certificate::parse(der).ok()).collect())
+}
+
+/// The signer's certificate: of those that the message points to, the one that the signed attributes name.
+fn signer<'a>(
+    id: &SignerId<'_>,
+    candidates: &[&'a Certificate],
+    named: &[CertificateId<'_>],
+) -> Result<&'a Certificate, Refusal> {
+    let is_signer = |one: &Certificate| match id {
+        SignerId::IssuerAndSerial { issuer, serial } => one.issuer_der() == *issuer && one.serial() == *serial,
+        SignerId::KeyId(key_id) => one.subject_key_id() == Some(*key_id),
+    };
+    let mut found = candidates.iter().copied().filter(|one| is_signer(one)).peekable();
+    if found.peek().is_none() {
+        return Err(Reason::CertificateMissing.into());
+    }
+    for one in found {
+        let mut all = true;
+        for name in named {
+            all &= is_named(one, name)?;
+        }
+        if all {
+            return Ok(one);
+        }
+    }
+    Err(Reason::CertificateSwapped.into())
+}
+
+fn is_named(certificate: &Certificate, name: &CertificateId<'_>) -> Result<bool, Refusal> {
+    let unknown = || Refusal::new(Reason::AlgorithmUnsupported, oid::dotted(name.algorithm));
+    let digest = Digest::of_oid(name.algorithm).ok_or_else(unknown)?;
+    let same_issuer = name
+        .issuer_and_serial
+        .is_none_or(|(serial, issuer)| certificate.serial() == serial && certificate.issuer_der() == issuer);
+    Ok(same_issuer && digest.of(certificate.der()) == name.digest)
+}
+
+/// RFC 5652 §5.4 signs the attributes in DER; the order in which they stand is tried first.
+fn check_signature(attributes: &Attributes<'_>, verify: impl Fn(&[u8]) -> Result<(), Reason>) -> Result<(), Reason> {
+    let mut outcome = Err(Reason::SignatureBad);
+    for form in attributes.signed_forms() {
+        outcome = verify(&form);
+        if outcome != Err(Reason::SignatureBad) {
+            break;
+        }
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod forge;
+#[cfg(test)]
+mod forged;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! The verifier of ГОСТ signatures beside two other implementations: OpenSSL's GOST engine, which makes what is verified, and
+//! gostcrypto, which verifies it too.
+//!
+//! Needs `openssl` with `libengine-gost-openssl`, and a Python with gostcrypto (`E2E_PYTHON`, else `python3`);
+//! `cargo xtask test --only gost` installs both. Without them these tests fail and say so.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod bare;
+mod engine;
+mod messages;
+mod oracle;
