@@ -101,11 +101,11 @@ impl Engine {
                 std::fs::write(dir.join(file), content).unwrap();
             }
         }
-        self.certify("root", "root", "ext_root", "/CN=Проба: корень", kind);
-        self.certify("issuing", "root", "ext_sub", "/CN=Проба: удостоверяющий центр", kind);
+        self.certify("root", "root", "/CN=Проба: корень", kind);
+        self.certify("issuing", "root", "/CN=Проба: удостоверяющий центр", kind);
         let person = "/CN=Пробная Анна Петровна/SN=Пробная/GN=Анна Петровна/SNILS=11223344595";
-        self.certify("person", "issuing", "ext_ee", person, kind);
-        self.certify("revoked", "issuing", "ext_ee", person, kind);
+        self.certify("person", "issuing", person, kind);
+        self.certify("revoked", "issuing", person, kind);
         self.ca("issuing", kind, &["-revoke", "revoked.crt"]);
         for authority in ["root", "issuing"] {
             let times = ["-crl_lastupdate", "20240101000000Z", "-crl_nextupdate", "20440101000000Z"];
@@ -113,7 +113,12 @@ impl Engine {
         }
     }
 
-    fn certify(&self, name: &str, by: &str, extensions: &str, subject: &str, kind: &Kind) {
+    fn certify(&self, name: &str, by: &str, subject: &str, kind: &Kind) {
+        let extensions = match name {
+            "root" => "ext_root",
+            "issuing" => "ext_sub",
+            _ => "ext_ee",
+        };
         let [key, request, certificate] = ["key", "csr", "crt"].map(|kind| format!("{name}.{kind}"));
         self.run(&["genpkey", "-algorithm", kind.algorithm, "-pkeyopt", &kind.option, "-out", &key]);
         let digest = format!("-{}", kind.digest);

@@ -68,7 +68,7 @@ fn gostcrypto_agrees_on_every_signature_good_or_altered() {
     for set in SETS {
         let engine = Engine::new();
         let key = engine.key("key.pem", set);
-        for number in 0..3 {
+        for number in 0..2 {
             let message = format!("{number} over {}", set.name());
             let good = engine.sign("key.pem", set, message.as_bytes());
             let mut altered = good.clone();
@@ -81,5 +81,5 @@ fn gostcrypto_agrees_on_every_signature_good_or_altered() {
         }
     }
     assert_eq!(ask(&lines), ours);
-    assert_eq!(ours.iter().filter(|good| **good).count(), SETS.len() * 3);
+    assert_eq!(ours.iter().filter(|good| **good).count(), SETS.len() * 2);
 }
