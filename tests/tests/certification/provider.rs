@@ -26,7 +26,7 @@ use crate::party::Party;
 use crate::{dynamic, looks, suite};
 
 /// Whatever is waited for comes within this.
-pub(crate) const BOUND: Duration = Duration::from_secs(90);
+pub(crate) const BOUND: Duration = Duration::from_secs(300);
 
 /// What the person has told of herself: every standard claim but the contacts.
 pub(crate) fn claims() -> Value {
@@ -253,6 +253,7 @@ fn settings(config: &Config, dir: &Path) -> Vec<(&'static str, String)> {
         // As cheap as Argon2 gets: its cost is no matter of these tests. No browser of theirs has a script.
         ("KABINET__HASHING__MEMORY", "8".to_owned()),
         ("KABINET__HASHING__ITERATIONS", "1".to_owned()),
+        ("KABINET__HASHING__WAIT", "60s".to_owned()),
         ("KABINET__WORK__BITS", "0".to_owned()),
         ("KABINET__STORE__MIGRATE", "true".to_owned()),
         ("KABINET__LOG__FORMAT", "json".to_owned()),
