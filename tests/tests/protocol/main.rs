@@ -21,6 +21,7 @@ mod headers;
 mod hostile;
 mod jwt_bearer;
 mod key_rotation;
+mod life_cycle;
 mod managing;
 mod mended;
 mod pushed;
