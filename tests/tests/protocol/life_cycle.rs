@@ -12,7 +12,7 @@ use kabinet_tests::{Ask, Browser, Person, Rp, TestApp, Tokens};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-const CASES: u32 = 16;
+const CASES: u32 = 24;
 const STEPS: usize = 40;
 const DAY: i64 = 24 * 3600;
 const ACCESS: i64 = 300;
@@ -31,10 +31,13 @@ enum Step {
         browser: usize,
         offline: bool,
     },
-    /// Redeems the code, whatever became of it, once or twice at the same moment.
+    /// Redeems the youngest code that was not, once or twice at the same moment.
     Redeem {
-        family: usize,
         twice: bool,
+    },
+    /// Sends a code again, or for the first time.
+    Replay {
+        family: usize,
     },
     /// Sends the refresh token of so many generations ago, once or twice at the same moment.
     Refresh {
@@ -66,23 +69,24 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let family = 0..3_usize;
+    let family = prop_oneof![4 => Just(0), 1 => 1..4_usize];
     let browser = 0..2_usize;
-    let back = prop_oneof![4 => Just(0), 2 => Just(1), 1 => 2..4_usize];
+    let back = prop_oneof![5 => Just(0), 3 => Just(1), 1 => 2..4_usize];
     let twice = prop::bool::weighted(0.2);
-    let wait = prop_oneof![Just(1), Just(GRACE), Just(GRACE + 1), Just(CODE), Just(ACCESS), Just(DAY + 3600)];
+    let wait = prop::sample::select(&[1, GRACE, GRACE + 1, GRACE + 1, GRACE + 1, CODE, ACCESS, DAY + 3600][..]);
     prop_oneof![
-        6 => (browser.clone(), any::<bool>()).prop_map(|(browser, offline)| Step::Authorize { browser, offline }),
-        8 => (family.clone(), twice.clone()).prop_map(|(family, twice)| Step::Redeem { family, twice }),
-        9 => (family.clone(), back.clone(), twice).prop_map(|(family, back, twice)| Step::Refresh { family, back, twice }),
+        4 => (browser.clone(), any::<bool>()).prop_map(|(browser, offline)| Step::Authorize { browser, offline }),
+        5 => twice.clone().prop_map(|twice| Step::Redeem { twice }),
+        1 => family.clone().prop_map(|family| Step::Replay { family }),
+        14 => (family.clone(), back.clone(), twice).prop_map(|(family, back, twice)| Step::Refresh { family, back, twice }),
         1 => (family.clone(), back.clone()).prop_map(|(family, back)| Step::RevokeRefresh { family, back }),
         2 => (family, back).prop_map(|(family, back)| Step::RevokeAccess { family, back }),
-        2 => browser.clone().prop_map(|browser| Step::SignOut { browser }),
+        1 => browser.clone().prop_map(|browser| Step::SignOut { browser }),
         1 => browser.prop_map(|browser| Step::EndOthers { browser }),
         1 => any::<bool>().prop_map(Step::Disable),
         1 => Just(Step::NewPassword),
         1 => (1..=FREE + 1).prop_map(Step::Guess),
-        5 => wait.prop_map(Step::Wait),
+        6 => wait.prop_map(Step::Wait),
         1 => Just(Step::Restart),
     ]
 }
@@ -132,8 +136,8 @@ struct Life {
 }
 
 impl Life {
-    async fn new() -> Self {
-        let app = TestApp::start().await;
+    async fn new(settings: Settings) -> Self {
+        let app = TestApp::start_with(settings).await;
         let rp = app.client(Profile::Web, |_| ()).await;
         let person = app.anyone().await;
         let browsers = [app.browser(), app.browser()];
@@ -153,7 +157,11 @@ impl Life {
     async fn take(&mut self, step: &Step) {
         match *step {
             Step::Authorize { browser, offline } => self.authorize(browser, offline).await,
-            Step::Redeem { family, twice } => self.redeem(family, twice).await,
+            Step::Redeem { twice } => {
+                let at = self.families.iter().rposition(|family| !family.redeemed);
+                self.redeem(at, twice).await;
+            }
+            Step::Replay { family } => self.redeem(self.find(family), false).await,
             Step::Refresh { family, back, twice } => self.refresh(family, back, twice).await,
             Step::RevokeRefresh { family, back } => self.revoke_refresh(family, back).await,
             Step::RevokeAccess { family, back } => self.revoke_access(family, back).await,
@@ -232,8 +240,8 @@ impl Life {
         tokens.refresh
     }
 
-    async fn redeem(&mut self, family: usize, twice: bool) {
-        let Some(at) = self.find(family) else { return };
+    async fn redeem(&mut self, family: Option<usize>, twice: bool) {
+        let Some(at) = family else { return };
         let family = &self.families[at];
         let is_good = !family.redeemed
             && !family.ended
@@ -451,8 +459,11 @@ impl Life {
     }
 }
 
-async fn live(steps: &[Step]) {
-    let mut life = Life::new().await;
+/// What the provider is told, beside its defaults.
+type Settings = fn(&mut kabinet::config::Config);
+
+async fn live(settings: Settings, steps: &[Step]) {
+    let mut life = Life::new(settings).await;
     for (at, step) in steps.iter().enumerate() {
         life.take(step).await;
         if at % 4 == 3 {
@@ -464,25 +475,53 @@ async fn live(steps: &[Step]) {
     life.check().await;
 }
 
-#[test]
-fn whatever_happens_a_token_is_good_exactly_as_long_as_it_should_be() {
+/// Runs sequences beside the model; the shortest one that fails, as text.
+fn run(settings: Settings, sequences: impl Strategy<Value = Vec<Step>>, cases: u32) -> Result<(), String> {
     let mut config = Config {
         failure_persistence: None,
         max_shrink_iters: 400,
         ..Config::default()
     };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = CASES;
+    if std::env::var_os("PROPTEST_CASES").is_none() || cases == 1 {
+        config.cases = cases;
     }
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(13);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let outcome = TestRunner::new(config).run(&prop::collection::vec(step(), 1..=STEPS), |steps| {
-        runtime.block_on(live(&steps));
+    let outcome = TestRunner::new(config).run(&sequences, |steps| {
+        runtime.block_on(live(settings, &steps));
         Ok(())
     });
-    if let Err(failure) = outcome {
+    outcome.map_err(|failure| failure.to_string())
+}
+
+#[test]
+fn whatever_happens_a_token_is_good_exactly_as_long_as_it_should_be() {
+    let sequences = prop::collection::vec(step(), 1..=STEPS);
+    if let Err(failure) = run(|_| (), sequences, CASES) {
         panic!("{failure}");
+    }
+}
+
+#[test]
+fn a_provider_that_keeps_another_promise_is_found_out() {
+    let steps = vec![
+        Step::Authorize { browser: 0, offline: false },
+        Step::Redeem { twice: false },
+        Step::Refresh { family: 0, back: 0, twice: false },
+        Step::Wait(GRACE + 1),
+        Step::Refresh { family: 0, back: 1, twice: false },
+        Step::Authorize { browser: 0, offline: true },
+        Step::Redeem { twice: true },
+        Step::Authorize { browser: 1, offline: true },
+        Step::Redeem { twice: false },
+        Step::Wait(ACCESS),
+    ];
+    assert_eq!(run(|_| (), Just(steps.clone()), 1), Ok(()));
+    // A replay that a longer grace lets through, access tokens that outlive their time.
+    let broken: [Settings; 2] = [|config| config.token.refresh_grace.0 = 60, |config| config.token.access.0 = 600];
+    for settings in broken {
+        assert!(run(settings, Just(steps.clone()), 1).is_err());
     }
 }
