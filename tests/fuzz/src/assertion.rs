@@ -4,6 +4,8 @@
 //!
 //! Promised: an assertion passes exactly when a table written here says so, and is remembered for at least as long as it passes.
 
+use std::sync::OnceLock;
+
 use kabinet_core::id::ClientId;
 use kabinet_core::json;
 use kabinet_core::time::Timestamp;
@@ -49,8 +51,8 @@ fn is_good(claims: &Map<String, Value>, now: i64) -> bool {
         && text("jti").is_some_and(|jti| (1..=256).contains(&jti.len()))
 }
 
-/// A value for each claim: byte by byte, the first one for what is missing.
-fn chosen(data: &[u8]) -> Map<String, Value> {
+/// The values from which each claim's is chosen.
+fn tables() -> [(&'static str, Vec<Value>); 7] {
     let times = |good: i64| {
         let near = [good, NOW, NOW + SKEW, NOW + SKEW + 1, NOW - SKEW, NOW - SKEW + 1, NOW + LIFE + SKEW]
             .map(Value::from)
@@ -77,7 +79,7 @@ fn chosen(data: &[u8]) -> Map<String, Value> {
         let texts = near.into_iter().chain(paths).map(Value::from);
         texts.chain(strange).chain(long).collect::<Vec<Value>>()
     };
-    let tables = [
+    [
         ("iss", texts(CLIENT)),
         ("sub", texts(CLIENT)),
         ("aud", texts(ISSUER)),
@@ -85,13 +87,18 @@ fn chosen(data: &[u8]) -> Map<String, Value> {
         ("iat", times(NOW)),
         ("nbf", times(NOW)),
         ("jti", texts("a")),
-    ];
+    ]
+}
+
+/// A value for each claim, byte by byte.
+fn chosen(data: &[u8]) -> Map<String, Value> {
+    static TABLES: OnceLock<[(&str, Vec<Value>); 7]> = OnceLock::new();
     let mut claims = Map::new();
-    for (at, (name, values)) in tables.into_iter().enumerate() {
+    for (at, (name, values)) in TABLES.get_or_init(tables).iter().enumerate() {
         let byte = usize::from(data.get(at).copied().unwrap_or_default());
         // One choice beyond the table: the claim is missing.
         if let Some(value) = values.get(byte % (values.len() + 1)) {
-            claims.insert(name.to_owned(), value.clone());
+            claims.insert((*name).to_owned(), value.clone());
         }
     }
     claims

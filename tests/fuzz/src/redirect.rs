@@ -23,6 +23,7 @@ pub(crate) fn run(data: &[u8]) {
         assert!(uri.to_ascii_lowercase().starts_with("http"), "a private scheme for everybody");
     }
     finds(uri, asked);
+    clients_find(uri, asked);
     if is_good {
         reads_alike(uri);
         finds(uri, uri);
@@ -130,6 +131,13 @@ fn finds(registered: &str, asked: &str) {
         let is_one = registered == asked || is_loopback_twin(registered, asked);
         assert_eq!(native, is_one.then_some(asked), "{registered} {asked}");
     }
+}
+
+/// Clients find what the rule finds.
+fn clients_find(registered: &str, asked: &str) {
+    let list = [registered.to_owned()];
+    let exact = find(&list, asked, LoopbackPort::Exact);
+    let native = find(&list, asked, LoopbackPort::Any);
     for (profile, found) in [(Profile::Web, exact), (Profile::Spa, exact), (Profile::Native, native)] {
         let mut client = ClientMetadata::of_profile(profile, "Проба");
         client.redirect_uris = list.to_vec();

@@ -57,7 +57,7 @@ fn on_narrow(data: &[u8]) {
     let (first, beside) = text.split_once('\n').unwrap_or((text, ""));
     claims(first);
     // Ever deeper, up to what no request needs.
-    for depth in [100, 127, 128, 2000] {
+    for depth in [60, 126, 200] {
         claims(&format!("{}{first}{}", r#"{"userinfo":"#.repeat(depth), "}".repeat(depth)));
         claims(&format!(r#"{{"id_token":{{"acr":{}{first}{}}}}}"#, "[".repeat(depth), "]".repeat(depth)));
     }
