@@ -20,6 +20,16 @@ pub const MOST: usize = 16;
 const LONGEST_KID: usize = 256;
 /// RSA moduli, bits: shorter ones are broken, longer ones cost the verifier.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+/// The points of Ed25519 of order 1, 2, 4 and 8, with those that are written with a coordinate beyond the field.
+const SMALL_ORDER: [&str; 7] = [
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU",
+    "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
+    "7P_______________________________________38",
+    "7f_______________________________________38",
+    "7v_______________________________________38",
+];
 /// Members of private and symmetric keys (RFC 7518 §6).
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
@@ -199,7 +209,8 @@ impl PublicKey {
             KeyType::P256 => {
                 (bytes("x")?.len() == 32 && bytes("y")?.len() == 32).then_some(&["kty", "crv", "x", "y"])?
             }
-            KeyType::Ed25519 | KeyType::X25519 => (bytes("x")?.len() == 32).then_some(&["kty", "crv", "x"])?,
+            KeyType::Ed25519 => is_sound_ed25519(bytes("x")?).then_some(&["kty", "crv", "x"])?,
+            KeyType::X25519 => (bytes("x")?.len() == 32).then_some(&["kty", "crv", "x"])?,
         };
         let bare = names.iter().filter_map(|name| Some(((*name).to_owned(), key.get(*name)?.clone())));
         Some(Self {
@@ -243,6 +254,13 @@ impl PublicKey {
                 own.iter().any(|one| operations.contains(&one.as_str())) || (own.is_empty() && usage == "enc")
             })
     }
+}
+
+/// A point that is not of small order: under one of those a signature can be made for any message without a private key.
+fn is_sound_ed25519(mut x: Vec<u8>) -> bool {
+    // The sign of the other coordinate.
+    x.last_mut().into_iter().for_each(|last| *last &= 0x7f);
+    x.len() == 32 && !SMALL_ORDER.contains(&URL_SAFE_NO_PAD.encode(x).as_str())
 }
 
 /// A modulus of a length that we take, and an odd exponent of at most 32 bits that is not 1.
@@ -326,6 +344,10 @@ mod tests {
             with(rsa(2048), json!({"e": URL_SAFE_NO_PAD.encode([1; 256])})),
             with(p256(), json!({"crv": "P-521"})),
             with(p256(), json!({"x": "AQ"})),
+            with(okp("Ed25519"), json!({"x": SMALL_ORDER[0]})),
+            with(okp("Ed25519"), json!({"x": SMALL_ORDER[3]})),
+            // The same point as the last one with the other sign.
+            with(okp("Ed25519"), json!({"x": "7v________________________________________8"})),
             json!({"kty": "oct", "k": "AAAA"}),
             json!({"kty": "new"}),
             json!({}),

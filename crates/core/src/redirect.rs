@@ -26,6 +26,9 @@ pub enum BadRedirect {
         "has a scheme that is not allowed; a private scheme needs a dot, as in com.example.app (RFC 8252 section 7.1)"
     )]
     Scheme,
+    /// A host that two readers of the URI do not find alike.
+    #[error("must name its host after // and as a browser shows it, such as //example.com, //127.0.0.1, //[::1]")]
+    Host,
     /// A control character, a space, a backslash or a non-ASCII character.
     #[error("holds a character that a URI may not hold")]
     Character,
@@ -64,8 +67,13 @@ pub fn check_registration(uri: &str, schemes: PrivateSchemes) -> Result<(), BadR
     if !url.username().is_empty() || url.password().is_some() {
         return Err(BadRedirect::Userinfo);
     }
-    if matches!(url.scheme(), "http" | "https") && !has_plain_host(&url) {
-        return Err(BadRedirect::Character);
+    if matches!(url.scheme(), "http" | "https") {
+        if !has_plain_host(&url) {
+            return Err(BadRedirect::Character);
+        }
+        if !is_host_as_written(uri, &url) {
+            return Err(BadRedirect::Host);
+        }
     }
     match url.scheme() {
         "https" => Ok(()),
@@ -86,6 +94,22 @@ fn has_plain_host(url: &Url) -> bool {
         Some(_) => true,
         None => false,
     }
+}
+
+/// Whether RFC 3986 and the URL standard find the same host. A browser takes `https:rp.example`, `https:///rp.example`,
+/// `http://127.1` and `http://%6cocalhost` for more than RFC 3986 does, and the first of them, in a `Location` of ours, for a
+/// path of our own.
+fn is_host_as_written(uri: &str, url: &Url) -> bool {
+    let rest = uri.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let (Some(authority), Some(host)) = (authority, url.host_str()) else {
+        return false;
+    };
+    let Some((name, port)) = authority.split_at_checked(host.len()) else {
+        return false;
+    };
+    let is_port = |digits: &str| digits.parse().ok() == url.port_or_known_default();
+    name.eq_ignore_ascii_case(host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -228,10 +252,25 @@ mod tests {
             ("https://rp.example/c b", Refused, BadRedirect::Character),
             ("https://rp.example/\u{442}", Refused, BadRedirect::Character),
             ("https://rp.example\\cb", Refused, BadRedirect::Character),
+            ("https:rp.example/cb", Refused, BadRedirect::Host),
+            ("https:/rp.example/cb", Refused, BadRedirect::Host),
+            ("https:///rp.example/cb", Refused, BadRedirect::Host),
+            ("https://rp.example:/cb", Refused, BadRedirect::Host),
+            ("https://%72p.example/cb", Refused, BadRedirect::Host),
+            ("http://127.1/cb", Refused, BadRedirect::Host),
+            ("http://0x7f.0.0.1/cb", Refused, BadRedirect::Host),
+            ("http://2130706433/cb", Refused, BadRedirect::Host),
+            ("http://[0:0:0:0:0:0:0:1]/cb", Refused, BadRedirect::Host),
         ] {
             assert_eq!(check_registration(uri, schemes), Err(why), "{uri}");
         }
-        for good in ["https://rp.example/cb?a=b", "http://127.0.0.1:9/cb", "http://localhost/cb", "http://[::1]/cb"] {
+        for good in [
+            "https://RP.example:8443/cb?a=b",
+            "https://rp.example:443",
+            "http://127.0.0.1:9/cb",
+            "http://localhost/cb",
+            "http://[::1]/cb",
+        ] {
             assert_eq!(check_registration(good, Refused), Ok(()), "{good}");
         }
         assert_eq!(check_registration("com.example.app:/cb", Allowed), Ok(()));

@@ -139,12 +139,13 @@ fn refusal(error: &webpki::Error, leaf: &Certificate) -> Refusal {
         | Error::UnsupportedCertVersion => Reason::CertificateMalformed,
         _ => Reason::ChainForbidden,
     };
-    let detail = match reason {
-        Reason::Untrusted => format!("issuer: {}", leaf.issuer().title()),
+    match reason {
+        Reason::Untrusted => Refusal::new(reason, format!("issuer: {}", leaf.issuer().title())),
+        // The path that is shown beside it says from when to when.
+        Reason::Expired | Reason::NotYetValid => reason.into(),
         // Names of the library's errors, with numbers only.
-        _ => error.to_string(),
-    };
-    Refusal::new(reason, detail)
+        _ => Refusal::new(reason, error.to_string()),
+    }
 }
 
 fn algorithms(allow_foreign: bool) -> &'static [&'static dyn SignatureVerificationAlgorithm] {

@@ -95,7 +95,7 @@ reasons! {
     NoSigner "no_signer" Message "Nobody signed the message."
     TwoSigners "two_signers" Message "More than one person signed the message."
     TooManyCertificates "too_many_certificates" Message "There are more than 10 certificates, or one is larger than 8 KiB."
-    ContentMissing "content_missing" Content "The signature is detached and the signed content was not given."
+    ContentMissing "content_missing" Content "The signature is detached and what was signed was not given beside it."
     ContentMismatch "content_mismatch" Content "The message holds another content than the one to be signed."
     AttributesMissing "attributes_missing" Attributes "There are no signed attributes (RFC 5652 §5.3)."
     TooManyAttributes "too_many_attributes" Attributes "There are more than 32 signed attributes."

@@ -6,12 +6,13 @@
 //! 3. `sub` with a value admits only that person, as an `id_token_hint` does; `acr` that is essential must be reached
 //!    (§5.5.1.1), and `auth_time` and `acr` stand in every ID token anyway.
 //!
-//! Refused: text that is no such object, longer than [`LONGEST`], or that names more than [`MOST`] claims.
+//! Refused: text that is no such object, that names a member twice, longer than [`LONGEST`], or that names more than [`MOST`] claims.
 
 use std::collections::BTreeSet;
 
 use kabinet_core::claims::scope_of;
 use kabinet_core::error::{Code, OAuthError};
+use kabinet_core::json;
 use kabinet_core::scope::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -52,7 +53,7 @@ impl ClaimsRequest {
         if text.len() > LONGEST {
             return Err(BAD);
         }
-        let whole: Map<String, Value> = serde_json::from_str(text).map_err(|_| BAD)?;
+        let whole = json::object(text.as_bytes()).map_err(|_| BAD)?;
         let member = |name: &str| match whole.get(name) {
             None | Some(Value::Null) => Ok(Map::new()),
             Some(Value::Object(asked)) if asked.len() <= MOST => Ok(asked.clone()),
@@ -148,6 +149,8 @@ mod tests {
             "null",
             "5",
             "{",
+            r#"{"userinfo": {"name": null}, "userinfo": {"email": null}}"#,
+            r#"{"id_token": {"sub": {"value": "a"}, "sub": {"value": "b"}}}"#,
             r#"{"userinfo": []}"#,
             r#"{"id_token": "name"}"#,
             r#"{"userinfo": {"name": true}}"#,

@@ -194,7 +194,7 @@ impl Provider {
             .verify_client_jwt(client, assertion, client.metadata.assertion_algs(), ASSERTION_TYP)
             .await;
         let claims = verified.map_err(refused)?;
-        let (jti, ends) = self.check_assertion(&claims, client, path).map_err(refused)?;
+        let (jti, ends) = check_assertion(&claims, &client.id, (self.issuer(), path), self.now()).map_err(refused)?;
         let mut tx = self.store().begin().await?;
         let is_first = assertion::use_up(&mut tx, &client.id, jti, ends).await?;
         tx.commit().await?;
@@ -205,42 +205,45 @@ impl Provider {
             Err(refused(BadJwt("the assertion was used before")).into())
         }
     }
+}
 
-    /// The id of a sound assertion, and until when it must be remembered.
-    fn check_assertion<'a>(
-        &self,
-        claims: &'a ClientClaims,
-        client: &Client,
-        path: &str,
-    ) -> std::result::Result<(&'a str, Timestamp), BadJwt> {
-        let now = self.now();
-        // RFC 7523 §3: issuer and subject are the client.
-        if claims.text("iss")? != Some(client.id.as_str()) || claims.text("sub")? != Some(client.id.as_str()) {
-            return Err(BadJwt("iss and sub must be the client_id"));
-        }
-        let audience = claims.text("aud")?.ok_or(BadJwt("aud is missing"))?;
-        let at = |path: &str| audience.strip_prefix(self.issuer()).is_some_and(|rest| rest == path);
-        if !(at("") || at("/oauth2/token") || at(path)) {
-            return Err(BadJwt("aud is neither the issuer nor the token endpoint"));
-        }
-        let exp = claims.time("exp")?.ok_or(BadJwt("exp is missing"))?;
-        if now.since(exp) >= SKEW {
-            return Err(BadJwt("the assertion has expired"));
-        }
-        if exp.since(now) > LONGEST_ASSERTION + SKEW {
-            return Err(BadJwt("exp is more than an hour ahead"));
-        }
-        for name in ["iat", "nbf"] {
-            if claims.time(name)?.is_some_and(|at| at.since(now) > SKEW) {
-                return Err(BadJwt("iat or nbf is ahead"));
-            }
-        }
-        let jti = claims.text("jti")?.ok_or(BadJwt("jti is missing"))?;
-        if jti.is_empty() || jti.len() > LONGEST_JTI {
-            return Err(BadJwt("jti must have 1 to 256 bytes"));
-        }
-        Ok((jti, exp.plus(SKEW)))
+/// The id of a sound assertion of a client, and until when it must be remembered. `issuer` is ours, `path` that of the endpoint
+/// that is asked.
+///
+/// # Errors
+/// Says which of the checks 2 and 3 above it fails.
+pub fn check_assertion<'a>(
+    claims: &'a ClientClaims,
+    client: &ClientId,
+    (issuer, path): (&str, &str),
+    now: Timestamp,
+) -> std::result::Result<(&'a str, Timestamp), BadJwt> {
+    // RFC 7523 §3: issuer and subject are the client.
+    if claims.text("iss")? != Some(client.as_str()) || claims.text("sub")? != Some(client.as_str()) {
+        return Err(BadJwt("iss and sub must be the client_id"));
     }
+    let audience = claims.text("aud")?.ok_or(BadJwt("aud is missing"))?;
+    let at = |path: &str| audience.strip_prefix(issuer).is_some_and(|rest| rest == path);
+    if !(at("") || at("/oauth2/token") || at(path)) {
+        return Err(BadJwt("aud is neither the issuer nor the token endpoint"));
+    }
+    let exp = claims.time("exp")?.ok_or(BadJwt("exp is missing"))?;
+    if now.since(exp) >= SKEW {
+        return Err(BadJwt("the assertion has expired"));
+    }
+    if exp.since(now) > LONGEST_ASSERTION + SKEW {
+        return Err(BadJwt("exp is more than an hour ahead"));
+    }
+    for name in ["iat", "nbf"] {
+        if claims.time(name)?.is_some_and(|at| at.since(now) > SKEW) {
+            return Err(BadJwt("iat or nbf is ahead"));
+        }
+    }
+    let jti = claims.text("jti")?.ok_or(BadJwt("jti is missing"))?;
+    if jti.is_empty() || jti.len() > LONGEST_JTI {
+        return Err(BadJwt("jti must have 1 to 256 bytes"));
+    }
+    Ok((jti, exp.plus(SKEW)))
 }
 
 fn claimed(authorization: Option<&str>, params: &Params) -> std::result::Result<Claimed, OAuthError> {
@@ -294,8 +297,9 @@ fn asserted(assertion: &str, params: &Params) -> std::result::Result<Claimed, OA
     Ok(Claimed { id, proof: Proof::Assertion(assertion.to_owned()) })
 }
 
-/// Reads `Basic`: both halves are form-encoded before they are joined (RFC 6749 §2.3.1).
-fn basic(header: &str) -> Option<(String, String)> {
+/// Client and secret in a `Basic` header: both halves are form-encoded before they are joined (RFC 6749 §2.3.1).
+#[must_use]
+pub fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, value) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;

@@ -32,7 +32,7 @@ pub mod logout;
 pub mod par;
 pub mod registration;
 pub mod request;
-mod request_object;
+pub mod request_object;
 pub mod respond;
 pub mod revoke;
 pub mod sealed;

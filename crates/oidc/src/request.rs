@@ -1,12 +1,16 @@
 //! From the text of a request to its parameters.
 //!
 //! Parameters without a value count as absent (RFC 6749 §3.1). A repeated parameter is an error; `resource` and `audience`
-//! may be repeated (RFC 8707 §2, RFC 8693 §2.1). Unknown ones are ignored. Control characters are never part of a value.
+//! may be repeated (RFC 8707 §2, RFC 8693 §2.1). Unknown ones are ignored. Control characters are never part of a value, nor
+//! is what is not UTF-8 (RFC 6749 appendix B). More than [`MOST`] parameters are nobody's request.
 
 use kabinet_core::error::{Code, OAuthError};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::ClaimsRequest;
+
+/// Parameters of one request.
+pub const MOST: usize = 256;
 
 /// The parameters of a request: each name once, `resource` and `audience` any number of times.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +35,10 @@ impl Params {
         if value.is_empty() {
             return;
         }
+        if self.pairs.len() == MOST {
+            self.fault = Some("there are more than 256 parameters");
+            return;
+        }
         // RFC 6749 §3.1: parameters must not be included more than once.
         if !matches!(name.as_str(), "resource" | "audience") && self.pairs.iter().any(|(known, _)| *known == name) {
             self.fault = Some("a parameter is repeated (RFC 6749 section 3.1)");
@@ -39,6 +47,11 @@ impl Params {
         }
         if value.chars().any(char::is_control) || name.chars().any(char::is_control) {
             self.fault = Some("a parameter holds a control character");
+            return;
+        }
+        // What cannot be decoded comes as U+FFFD: a state that went back like that would be another one.
+        if [&name, &value].iter().any(|text| text.contains(char::REPLACEMENT_CHARACTER)) {
+            self.fault = Some("a parameter is not UTF-8 (RFC 6749 appendix B)");
             return;
         }
         self.pairs.push((name, value));
@@ -234,5 +247,24 @@ mod tests {
         assert_eq!(params.get("state"), Some("a&b+c d я\"<"));
         assert!(Params::parse(b"state=a%0d%0ab").sound().is_err());
         assert!(Params::parse(b"state=a%00").sound().is_err());
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_a_fault_and_never_another_text() {
+        for bad in [&b"state=a%ff"[..], b"state=\xd1", b"a%c0%af=b", b"state=%ed%a0%80", b"state=%ef%bf%bd"] {
+            let params = Params::parse(bad);
+            assert!(params.sound().is_err() && params.iter().count() == 0, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_beyond_the_limit_are_a_fault_and_not_looked_through() {
+        let many = |count: usize| (0..count).map(|n| format!("p{n}=1&")).collect::<String>();
+        assert!(Params::parse(many(MOST).as_bytes()).sound().is_ok());
+        for text in [many(MOST + 1), many(10_000), "resource=a&".repeat(MOST + 1)] {
+            let params = Params::parse(text.as_bytes());
+            assert!(params.sound().is_err());
+            assert_eq!(params.iter().count(), MOST);
+        }
     }
 }

@@ -18,12 +18,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet_core::client::{Alg, Client, RequestObjectAlg, Unsigned};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::json;
+use kabinet_core::time::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::authorize::{Fault, Refusal};
-use crate::keys::client::TypPolicy;
+use crate::keys::client::{ClientClaims, TypPolicy};
 use crate::request::{AuthorizeParams, Params};
 use crate::{Provider, Result};
 
@@ -109,7 +110,7 @@ impl Provider {
         }
         let claims = match unsigned(object) {
             Some(claims) => match client.metadata.request_object_signing_alg {
-                None | Some(RequestObjectAlg::Unsigned(Unsigned::None)) => claims,
+                None | Some(RequestObjectAlg::Unsigned(Unsigned::None)) => ClientClaims(claims),
                 Some(RequestObjectAlg::Signed(_)) => return Err(bad("the request object must be signed").into()),
             },
             None => {
@@ -120,52 +121,50 @@ impl Provider {
                 };
                 let typ = TypPolicy::Optional(&["oauth-authz-req+jwt", "jwt"]);
                 let verified = self.verify_client_jwt(client, object, allowed, typ).await;
-                verified
-                    .map_err(|why| bad("the request object is not signed by this client").with_detail(why))?
-                    .0
+                verified.map_err(|why| bad("the request object is not signed by this client").with_detail(why))?
             }
         };
-        self.check_object(client, &claims)?;
-        Ok(claims)
-    }
-
-    fn check_object(&self, client: &Client, claims: &Map<String, Value>) -> std::result::Result<(), OAuthError> {
-        let id = client.id.as_str();
-        let is = |name: &str, wanted: &str| claims.get(name).is_none_or(|value| value == wanted);
-        // OpenID Connect Core §6.1: iss is the client, client_id the one beside it.
-        if !is("iss", id) || !is("client_id", id) {
-            return Err(bad("the request object is another client's"));
-        }
-        // RFC 9101 §10.8: what could pass for a client assertion is not read as a request.
-        if claims.get("sub").is_some_and(|sub| sub == id) {
-            return Err(bad("the request object must not have the client as its subject"));
-        }
-        let is_meant = match claims.get("aud") {
-            None => true,
-            Some(Value::Array(several)) => several.iter().any(|one| one == self.issuer()),
-            Some(one) => one == self.issuer(),
-        };
-        if !is_meant {
-            return Err(bad("the request object is for another audience"));
-        }
-        let time = |name: &str| match claims.get(name) {
-            None => Ok(None),
-            Some(value) => value.as_i64().map(Some).ok_or(bad("a time of the request object is no whole number")),
-        };
-        let now = self.now().0;
-        if time("exp")?.is_some_and(|exp| exp <= now) || time("nbf")?.is_some_and(|nbf| nbf > now + SKEW) {
-            return Err(bad("the request object is over or not yet good"));
-        }
-        // RFC 9101 §4.
-        if claims.contains_key("request") || claims.contains_key("request_uri") {
-            return Err(bad("a request object must not hold another one"));
-        }
-        Ok(())
+        check(&claims, client.id.as_str(), self.issuer(), self.now())?;
+        Ok(claims.0)
     }
 }
 
+/// Checks the claims of an object that `client` sends to us, the `issuer`.
+///
+/// # Errors
+/// `invalid_request_object`.
+pub fn check(claims: &ClientClaims, client: &str, issuer: &str, now: Timestamp) -> std::result::Result<(), OAuthError> {
+    let is = |name: &str, wanted: &str| claims.0.get(name).is_none_or(|value| value == wanted);
+    // OpenID Connect Core §6.1: iss is the client, client_id the one beside it.
+    if !is("iss", client) || !is("client_id", client) {
+        return Err(bad("the request object is another client's"));
+    }
+    // RFC 9101 §10.8: what could pass for a client assertion is not read as a request.
+    if claims.0.get("sub").is_some_and(|sub| sub == client) {
+        return Err(bad("the request object must not have the client as its subject"));
+    }
+    let is_meant = match claims.0.get("aud") {
+        None => true,
+        Some(Value::Array(several)) => several.iter().any(|one| one == issuer),
+        Some(one) => one == issuer,
+    };
+    if !is_meant {
+        return Err(bad("the request object is for another audience"));
+    }
+    let time = |name: &str| claims.time(name).map_err(|why| bad("exp or nbf is no time").with_detail(why));
+    if time("exp")?.is_some_and(|exp| exp <= now) || time("nbf")?.is_some_and(|nbf| nbf.since(now) > SKEW) {
+        return Err(bad("the request object is over or not yet good"));
+    }
+    // RFC 9101 §4.
+    if claims.0.contains_key("request") || claims.0.contains_key("request_uri") {
+        return Err(bad("a request object must not hold another one"));
+    }
+    Ok(())
+}
+
 /// The claims of an object that is not signed (`alg` is `none` and there is no signature); `None`: it is none.
-fn unsigned(object: &str) -> Option<Map<String, Value>> {
+#[must_use]
+pub fn unsigned(object: &str) -> Option<Map<String, Value>> {
     let rest = object.strip_suffix('.')?;
     let (header, payload) = rest.split_once('.')?;
     let part = |text: &str| json::object(&URL_SAFE_NO_PAD.decode(text).ok()?).ok();
@@ -174,7 +173,10 @@ fn unsigned(object: &str) -> Option<Map<String, Value>> {
 }
 
 /// The object's parameters, and beside them those that it does not hold.
-fn merged(beside: &Params, object: &Map<String, Value>) -> std::result::Result<Params, OAuthError> {
+///
+/// # Errors
+/// `invalid_request_object` for a parameter of the wrong type, or another `response_type` than the one beside it.
+pub fn merged(beside: &Params, object: &Map<String, Value>) -> std::result::Result<Params, OAuthError> {
     let differs = |name: &str| {
         let inside = object.get(name).and_then(Value::as_str);
         inside.is_some_and(|inside| beside.get(name).is_some_and(|outside| outside != inside))
@@ -236,6 +238,27 @@ mod tests {
         assert!(with(json!({"alg": "none"}), "c2ln").is_none());
         assert!(with(json!({"alg": "none", "crit": ["b64"], "b64": false}), "").is_none());
         assert!(unsigned(&format!("{}.{payload}", part(&json!({"alg": "none"})))).is_none());
+    }
+
+    #[test]
+    fn the_times_of_an_object_are_whole_seconds_within_reason() {
+        let now = Timestamp(1_000_000);
+        let is_good = |claims: Value| {
+            check(&ClientClaims(claims.as_object().unwrap().clone()), "c", "https://id.example", now).is_ok()
+        };
+        assert!(is_good(json!({"exp": 1_000_001, "nbf": 1_000_060})));
+        for bad in [
+            json!({"exp": 1_000_000}),
+            json!({"nbf": 1_000_061}),
+            json!({"exp": 1e10}),
+            json!({"exp": "1000001"}),
+            json!({"exp": i64::MAX}),
+            json!({"exp": u64::MAX}),
+            json!({"nbf": -1}),
+            json!({"nbf": null}),
+        ] {
+            assert!(!is_good(bad.clone()), "{bad}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod bench;
 mod canary;
+mod fuzz;
 mod guardian;
 mod install;
 mod needs;

@@ -15,6 +15,8 @@ pub enum Need {
     CargoDeny,
     /// libssl-dev and pkg-config. Without them OpenSSL is built from source, which takes perl, make and minutes.
     OpensslHeaders,
+    /// For the fuzzer's engine.
+    Cxx,
     Postgres,
     Redis,
     Chromium,
@@ -42,6 +44,7 @@ impl Need {
     pub fn debian_packages(self) -> &'static [&'static str] {
         match self {
             Self::OpensslHeaders => &["libssl-dev", "pkg-config"],
+            Self::Cxx => &["g++"],
             Self::Postgres => &["postgresql-15"],
             Self::Redis => &["redis-server"],
             Self::Chromium => &["chromium"],
@@ -63,6 +66,7 @@ impl Need {
             Self::Clippy => shell::output(shell::cargo().args(["clippy", "--version"])).is_some(),
             Self::CargoDeny => cargo_deny().is_some(),
             Self::OpensslHeaders => has_openssl(),
+            Self::Cxx => shell::find("c++").is_some(),
             Self::Postgres => servers::postgres_programs().is_some(),
             Self::Redis => shell::find("redis-server").is_some(),
             Self::Chromium => shell::find("chromium").is_some(),

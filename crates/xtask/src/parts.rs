@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::guardian::Guardian;
 use crate::needs::{Need, cargo_deny, has_openssl};
 use crate::tally::Tally;
-use crate::{canary, install, shell, tidy};
+use crate::{canary, fuzz, install, shell, tidy};
 
 /// A part that takes longer hangs.
 const LIMIT_SECONDS: &str = "2400";
@@ -29,6 +29,7 @@ enum Work {
     Unit,
     /// One test binary of the crate `kabinet-tests`.
     Suite(Database),
+    Fuzz,
     Browser,
     Canaries,
 }
@@ -79,6 +80,7 @@ pub const PARTS: &[Part] = &[
     part("storage", SERVERS, Work::Suite(Database::Sqlite)),
     part("storage", SERVERS, Work::Suite(Database::Postgres)),
     part("gost", GOST, Work::Suite(Database::Sqlite)),
+    part("fuzz", &[Need::OpensslHeaders, Need::Cxx], Work::Fuzz),
     part("browser", BROWSER, Work::Browser),
     part("canaries", &[], Work::Canaries),
 ];
@@ -164,6 +166,7 @@ impl Part {
                 tests(scene, &args, Database::Sqlite)
             }
             Work::Suite(database) => suite(scene, self.name, database),
+            Work::Fuzz => fuzz::run(scene),
             Work::Browser => browser(scene),
             Work::Canaries => canaries(scene),
         };
@@ -172,7 +175,7 @@ impl Part {
 }
 
 /// Runs the command under a time limit, so that it ends with the run.
-fn limited(scene: &Scene<'_>, command: &Command, each: impl FnMut(&str)) -> Result<bool> {
+pub fn limited(scene: &Scene<'_>, command: &Command, each: impl FnMut(&str)) -> Result<bool> {
     let mut limited = Command::new("timeout");
     limited
         .args(["-k", "10", LIMIT_SECONDS])
@@ -193,7 +196,7 @@ fn limited(scene: &Scene<'_>, command: &Command, each: impl FnMut(&str)) -> Resu
 }
 
 /// Cargo with the settings that every part shares, so that nothing is built twice.
-fn cargo(args: &[&str]) -> Command {
+pub fn cargo(args: &[&str]) -> Command {
     let mut command = shell::cargo();
     command.args(args);
     if has_openssl() {

@@ -19,6 +19,7 @@ mod headers;
 mod hostile;
 mod jwt_bearer;
 mod key_rotation;
+mod life_cycle;
 mod logout;
 mod managing;
 mod mended;

@@ -43,6 +43,8 @@ const LONGEST: usize = 16 * 1024;
 /// The largest time that a claim may hold: the end of the year 9999.
 const LAST_TIME: i64 = 253_402_300_799;
 
+const NOT_SIGNED: BadJwt = BadJwt("not signed by a key of its issuer");
+
 /// Why a token of a client is not good; for the log, and coarse enough for the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -266,6 +268,10 @@ impl<'a> Unverified<'a> {
             .any(|verifier| verifier.verify(self.message.as_bytes(), &self.signature).is_ok())
     }
 
+    fn verify(&self, keys: &[PublicKey]) -> Result<ClientClaims, BadJwt> {
+        if self.is_signed_by(keys) { self.claims() } else { Err(NOT_SIGNED) }
+    }
+
     fn claims(&self) -> Result<ClientClaims, BadJwt> {
         let bytes = URL_SAFE_NO_PAD.decode(self.claims).map_err(|_| BadJwt("the claims are not base64url"))?;
         json::object(&bytes)
@@ -293,6 +299,15 @@ fn verifier(key: &PublicKey, alg: Alg) -> Result<Box<dyn JwsVerifier>, JoseError
     })
 }
 
+/// The claims of a token that one of these keys signed, with an algorithm of these that the key is for; of them nothing else has
+/// been checked.
+///
+/// # Errors
+/// When none of the keys made the signature, or the token is not one that is read here.
+pub fn verify(token: &str, keys: &[PublicKey], allowed: &[Alg], typ: TypPolicy) -> Result<ClientClaims, BadJwt> {
+    Unverified::read(token, allowed, typ)?.verify(keys)
+}
+
 impl Provider {
     /// Verifies a JWT that a client signed and gives its claims, of which nothing else has been checked.
     ///
@@ -318,17 +333,15 @@ impl Provider {
     ) -> Result<ClientClaims, BadJwt> {
         let token = Unverified::read(token, allowed, typ)?;
         let (keys, asked_now) = self.keys_of(source, Want::Remembered).await;
-        if token.is_signed_by(&keys) {
-            return token.claims();
-        }
+        let verified = token.verify(&keys);
         // OpenID Connect Core §10.1.1: keys are rotated by publishing new ones.
-        if !asked_now && source.jwks_uri.is_some() {
+        if verified == Err(NOT_SIGNED) && !asked_now && source.jwks_uri.is_some() {
             let (afresh, asked_now) = self.keys_of(source, Want::Afresh).await;
-            if asked_now && token.is_signed_by(&afresh) {
-                return token.claims();
+            if asked_now {
+                return token.verify(&afresh);
             }
         }
-        Err(BadJwt("not signed by a key of its issuer"))
+        verified
     }
 
     /// The key of a client's that something for it is encrypted to; the first that fits, as it stands in its set.

@@ -22,6 +22,7 @@ const INSIDE: &[(&str, &[&str])] = &[
         &["kabinet", "kabinet-core", "kabinet-fetch", "kabinet-identity", "kabinet-standins", "kabinet-store"],
     ),
     ("kabinet-tests", EVERYTHING),
+    ("kabinet-fuzz", &["kabinet-core", "kabinet-oidc"]),
     ("xtask", &[]),
 ];
 /// What the tests of a crate may depend on beside that.
@@ -60,7 +61,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("lettre", &["kabinet-fetch"]),
     ("axum", &["kabinet-web", "kabinet", "kabinet-demo", "kabinet-standins", "kabinet-tests"]),
     ("oxide-auth", &["kabinet-oidc"]),
-    ("josekit", &["kabinet-oidc", "kabinet-tests"]),
+    ("josekit", &["kabinet-oidc", "kabinet-tests", "kabinet-fuzz"]),
 ];
 
 /// Findings in the output of `cargo metadata --no-deps` and the top manifest.
