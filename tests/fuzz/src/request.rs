@@ -163,7 +163,7 @@ fn merges(inside: &Map<String, Value>, beside: &str) {
         let is_inside = match inside.get(name) {
             Some(Value::String(text)) => text == value,
             Some(Value::Array(several)) => several.iter().any(|one| one == value),
-            Some(other) => other.to_string() == value,
+            Some(other) => serde_json::to_string(other).is_ok_and(|text| text == value),
             None => false,
         };
         assert!(is_inside || beside.all(name).any(|one| one == value), "{name} came from nowhere");
