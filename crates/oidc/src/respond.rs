@@ -77,11 +77,12 @@ impl Response {
             encoded.append_pair(name, value);
         }
         let uri = &self.to.redirect_uri;
-        let separator = match self.to.mode {
-            ResponseMode::Fragment => "#",
-            _ if uri.ends_with(['?', '&']) => "",
-            _ if uri.contains('?') => "&",
-            _ => "?",
+        let separator = match (self.to.mode, uri.split_once('?')) {
+            (ResponseMode::Fragment, _) => "#",
+            (_, None) => "?",
+            // A later `?` belongs to a value, an `&` in the path to the path.
+            (_, Some((_, query))) if query.is_empty() || query.ends_with('&') => "",
+            (_, Some(_)) => "&",
         };
         format!("{uri}{separator}{}", encoded.finish())
     }
@@ -108,6 +109,14 @@ mod tests {
             url("https://rp.example/?d=1&e=2", ResponseMode::Query),
             format!("https://rp.example/?d=1&e=2&{tail}")
         );
+        for (uri, separator) in [
+            ("https://rp.example/?", ""),
+            ("https://rp.example/?d=1&", ""),
+            ("https://rp.example/?next=https://rp.example/?", "&"),
+            ("https://rp.example/a&", "?"),
+        ] {
+            assert_eq!(url(uri, ResponseMode::Query), format!("{uri}{separator}{tail}"));
+        }
         assert_eq!(
             url("https://rp.example/cb", ResponseMode::Fragment),
             format!("https://rp.example/cb#{tail}")
