@@ -11,7 +11,7 @@
 //! module says what. What a target finds is mended beside the code, with a unit test.
 //!
 //! F05, proofs of possession (RFC 9449), begins with what has that shape today: assertions of clients.
-//! F07 and F08 (certificates, ГОСТ) belong here once there is something to parse.
+//! F07 and F08 (certificates, messages, signatures) stand beside what they hold, in `kabinet_gost::fuzz`.
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 mod assertion;
@@ -33,6 +33,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("F04", claims::run),
     ("F05", assertion::run),
     ("F06", request::run),
+    ("F07", kabinet_gost::fuzz::structures),
+    ("F08", kabinet_gost::fuzz::signatures),
 ];
 
 /// The target that the environment names.

@@ -22,7 +22,7 @@ const INSIDE: &[(&str, &[&str])] = &[
         &["kabinet", "kabinet-core", "kabinet-fetch", "kabinet-identity", "kabinet-standins", "kabinet-store"],
     ),
     ("kabinet-tests", EVERYTHING),
-    ("kabinet-fuzz", &["kabinet-core", "kabinet-oidc"]),
+    ("kabinet-fuzz", &["kabinet-core", "kabinet-gost", "kabinet-oidc"]),
     ("xtask", &[]),
 ];
 /// What the tests of a crate may depend on beside that.
