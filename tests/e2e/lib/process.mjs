@@ -108,7 +108,7 @@ export class Background {
 /** Runs a command to its end and gives its stdout; throws with its stderr when it fails. */
 export function run(command, args, { cwd, env, stdin = '' } = {}) {
   return new Promise((resolve, reject) => {
-    const child = execFile(command, args, { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
+    const child = execFile(command, args, { cwd, env, timeout: 180_000 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${command} ${args.join(' ')}: ${stderr.slice(-800) || error.message}`));
       else resolve(stdout);
     });
