@@ -101,6 +101,7 @@ fn run_target(scene: &Scene<'_>, binary: &Path, name: &str) -> Result<Option<u64
         "-rss_limit_mb=4096",
         "-verbosity=0",
         "-print_final_stats=1",
+        "-print_funcs=0",
     ]);
     command.arg(format!("-dict={}", shell::root().join("tests/fuzz/dictionary").display()));
     command.arg(format!("-artifact_prefix={}/", found.display())).arg(&grown).arg(&given);
