@@ -36,7 +36,7 @@ function isFree(port) {
 }
 
 /** Asks `probe` until it answers something true, and throws `what` after `limit` milliseconds. */
-export async function until(probe, what, limit = 20_000) {
+export async function until(probe, what, limit = 60_000) {
   const end = Date.now() + limit;
   for (;;) {
     const answer = await probe();
@@ -77,7 +77,7 @@ export class Background {
   }
 
   /** Waits until `url` answers at all; fails at once when the process has ended. */
-  async answers(url, limit = 30_000) {
+  async answers(url, limit = 60_000) {
     const what = () => `${this.name} did not answer at ${url}: ${this.tail()}`;
     await until(async () => {
       if (this.result !== undefined) throw new Error(`${this.name} ended (${this.result}): ${this.tail()}`);
