@@ -71,7 +71,7 @@ export function weight(page) {
 }
 
 /** Less than a hundredth of what Web Vitals call good (0.1) is a rounding of the browser's, not a movement that anybody sees. */
-const LEAST_SHIFT = 0.001;
+const LEAST_SHIFT = 0.005;
 
 /** What moved on the page without the person's doing, as lines. */
 export function shifts(page) {
