@@ -37,17 +37,18 @@ pub const ISSUER: &str = "https://id.test";
 /// The password of people who are made without one of their own.
 pub const PASSWORD: &str = "CANARY-верный пароль 1";
 
-/// Waits until `condition` holds, two seconds at most. For what another task does.
+/// Waits until `condition` holds, as long as [`program::BOUND`]. For what another task does.
 pub async fn eventually<F, T>(what: &str, mut condition: F)
 where
     F: FnMut() -> T,
     T: Future<Output = bool>,
 {
-    for _ in 0..200 {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < program::BOUND {
         if condition().await {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("not within two seconds: {what}");
+    panic!("not in time: {what}");
 }

@@ -12,6 +12,8 @@ use crate::{servers, shell};
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// The Node of npm's `node` package that is installed where the system's is too old.
 const NODE: &str = "node@22";
+/// To install something.
+const ATTEMPTS: u32 = 3;
 
 /// Meets as many of the needs as it can. The commands that a person must run, if any, come back.
 pub fn meet(needs: &[Need]) -> Vec<String> {
@@ -26,8 +28,12 @@ pub fn meet(needs: &[Need]) -> Vec<String> {
         by_hand.extend(install_debian(&packages));
     }
     for need in needs.iter().filter(|need| !need.is_met()) {
-        if let Err(error) = install_other(*need) {
-            eprintln!("xtask: {need:?}: {error:#}");
+        // Networks fail now and then.
+        for attempt in 1..=ATTEMPTS {
+            match install_other(*need) {
+                Ok(()) => break,
+                Err(error) => eprintln!("xtask: {need:?}, attempt {attempt} of {ATTEMPTS}: {error:#}"),
+            }
         }
     }
     by_hand
@@ -136,7 +142,7 @@ fn build_go_party() -> Result<()> {
     std::fs::remove_file(go_party()).ok();
     shell::run(
         Command::new("go")
-            .args(["build", "-o"])
+            .args(["build", "-buildvcs=false", "-trimpath", "-o"])
             .arg(go_party())
             .arg(".")
             .current_dir(go_party_sources())

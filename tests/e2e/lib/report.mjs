@@ -6,8 +6,7 @@
 // A test that takes longer hangs, on a slow and busy machine too.
 const LIMIT = 300_000;
 
-/** `limit` is for a test that starts something slow, in milliseconds. */
-export const test = (name, body, limit = LIMIT) => [{ name, body: (world) => body(world, {}), limit }];
+export const test = (name, body) => [{ name, body: (world) => body(world, {}) }];
 
 /** The same test with and without JavaScript in the browser. */
 export function bothWays(name, body) {
@@ -30,10 +29,10 @@ export class Report {
     return this.wholeSuite ? [] : tests.filter(({ name }) => name.includes(this.only));
   }
 
-  async runTest(suite, { name, body, limit = LIMIT }, world) {
+  async runTest(suite, { name, body }, world) {
     const begun = Date.now();
     try {
-      await within(limit, body(world));
+      await within(LIMIT, body(world));
       this.passed += 1;
       console.log(`ok      ${suite}: ${name} (${Date.now() - begun} ms)`);
     } catch (error) {

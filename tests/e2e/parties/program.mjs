@@ -8,7 +8,7 @@ import { Background, freePort } from '../lib/process.mjs';
 const PYTHON = process.env.E2E_PYTHON ?? new URL('../../../target/e2e-venv/bin/python', import.meta.url).pathname;
 const GO = process.env.E2E_GO_OIDC ?? new URL('../../../target/e2e-go/go-oidc', import.meta.url).pathname;
 
-/** Within the limit of a test that starts something slow. */
+/** Milliseconds. */
 const LONGEST_START = 120_000;
 
 /** Starts `parties/NAME/app.py`, `words` before it, as a client of the provider, runs `body(url)`, and ends it. */

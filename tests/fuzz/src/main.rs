@@ -48,7 +48,7 @@ fn chosen() -> Target {
     found.unwrap_or_else(|| panic!("KABINET_FUZZ={name:?} names no target")).1
 }
 
-/// What no claim, header or parameter may be taken for: the input as text, or nothing.
+/// The input as text; `None` when it is not UTF-8.
 fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data).ok()
 }

@@ -152,7 +152,7 @@ pub(crate) async fn registration_logo_uri(run: &mut Run) {
     shown(run, "logo_uri", is_not_loaded).await;
 }
 
-/// What a registration of two redirect URIs with this list of a sector gives.
+/// Metadata of two redirect URIs whose sector lists these.
 async fn sector(run: &mut Run, listed: &[String]) -> Value {
     let uri = run.at.party.publish(&run.place("sector"), &json!(listed).to_string());
     let redirect_uris: Vec<String> = sector_uris(run);

@@ -25,8 +25,7 @@ use tower::ServiceExt;
 use crate::party::Party;
 use crate::{dynamic, looks, suite};
 
-/// Whatever is waited for comes within this.
-pub(crate) const BOUND: Duration = Duration::from_secs(300);
+pub(crate) use kabinet_tests::program::BOUND;
 
 /// What the person has told of herself: every standard claim but the contacts.
 pub(crate) fn claims() -> Value {

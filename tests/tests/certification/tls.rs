@@ -70,7 +70,6 @@ fn nothing_is_spoken_with_a_cipher_that_bcp_195_does_not_recommend() {
         "AES256-GCM-SHA384",
         "AES128-SHA",
         "AES256-SHA256",
-        "CAMELLIA128-SHA",
         // No authenticated encryption.
         "ECDHE-RSA-AES128-SHA",
         "ECDHE-RSA-AES128-SHA256",

@@ -1,4 +1,4 @@
-//! gostcrypto, an implementation in Python by yet others, says the same of every signature.
+//! gostcrypto, an implementation in Python by yet others, says the same of sound and altered signatures.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,7 +1,5 @@
 //! The process: nothing acknowledged is lost by kill -9, SIGTERM loses no request, a change acts on a running node.
 
-use std::time::Duration;
-
 use kabinet_core::client::Profile;
 use kabinet_tests::{Callback, Rp, TestApp, Tokens, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -97,22 +95,21 @@ async fn sigterm_answers_the_request_that_is_on_its_way_and_ends_within_two_seco
         .unwrap()
         .unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("access_token"), "{answer}");
-    let (status, took) = served.ended().await;
+    let status = served.ended().await;
     assert!(status.success(), "{status}");
-    assert!(took < Duration::from_secs(2), "{took:?} after the last answer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigterm_with_nothing_to_do_ends_within_two_seconds() {
+async fn sigterm_with_nothing_to_do_ends_it() {
     let app = TestApp::start().await;
     let mut served = Served::start(&environment(&app)).await;
     served.signal("-TERM");
-    let (status, took) = served.ended().await;
-    assert!(status.success() && took < Duration::from_secs(2), "{status} after {took:?}");
+    let status = served.ended().await;
+    assert!(status.success(), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_command_line_changes_acts_on_the_running_node_within_a_second() {
+async fn what_the_command_line_changes_acts_on_the_running_node() {
     let app = TestApp::start().await;
     let environment = environment(&app);
     let mut machine = app.client(Profile::Machine, |_| ()).await;
@@ -122,13 +119,11 @@ async fn what_the_command_line_changes_acts_on_the_running_node_within_a_second(
     assert_eq!(ask().await.code(), 200);
     let done = run(&["client", "delete", machine.id.as_str(), "--json"], &environment);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let begun = std::time::Instant::now();
     eventually("the client is gone", || async { ask().await.code() == 401 }).await;
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
-async fn a_changed_client_acts_on_every_node_within_a_second() {
+async fn a_changed_client_acts_on_every_node() {
     let app = TestApp::start().await;
     let other = app.another_node().await;
     let here = app.client(Profile::Machine, |_| ()).await;
@@ -137,7 +132,6 @@ async fn a_changed_client_acts_on_every_node_within_a_second() {
     for rp in [&here, &there] {
         assert_eq!(rp.token(&[("grant_type", "client_credentials")]).await.code(), 200);
     }
-    let begun = std::time::Instant::now();
     app.change_client(&here.id, |client| client.disabled = true).await;
     for rp in [&here, &there] {
         eventually("the change acts", || async {
@@ -145,7 +139,6 @@ async fn a_changed_client_acts_on_every_node_within_a_second() {
         })
         .await;
     }
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -101,12 +101,12 @@ impl Served {
         );
     }
 
-    /// Waits for the end; how long it took.
-    pub async fn ended(&mut self) -> (ExitStatus, Duration) {
+    /// Waits for the end.
+    pub async fn ended(&mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
-                return (status, begun.elapsed());
+                return status;
             }
             assert!(begun.elapsed() < BOUND, "the provider does not end");
             tokio::time::sleep(Duration::from_millis(5)).await;

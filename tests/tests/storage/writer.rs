@@ -12,7 +12,7 @@ use crate::place::{Dice, Place};
 use crate::world::NOW;
 
 /// Nothing here waits for longer than this unless it hangs.
-pub const BOUND: Duration = Duration::from_secs(20);
+pub const BOUND: Duration = Duration::from_secs(300);
 
 /// One row under a key of the caller's.
 pub async fn put(tx: &mut Tx, key: &str) {

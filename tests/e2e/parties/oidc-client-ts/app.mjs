@@ -87,7 +87,7 @@ export async function newApplication(provider, host) {
     scope: 'openid profile phone',
     loadUserInfo: true,
     automaticSilentRenew: false,
-    silentRequestTimeoutInSeconds: 30,
+    silentRequestTimeoutInSeconds: 240,
   };
   const page = `${HEAD}<script src="/library.js"></script><script>(${application})(${JSON.stringify(settings)})</script>`;
   const server = createServer((request, response) => {
