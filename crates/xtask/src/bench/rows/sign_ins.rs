@@ -69,13 +69,13 @@ fn flood(scene: &mut Scene<'_>) -> Result<Flood> {
     for path in ["/oauth2/jwks", "/login", "/register"] {
         http::Connection::new(provider.port).send(&http::get(path, &[]))?;
     }
-    let same = |_| Box::new(Same(request.clone())) as Box<dyn Script>;
-    let base = base(provider)?;
+    let tokens = || (0..TOKENS).map(|_| Box::new(Same(request.clone())) as Box<dyn Script>).collect();
+    let base = base(provider, tokens())?;
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let sign_ins = scope.spawn(|| load::run_for(provider.port, browsers(AT_ONCE), WARM_UP, MEASURED));
         let peak = scope.spawn(|| peak(provider, &is_over));
-        let tokens = load::run_for(provider.port, (0..TOKENS).map(same).collect(), WARM_UP, MEASURED);
+        let tokens = load::run_for(provider.port, tokens(), WARM_UP, MEASURED);
         let sign_ins = sign_ins.join().ok().context("the sign-ins panicked");
         is_over.store(true, Ordering::SeqCst);
         let peak = peak.join().ok().context("nobody looked at the memory")?;
@@ -83,18 +83,20 @@ fn flood(scene: &mut Scene<'_>) -> Result<Flood> {
     })
 }
 
-/// What as many browsers take without a hash: they have signed in, so that connections, caches and the database's pages
-/// are there, and look at pages now.
-fn base(provider: &Provider) -> Result<u64> {
+/// What as many browsers and token requests take without a hash: the browsers have signed in, so that connections, caches
+/// and the database's pages are there, and look at pages now.
+fn base(provider: &Provider, tokens: Vec<Box<dyn Script>>) -> Result<u64> {
     load::run_for(provider.port, browsers(AT_ONCE), Duration::ZERO, WARM_UP)?;
     std::thread::sleep(Duration::from_secs(2));
     let page = |_| Box::new(Same(http::get("/login", &[]))) as Box<dyn Script>;
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let peak = scope.spawn(|| peak(provider, &is_over));
-        let looked = load::run_for(provider.port, (0..AT_ONCE).map(page).collect(), Duration::ZERO, WARM_UP);
+        let asked = scope.spawn(|| load::run_for(provider.port, tokens, WARM_UP, MEASURED));
+        let looked = load::run_for(provider.port, (0..AT_ONCE).map(page).collect(), WARM_UP, MEASURED);
+        let asked = asked.join().ok().context("the token requests panicked");
         is_over.store(true, Ordering::SeqCst);
-        looked?;
+        looked.and(asked?)?;
         peak.join().ok().context("nobody looked at the memory")
     })
 }
