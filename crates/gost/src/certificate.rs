@@ -79,6 +79,7 @@ struct Extensions {
     issuer_sign_tool: Vec<String>,
     identification_kind: Option<u8>,
     crl_addresses: Vec<String>,
+    distribution_points: Option<Vec<Vec<u8>>>,
 }
 
 /// A certificate's facts.
@@ -282,6 +283,12 @@ impl Certificate {
         &self.extensions.crl_addresses
     }
 
+    /// The names (GeneralName in DER) of the distribution points whose lists are the issuer's own and for all reasons; none
+    /// where there is no such extension.
+    pub(crate) fn distribution_points(&self) -> Option<&[Vec<u8>]> {
+        self.extensions.distribution_points.as_deref()
+    }
+
     /// Whether the fields are those of a qualified certificate. That its path ends in a trusted anchor is not looked at.
     #[must_use]
     pub fn has_qualified_fields(&self) -> bool {
@@ -329,7 +336,11 @@ impl Extensions {
                 self.identification_kind = inside.integer()?.first().copied().filter(|kind| *kind < 0x80);
                 inside.end()?;
             }
-            oid::CRL_DISTRIBUTION_POINTS => self.crl_addresses = crl_addresses(value)?,
+            oid::CRL_DISTRIBUTION_POINTS => {
+                let names = distribution_points(value)?;
+                self.crl_addresses = addresses(&names)?;
+                self.distribution_points = Some(names);
+            }
             _ => {}
         }
         Ok(())
@@ -407,30 +418,40 @@ fn issuer_sign_tool(value: &[u8]) -> Result<Vec<String>> {
     Ok(texts)
 }
 
-/// The URIs of full names (RFC 5280 §4.2.1.13); other forms are passed over.
-fn crl_addresses(value: &[u8]) -> Result<Vec<String>> {
-    let mut addresses = Vec::new();
+/// The full names (RFC 5280 §4.2.1.13) of points without reasons and without another issuer.
+fn distribution_points(value: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
     let mut points = Reader::of_only(value, tag::SEQUENCE)?;
     while !points.is_empty() {
         let mut point = points.sequence()?;
-        if let Some(name) = point.optional(tag::constructed(0))? {
-            addresses.extend(full_name(name)?);
+        let name = point.optional(tag::constructed(0))?;
+        if let (Some(name), true) = (name, point.is_empty()) {
+            names.extend(full_name(name)?.unwrap_or_default());
         }
     }
-    Ok(addresses)
+    Ok(names)
 }
 
-/// The URIs of a DistributionPointName.
-pub(crate) fn full_name(name: &[u8]) -> Result<Vec<String>> {
-    let mut addresses = Vec::new();
-    let mut names = Reader::new(Reader::new(name).optional(tag::constructed(0))?.unwrap_or_default());
-    while !names.is_empty() {
-        let name = names.element()?;
-        if name.tag == tag::context(6) {
-            addresses.push(text(tag::IA5_STRING, name.content)?);
-        }
+/// The URIs among names.
+fn addresses(names: &[Vec<u8>]) -> Result<Vec<String>> {
+    let names = names.iter().map(|name| Reader::new(name).element());
+    let uris = names.filter(|name| name.is_ok_and(|name| name.tag == tag::context(6)));
+    uris.map(|name| text(tag::IA5_STRING, name?.content)).collect()
+}
+
+/// The GeneralNames in DER of a DistributionPointName; none for a name relative to the issuer's.
+pub(crate) fn full_name(name: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
+    let mut name = Reader::new(name);
+    let Some(full) = name.optional(tag::constructed(0))? else {
+        return Ok(None);
+    };
+    name.end()?;
+    let mut names = Vec::new();
+    let mut full = Reader::new(full);
+    while !full.is_empty() {
+        names.push(full.element()?.whole.to_vec());
     }
-    Ok(addresses)
+    Ok(Some(names))
 }
 
 #[cfg(test)]

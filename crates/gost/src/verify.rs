@@ -353,4 +353,6 @@ mod forge;
 #[cfg(test)]
 mod forged;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod tests;

@@ -133,7 +133,7 @@ fn verify(arguments: &Verify) -> anyhow::Result<Verdict> {
     }
     for file in &arguments.crls {
         for der in objects("--crl", file, "X509 CRL")? {
-            let list = Crl::parse(&der).with_context(|| not_a("--crl", file, "revocation list that is taken"))?;
+            let list = Crl::parse(&der).with_context(|| not_a("--crl", file, "revocation list"))?;
             trust.crls.push(Arc::new(list));
         }
     }
