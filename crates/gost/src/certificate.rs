@@ -11,7 +11,7 @@ use crate::der::{Malformed, Reader, Result, tag};
 use crate::digest::Digest;
 use crate::name::{Name, text};
 use crate::oid;
-use crate::verdict::Refusal;
+use crate::verdict::{Reason, Refusal};
 
 /// The largest certificate that is read, in bytes.
 pub const MAX_BYTES: usize = 8 * 1024;
@@ -201,6 +201,16 @@ impl Certificate {
         PublicKey::read(&self.key_info)
     }
 
+    /// Whether this key signed it.
+    pub(crate) fn check_signature(&self, key: &PublicKey) -> std::result::Result<(), Reason> {
+        let parts = || {
+            let mut whole = Reader::of_only(&self.der, tag::SEQUENCE)?;
+            Ok((whole.element()?.whole, whole.element()?.whole, whole.bytes_of_bits()?))
+        };
+        let (signed, algorithm, signature) = parts().map_err(|_: Malformed| Reason::CertificateMalformed)?;
+        key.verify_signed(algorithm, signed, signature)
+    }
+
     /// The ГОСТ key, if it is one: its parameter set and X‖Y, each little-endian.
     #[must_use]
     pub fn gost_key(&self) -> Option<(ParameterSet, Vec<u8>)> {
@@ -232,7 +242,6 @@ impl Certificate {
         self.extensions.is_authority
     }
 
-    #[cfg(test)]
     pub(crate) fn authority_key_id(&self) -> Option<&[u8]> {
         self.extensions.authority_key_id.as_deref()
     }

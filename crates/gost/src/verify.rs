@@ -26,7 +26,8 @@ use crate::crl::{self, Crl, Status};
 use crate::digest::Digest;
 use crate::identity::{Kind, Subject};
 use crate::oid;
-use crate::path::{self, Anchor};
+use crate::path::{self, Anchor, Wanted};
+use crate::search::Budget;
 use crate::verdict::{Accepted, Reason, Refusal, RevocationStatus, Seen, Verdict};
 
 /// Whom to believe.
@@ -180,10 +181,19 @@ impl Verifier {
         let scheme = key.scheme(digest, &message.signer.algorithm)?;
         check_signature(&attributes, |form| key.verify(scheme, form, message.signer.signature))?;
 
-        let chain = path::build(signer, &candidates, &self.trust.anchors, request.now, self.policy.allow_foreign)?;
-        seen.chain.clone_from(&chain);
-        self.check_usage(&chain, request.now)?;
-        let revocation = self.check_revocation(&chain, request.now)?;
+        let wanted = Wanted {
+            leaf: signer,
+            candidates: &candidates,
+            anchors: &self.trust.anchors,
+            now: request.now,
+            allow_foreign: self.policy.allow_foreign,
+        };
+        let found = path::find(&wanted, &mut Budget::default(), |chain| {
+            self.check_usage(chain, request.now)?;
+            self.check_revocation(chain, request.now)
+        });
+        seen.chain = found.chain;
+        let revocation = found.outcome?;
         if let Some(field) = subject.invalid {
             return Err(Refusal::new(Reason::IdentityInvalid, field));
         }
@@ -354,5 +364,7 @@ mod forge;
 mod forged;
 #[cfg(test)]
 mod lists;
+#[cfg(test)]
+mod paths;
 #[cfg(test)]
 mod tests;

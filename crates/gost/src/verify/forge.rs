@@ -110,6 +110,7 @@ pub(super) fn authority_extensions() -> Vec<Vec<u8>> {
 }
 
 /// A certificate to be.
+#[derive(Clone)]
 pub(super) struct Draft {
     pub serial: u8,
     pub issuer: Vec<u8>,
@@ -123,19 +124,22 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn signed(&self, by: &SigningKey) -> Vec<u8> {
-        let algorithm = self.algorithm(by);
+        self.signed_with(&self.algorithm(by), |inside| sign(by, inside))
+    }
+
+    pub(super) fn signed_with(&self, algorithm: &[u8], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
         let extensions = self.extensions.concat();
         let inside = sequence(&[
             &wrap(tag::constructed(0), &number(2)),
             &number(self.serial),
-            &algorithm,
+            algorithm,
             &self.issuer,
             &validity(self.from, self.to),
             &self.subject,
             &self.key_info,
             &wrap(tag::constructed(3), &wrap(tag::SEQUENCE, &extensions)),
         ]);
-        sequence(&[&inside, &algorithm, &bits(&sign(by, &inside))])
+        sequence(&[&inside, algorithm, &bits(&sign(&inside))])
     }
 
     fn algorithm(&self, by: &SigningKey) -> Vec<u8> {
