@@ -298,11 +298,14 @@ impl Certificate {
         self.extensions.distribution_points.as_deref()
     }
 
-    /// Whether the fields are those of a qualified certificate. That its path ends in a trusted anchor is not looked at.
+    /// Whether the fields are those of a qualified certificate: a class of tools, the owner's tool, and the four texts about
+    /// the issuer's, none of them empty. That its path ends in a trusted anchor is not looked at.
     #[must_use]
     pub fn has_qualified_fields(&self) -> bool {
         let Extensions { tool_classes, subject_sign_tool, issuer_sign_tool, .. } = &self.extensions;
-        !tool_classes.is_empty() && subject_sign_tool.is_some() && !issuer_sign_tool.is_empty()
+        let is_full = |text: &String| !text.is_empty();
+        let has_tools = subject_sign_tool.as_ref().is_some_and(is_full);
+        !tool_classes.is_empty() && has_tools && issuer_sign_tool.len() == 4 && issuer_sign_tool.iter().all(is_full)
     }
 }
 

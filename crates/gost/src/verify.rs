@@ -294,7 +294,7 @@ fn check_attributes(attributes: &Attributes<'_>, digest: Digest, content: &[u8])
     if !attributes.content_type_is_data() {
         return Err(Reason::ContentTypeMismatch);
     }
-    if attributes.message_digest()? != digest.of(content) {
+    if !digest.is_of(content, attributes.message_digest()?) {
         return Err(Reason::DigestMismatch);
     }
     Ok(())
@@ -343,7 +343,7 @@ fn is_named(certificate: &Certificate, name: &CertificateId<'_>) -> Result<bool,
     let same_issuer = name
         .issuer_and_serial
         .is_none_or(|(serial, issuer)| certificate.serial() == serial && certificate.issuer_der() == issuer);
-    Ok(same_issuer && digest.of(certificate.der()) == name.digest)
+    Ok(same_issuer && digest.is_of(certificate.der(), name.digest))
 }
 
 /// RFC 5652 §5.4 signs the attributes in DER; the order in which they stand is tried first.

@@ -98,7 +98,7 @@ pub(super) fn qualified() -> Vec<Vec<u8>> {
         extension(oid::SUBJECT_KEY_ID, &octets(b"person")),
         extension(oid::CERTIFICATE_POLICIES, &sequence(&[&policy])),
         extension(oid::SUBJECT_SIGN_TOOL, &text),
-        extension(oid::ISSUER_SIGN_TOOL, &sequence(&[&text])),
+        extension(oid::ISSUER_SIGN_TOOL, &sequence(&[&text, &text, &text, &text])),
     ]
 }
 

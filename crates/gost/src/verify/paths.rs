@@ -12,6 +12,23 @@ fn read(der: &[u8]) -> Certificate {
     Certificate::parse(der).unwrap()
 }
 
+#[test]
+fn tools_without_a_name_are_none() {
+    let text = |text: &str| crate::der::wrap(crate::der::tag::UTF8_STRING, text.as_bytes());
+    let four = |last: &str| sequence(&[&text("a"), &text("b"), &text("c"), &text(last)]);
+    for (at, value, is_qualified) in [
+        (3, extension(oid::SUBJECT_SIGN_TOOL, &text(" ")), false),
+        (4, extension(oid::ISSUER_SIGN_TOOL, &sequence(&[&text("")])), false),
+        (4, extension(oid::ISSUER_SIGN_TOOL, &sequence(&[&text("a")])), false),
+        (4, extension(oid::ISSUER_SIGN_TOOL, &four("")), false),
+        (4, extension(oid::ISSUER_SIGN_TOOL, &four("d")), true),
+    ] {
+        let mut world = small();
+        world.person.extensions[at] = value;
+        assert_eq!(read(&world.person_der()).has_qualified_fields(), is_qualified);
+    }
+}
+
 /// An authority's certificate.
 fn authority(subject: &[u8], key: &SigningKey, issuer: &[u8]) -> Draft {
     Draft {
