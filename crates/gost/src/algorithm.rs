@@ -149,8 +149,14 @@ impl PublicKey {
         if [oid::KEY_256, oid::KEY_512, oid::KEY_RSA].contains(&algorithm.oid) {
             return Err(Reason::AlgorithmMismatch);
         }
-        let scheme = digests.iter().find_map(|digest| self.scheme(*digest, &algorithm).ok());
-        self.verify(scheme.ok_or(Reason::AlgorithmMismatch)?, message, signature)
+        let mut fault = Reason::AlgorithmMismatch;
+        for digest in digests {
+            match self.scheme(*digest, &algorithm) {
+                Ok(scheme) => return self.verify(scheme, message, signature),
+                Err(refusal) => fault = refusal.reason,
+            }
+        }
+        Err(fault)
     }
 }
 

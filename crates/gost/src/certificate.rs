@@ -11,7 +11,7 @@ use crate::der::{Malformed, Reader, Result, tag};
 use crate::digest::Digest;
 use crate::name::{Name, text};
 use crate::oid;
-use crate::verdict::Refusal;
+use crate::verdict::{Reason, Refusal};
 
 /// The largest certificate that is read, in bytes.
 pub const MAX_BYTES: usize = 8 * 1024;
@@ -79,6 +79,7 @@ struct Extensions {
     issuer_sign_tool: Vec<String>,
     identification_kind: Option<u8>,
     crl_addresses: Vec<String>,
+    distribution_points: Option<Vec<Vec<u8>>>,
 }
 
 /// A certificate's facts.
@@ -200,6 +201,16 @@ impl Certificate {
         PublicKey::read(&self.key_info)
     }
 
+    /// Whether this key signed it.
+    pub(crate) fn check_signature(&self, key: &PublicKey) -> std::result::Result<(), Reason> {
+        let parts = || {
+            let mut whole = Reader::of_only(&self.der, tag::SEQUENCE)?;
+            Ok((whole.element()?.whole, whole.element()?.whole, whole.bytes_of_bits()?))
+        };
+        let (signed, algorithm, signature) = parts().map_err(|_: Malformed| Reason::CertificateMalformed)?;
+        key.verify_signed(algorithm, signed, signature)
+    }
+
     /// The ГОСТ key, if it is one: its parameter set and X‖Y, each little-endian.
     #[must_use]
     pub fn gost_key(&self) -> Option<(ParameterSet, Vec<u8>)> {
@@ -231,7 +242,6 @@ impl Certificate {
         self.extensions.is_authority
     }
 
-    #[cfg(test)]
     pub(crate) fn authority_key_id(&self) -> Option<&[u8]> {
         self.extensions.authority_key_id.as_deref()
     }
@@ -282,11 +292,20 @@ impl Certificate {
         &self.extensions.crl_addresses
     }
 
-    /// Whether the fields are those of a qualified certificate. That its path ends in a trusted anchor is not looked at.
+    /// The names (GeneralName in DER) of the distribution points whose lists are the issuer's own and for all reasons; none
+    /// where there is no such extension.
+    pub(crate) fn distribution_points(&self) -> Option<&[Vec<u8>]> {
+        self.extensions.distribution_points.as_deref()
+    }
+
+    /// Whether the fields are those of a qualified certificate: a class of tools, the owner's tool, and the four texts about
+    /// the issuer's, none of them empty. That its path ends in a trusted anchor is not looked at.
     #[must_use]
     pub fn has_qualified_fields(&self) -> bool {
         let Extensions { tool_classes, subject_sign_tool, issuer_sign_tool, .. } = &self.extensions;
-        !tool_classes.is_empty() && subject_sign_tool.is_some() && !issuer_sign_tool.is_empty()
+        let is_full = |text: &String| !text.is_empty();
+        let has_tools = subject_sign_tool.as_ref().is_some_and(is_full);
+        !tool_classes.is_empty() && has_tools && issuer_sign_tool.len() == 4 && issuer_sign_tool.iter().all(is_full)
     }
 }
 
@@ -329,7 +348,11 @@ impl Extensions {
                 self.identification_kind = inside.integer()?.first().copied().filter(|kind| *kind < 0x80);
                 inside.end()?;
             }
-            oid::CRL_DISTRIBUTION_POINTS => self.crl_addresses = crl_addresses(value)?,
+            oid::CRL_DISTRIBUTION_POINTS => {
+                let names = distribution_points(value)?;
+                self.crl_addresses = addresses(&names)?;
+                self.distribution_points = Some(names);
+            }
             _ => {}
         }
         Ok(())
@@ -407,30 +430,40 @@ fn issuer_sign_tool(value: &[u8]) -> Result<Vec<String>> {
     Ok(texts)
 }
 
-/// The URIs of full names (RFC 5280 §4.2.1.13); other forms are passed over.
-fn crl_addresses(value: &[u8]) -> Result<Vec<String>> {
-    let mut addresses = Vec::new();
+/// The full names (RFC 5280 §4.2.1.13) of points without reasons and without another issuer.
+fn distribution_points(value: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
     let mut points = Reader::of_only(value, tag::SEQUENCE)?;
     while !points.is_empty() {
         let mut point = points.sequence()?;
-        if let Some(name) = point.optional(tag::constructed(0))? {
-            addresses.extend(full_name(name)?);
+        let name = point.optional(tag::constructed(0))?;
+        if let (Some(name), true) = (name, point.is_empty()) {
+            names.extend(full_name(name)?.unwrap_or_default());
         }
     }
-    Ok(addresses)
+    Ok(names)
 }
 
-/// The URIs of a DistributionPointName.
-pub(crate) fn full_name(name: &[u8]) -> Result<Vec<String>> {
-    let mut addresses = Vec::new();
-    let mut names = Reader::new(Reader::new(name).optional(tag::constructed(0))?.unwrap_or_default());
-    while !names.is_empty() {
-        let name = names.element()?;
-        if name.tag == tag::context(6) {
-            addresses.push(text(tag::IA5_STRING, name.content)?);
-        }
+/// The URIs among names.
+fn addresses(names: &[Vec<u8>]) -> Result<Vec<String>> {
+    let names = names.iter().map(|name| Reader::new(name).element());
+    let uris = names.filter(|name| name.is_ok_and(|name| name.tag == tag::context(6)));
+    uris.map(|name| text(tag::IA5_STRING, name?.content)).collect()
+}
+
+/// The GeneralNames in DER of a DistributionPointName; none for a name relative to the issuer's.
+pub(crate) fn full_name(name: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
+    let mut name = Reader::new(name);
+    let Some(full) = name.optional(tag::constructed(0))? else {
+        return Ok(None);
+    };
+    name.end()?;
+    let mut names = Vec::new();
+    let mut full = Reader::new(full);
+    while !full.is_empty() {
+        names.push(full.element()?.whole.to_vec());
     }
-    Ok(addresses)
+    Ok(Some(names))
 }
 
 #[cfg(test)]

@@ -39,7 +39,13 @@ impl Digest {
         }
     }
 
-    /// The digest of the bytes. Empty where the crypto library fails, which no digest equals.
+    /// Whether this is the digest of the bytes. Nothing is, where the crypto library fails.
+    #[must_use]
+    pub(crate) fn is_of(self, bytes: &[u8], digest: &[u8]) -> bool {
+        is_digest(&self.of(bytes), digest)
+    }
+
+    /// The digest of the bytes. Empty where the crypto library fails: compare with `is_of`.
     #[must_use]
     pub fn of(self, bytes: &[u8]) -> Vec<u8> {
         match self {
@@ -51,6 +57,10 @@ impl Digest {
             Self::Sha512 => sha(MessageDigest::sha512(), bytes),
         }
     }
+}
+
+fn is_digest(computed: &[u8], given: &[u8]) -> bool {
+    !computed.is_empty() && computed == given
 }
 
 fn sha(algorithm: MessageDigest, bytes: &[u8]) -> Vec<u8> {
@@ -93,6 +103,13 @@ mod tests {
 
     const SECOND: &str = "d1e520e2e5f2f0e82c20d1f2f0e8e1eee6e820e2edf3f6e82c20e2e5fef2fa20f120eceef0ff20f1f2f0e5ebe0ece8\
                           20ede020f5f0e0e1f0fbff20efebfaeafb20c8e3eef0e5e2fb";
+
+    #[test]
+    fn a_digest_that_could_not_be_computed_equals_nothing() {
+        assert!(!is_digest(&[], &[]));
+        assert!(Digest::Sha256.is_of(b"abc", &Digest::Sha256.of(b"abc")));
+        assert!(!Digest::Sha256.is_of(b"abc", &[]));
+    }
 
     #[test]
     fn sha_2_is_the_librarys() {

@@ -41,8 +41,8 @@ impl ForeignKey {
 pub(crate) enum Scheme {
     Gost(Digest),
     RsaPkcs1(Digest),
-    /// With a salt of the digest's length, and MGF1 over the same digest.
-    RsaPss(Digest),
+    /// With a salt of so many octets, and MGF1 over the same digest.
+    RsaPss(Digest, u16),
     Ecdsa(Digest),
 }
 
@@ -74,15 +74,15 @@ pub(crate) fn scheme(key: ForeignKey, digest: Digest, algorithm: &Algorithm<'_>)
     let is_ecdsa = [oid::ECDSA_SHA256, oid::ECDSA_SHA384, oid::ECDSA_SHA512].contains(&algorithm.oid);
     match key {
         ForeignKey::Rsa if algorithm.oid == oid::RSA_PSS => {
-            is_pss(algorithm, digest).ok().map(|()| Scheme::RsaPss(digest))
+            salt_of_pss(algorithm, digest).ok().map(|salt| Scheme::RsaPss(digest, salt))
         }
         ForeignKey::Rsa => (!is_ecdsa).then_some(Scheme::RsaPkcs1(digest)),
         ForeignKey::P256 | ForeignKey::P384 => is_ecdsa.then_some(Scheme::Ecdsa(digest)),
     }
 }
 
-/// RFC 4055 §3.1: the digest, MGF1 over it, a salt of its length, nothing else.
-fn is_pss(algorithm: &Algorithm<'_>, digest: Digest) -> Result<(), Malformed> {
+/// RFC 4055 §3.1: the digest, MGF1 over it, a salt that is no shorter, nothing else. OpenSSL makes the salt as long as fits.
+fn salt_of_pss(algorithm: &Algorithm<'_>, digest: Digest) -> Result<u16, Malformed> {
     let parameters = algorithm.parameters.ok_or(Malformed)?;
     let mut inside = Reader::of_only(parameters.whole, tag::SEQUENCE)?;
     let hash = Algorithm::read(&mut Reader::new(inside.expect(tag::constructed(0))?))?;
@@ -91,13 +91,18 @@ fn is_pss(algorithm: &Algorithm<'_>, digest: Digest) -> Result<(), Malformed> {
     inside.end()?;
     let of_mask = Algorithm::read(&mut Reader::new(mask.parameters.ok_or(Malformed)?.whole))?;
     let same = |one: &Algorithm<'_>| Digest::of_oid(one.oid) == Some(digest);
-    let length: &[u8] = match digest {
-        Digest::Sha384 => &[48],
-        Digest::Sha512 => &[64],
-        _ => &[32],
+    let least = match digest {
+        Digest::Sha384 => 48,
+        Digest::Sha512 => 64,
+        _ => 32,
     };
-    if same(&hash) && mask.oid == oid::MGF1 && same(&of_mask) && salt == length {
-        Ok(())
+    let salt = match *salt {
+        [one @ ..=0x7f] => u16::from(one),
+        [high @ ..=0x7f, low] => u16::from_be_bytes([high, low]),
+        _ => return Err(Malformed),
+    };
+    if same(&hash) && mask.oid == oid::MGF1 && same(&of_mask) && salt >= least {
+        Ok(salt)
     } else {
         Err(Malformed)
     }
@@ -136,7 +141,7 @@ fn public_key(kind: ForeignKey, key: &[u8]) -> Result<PKey<Public>, ErrorStack> 
 }
 
 fn matches(key: &PKey<Public>, scheme: Scheme, message: &[u8], signature: &[u8]) -> Result<bool, ErrorStack> {
-    let (Scheme::Gost(digest) | Scheme::RsaPkcs1(digest) | Scheme::RsaPss(digest) | Scheme::Ecdsa(digest)) = scheme;
+    let (Scheme::Gost(digest) | Scheme::RsaPkcs1(digest) | Scheme::RsaPss(digest, _) | Scheme::Ecdsa(digest)) = scheme;
     let digest = match digest {
         Digest::Sha256 => MessageDigest::sha256(),
         Digest::Sha384 => MessageDigest::sha384(),
@@ -144,10 +149,44 @@ fn matches(key: &PKey<Public>, scheme: Scheme, message: &[u8], signature: &[u8])
         _ => return Ok(false),
     };
     let mut verifier = Verifier::new(digest, key)?;
-    if let Scheme::RsaPss(_) = scheme {
+    if let Scheme::RsaPss(_, salt) = scheme {
         verifier.set_rsa_padding(Padding::PKCS1_PSS)?;
-        verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
+        verifier.set_rsa_pss_saltlen(RsaPssSaltlen::custom(i32::from(salt)))?;
         verifier.set_rsa_mgf1_md(digest)?;
     }
     verifier.verify_oneshot(signature, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::der::wrap;
+
+    fn pss(salt: &[u8]) -> Vec<u8> {
+        let digest = wrap(tag::SEQUENCE, &wrap(tag::OID, oid::SHA256));
+        let mask = wrap(tag::SEQUENCE, &[wrap(tag::OID, oid::MGF1), digest.clone()].concat());
+        let salt = wrap(tag::constructed(2), &wrap(tag::INTEGER, salt));
+        let fields = [wrap(tag::constructed(0), &digest), wrap(tag::constructed(1), &mask), salt].concat();
+        wrap(tag::SEQUENCE, &[wrap(tag::OID, oid::RSA_PSS), wrap(tag::SEQUENCE, &fields)].concat())
+    }
+
+    #[test]
+    fn a_salt_may_be_longer_than_the_digest_and_not_shorter() {
+        let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+        let public = key.rsa().unwrap().public_key_to_der_pkcs1().unwrap();
+        for (salt, is_taken) in [(&[0x1f][..], false), (&[0x20], true), (&[0, 0xde], true), (&[0xde], false)] {
+            let der = pss(salt);
+            let algorithm = Algorithm::read(&mut Reader::new(&der)).unwrap();
+            let scheme = scheme(ForeignKey::Rsa, Digest::Sha256, &algorithm);
+            assert_eq!(scheme.is_some(), is_taken, "{salt:?}");
+            let Some(scheme) = scheme else { continue };
+            let mut signer = openssl::sign::Signer::new(MessageDigest::sha256(), &key).unwrap();
+            signer.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+            let length = RsaPssSaltlen::custom(salt.last().map_or(0, |last| i32::from(*last)));
+            signer.set_rsa_pss_saltlen(length).unwrap();
+            let signature = signer.sign_oneshot_to_vec(b"content").unwrap();
+            assert_eq!(verify(ForeignKey::Rsa, &public, scheme, b"content", &signature), Ok(()));
+            assert!(verify(ForeignKey::Rsa, &public, scheme, b"other", &signature).is_err());
+        }
+    }
 }

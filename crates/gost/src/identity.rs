@@ -2,7 +2,7 @@
 //!
 //! Sources: the form of qualified certificates (ФСБ order 795 of 2011-12-27 as changed by order 31 of 2021-01-29;
 //! R 1323565.1.023-2018). Read from the fields of the subject, never from its printed form. Numbers must have their check
-//! digits; one that does not, is all zeros or stands there twice with two values makes the whole identity invalid, since
+//! digits; one that does not, is all zeros or stands there twice with two values, and ОГРНИП beside ОГРН, makes the whole identity invalid, since
 //! nobody can say which person was meant.
 //!
 //! | kind | rule |
@@ -77,7 +77,8 @@ pub struct Subject {
 
 impl Subject {
     pub(crate) fn of(name: &Name) -> Self {
-        let text = |oid: &[u8]| name.values(oid).next().map(str::to_owned).filter(|text| !text.is_empty());
+        let text =
+            |oid: &[u8]| name.values(oid).next().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let mut numbers = Numbers { name, invalid: None };
         let snils = numbers.one("snils", oid::SNILS, is_snils);
         let ogrn = numbers.one("ogrn", oid::OGRN, |digits| has_check_digit(digits, 13, 11));
@@ -91,6 +92,8 @@ impl Subject {
         };
         let innle = innle.map(|digits| without_zeros(&digits).to_owned());
         let differ = innle.is_some() && of_organisation.is_some() && innle != of_organisation;
+        // A sole trader is a person: nobody is one and an organisation.
+        let both = ogrn.is_some() && ogrnip.is_some();
         let mut subject = Self {
             kind: Kind::Other,
             common_name: text(oid::COMMON_NAME),
@@ -104,7 +107,7 @@ impl Subject {
             inn_organisation: innle.or(of_organisation),
             ogrn,
             ogrnip,
-            invalid: numbers.invalid.or(differ.then_some("innle")),
+            invalid: numbers.invalid.or(differ.then_some("innle")).or(both.then_some("ogrnip")),
         };
         subject.kind = subject.classify();
         subject
@@ -252,6 +255,8 @@ mod tests {
         }
         assert_eq!(subject(&[SNILS, (oid::SNILS, "08765430300")]).invalid, Some("snils"));
         assert_eq!(subject(&[SNILS, SNILS]).invalid, None);
+        assert_eq!(subject(&[OGRN, OGRNIP]).invalid, Some("ogrnip"));
+        assert_eq!(subject(&[(oid::SNILS, "11223344595\u{fffd}")]).invalid, Some("snils"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod oid;
 mod parameters;
 mod path;
 pub mod pem;
+mod search;
 pub mod signature;
 pub mod verdict;
 pub mod verify;

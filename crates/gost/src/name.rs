@@ -1,8 +1,8 @@
 //! Distinguished names (RFC 5280 §4.1.2.4).
 //!
 //! Read in every string type that authorities write: UTF8String, PrintableString, NumericString, IA5String, T61String (as
-//! ISO 8859-1), BMPString, UniversalString; several values in one RDN; in any order; blanks at the ends and control
-//! characters removed. Two names are the same when their DER is, so this text compares nothing.
+//! ISO 8859-1), BMPString, UniversalString; several values in one RDN; in any order; blanks at the ends removed;
+//! characters that show nothing or turn the text around it are replaced by U+FFFD. Two names are the same when their DER is, so this text compares nothing.
 
 use crate::der::{Malformed, Reader, Result, tag};
 use crate::oid;
@@ -75,8 +75,18 @@ pub(crate) fn text(tag: u8, content: &[u8]) -> Result<String> {
         }
         _ => return Err(Malformed),
     };
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Ok(text.trim().to_owned())
+    // Ends are cut before line ends become blanks: a number that is followed by one is none.
+    Ok(text.trim_matches(' ').chars().map(shown).collect())
+}
+
+fn shown(c: char) -> char {
+    match c {
+        '\t' | '\n' | '\r' => ' ',
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => '\u{fffd}',
+        '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    }
 }
 
 #[cfg(test)]
@@ -94,7 +104,10 @@ mod tests {
             (tag::T61_STRING, b"caf\xe9", "café"),
             (tag::BMP_STRING, b"\x04\x01\x04\x36", "Ёж"),
             (tag::UNIVERSAL_STRING, b"\0\0\x04\x01", "Ё"),
-            (tag::UTF8_STRING, b"a\x1b[31m\r\nb\0", "a [31m  b"),
+            (tag::UTF8_STRING, b"a\x1b[31m\r\nb\0", "a\u{fffd}[31m  b\u{fffd}"),
+            (tag::NUMERIC_STRING, b"11223344595\0", "11223344595\u{fffd}"),
+            (tag::NUMERIC_STRING, b"11223344595\n", "11223344595 "),
+            (tag::UTF8_STRING, "И\u{202e}ва\u{200b}н".as_bytes(), "И\u{fffd}ва\u{fffd}н"),
         ] {
             assert_eq!(text(tag, content).as_deref(), Ok(read), "{tag:#x}");
         }

@@ -67,6 +67,10 @@ oids! {
     PRIVATE_KEY_USAGE_PERIOD = "2.5.29.16": [0x55, 0x1d, 0x10];
     BASIC_CONSTRAINTS = "2.5.29.19": [0x55, 0x1d, 0x13];
     CRL_DISTRIBUTION_POINTS = "2.5.29.31": [0x55, 0x1d, 0x1f];
+    CRL_NUMBER = "2.5.29.20": [0x55, 0x1d, 0x14];
+    CRL_REASON = "2.5.29.21": [0x55, 0x1d, 0x15];
+    DELTA_CRL_INDICATOR = "2.5.29.27": [0x55, 0x1d, 0x1b];
+    ISSUING_DISTRIBUTION_POINT = "2.5.29.28": [0x55, 0x1d, 0x1c];
     CERTIFICATE_POLICIES = "2.5.29.32": [0x55, 0x1d, 0x20];
     AUTHORITY_KEY_ID = "2.5.29.35": [0x55, 0x1d, 0x23];
     EXTENDED_KEY_USAGE = "2.5.29.37": [0x55, 0x1d, 0x25];

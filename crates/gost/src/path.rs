@@ -1,15 +1,15 @@
 //! Paths from a signer's certificate to a trust anchor (RFC 5280 §6), by `rustls-webpki` with ГОСТ plugged in.
 //!
-//! 1. From the certificates at hand those are taken that can be issuers on the way: by name, and with a keyUsage that lets
-//!    them sign certificates, which `webpki` does not look at.
-//! 2. `webpki` builds the path and checks signatures, validity, basicConstraints, path length and name constraints. It bounds
-//!    the number of signatures that it verifies, whatever certificates an attacker sends.
+//! 1. `search` finds ways to the anchors, signature by signature, with a bound on how many it verifies.
+//! 2. `webpki` is given one way at a time and checks signatures, validity, basicConstraints, path length and name constraints.
 //! 3. The anchor's own validity is checked here: `webpki` trusts an anchor for ever.
+//! 4. Use and revocation are judged by the caller for each path: one that is refused does not hide another that is good.
 //!
 //! Algorithm identifiers are compared octet by octet, so there is one [`GostAlgorithm`] for each curve, with and without the
 //! digest in the key's parameters, with absent and NULL parameters of the signature: 48. RSA and ECDSA, computed by OpenSSL,
 //! join where the policy allows them.
 
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -17,19 +17,18 @@ use rustls_pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm, TrustAnchor, UnixTime,
     alg_id,
 };
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, anchor_from_trusted_cert};
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath, anchor_from_trusted_cert};
 
 use crate::ParameterSet;
-use crate::certificate::{Certificate, KEY_CERT_SIGN};
+use crate::algorithm::PublicKey;
+use crate::certificate::Certificate;
 use crate::der::{Malformed, Reader, tag};
 use crate::digest::Digest;
 use crate::foreign::{self, ForeignKey, Scheme};
 use crate::oid;
+use crate::search::{Budget, Search};
 use crate::signature;
-use crate::verdict::{Reason, Refusal};
-
-/// The most certificates of an authority's name that are tried.
-const MAX_CANDIDATES: usize = 64;
+use crate::verdict::{Reason, Refusal, RevocationStatus, Step};
 
 /// A certificate that is trusted as it stands.
 #[derive(Clone, Debug)]
@@ -58,59 +57,133 @@ impl Anchor {
     }
 }
 
-/// Finds a path at this time (seconds since 1970): the certificate first, the anchor last.
-pub(crate) fn build(
-    leaf: &Certificate,
-    candidates: &[&Certificate],
-    anchors: &[Anchor],
-    now: i64,
-    allow_foreign: bool,
-) -> Result<Vec<Certificate>, Refusal> {
-    let issuers = issuers_of(leaf, candidates);
-    let intermediates: Vec<CertificateDer<'_>> = issuers.iter().map(|one| CertificateDer::from(one.der())).collect();
-    let trusted: Vec<TrustAnchor<'_>> = anchors.iter().map(|one| one.anchor.clone()).collect();
-    let leaf_der = CertificateDer::from(leaf.der());
-    let end = EndEntityCert::try_from(&leaf_der).map_err(|error| refusal(&error, leaf))?;
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now).unwrap_or_default()));
-    let path = end
-        .verify_for_usage(algorithms(allow_foreign), &trusted, &intermediates, time, AnyPurpose, None, None)
-        .map_err(|error| refusal(&error, leaf))?;
-    let mut chain = vec![leaf.clone()];
-    for one in path.intermediate_certificates() {
-        let der = one.der();
-        chain.extend(issuers.iter().find(|known| known.der() == der.as_ref()).map(|known| (*known).clone()));
+/// What a path is wanted for.
+pub(crate) struct Wanted<'a> {
+    pub leaf: &'a Certificate,
+    pub candidates: &'a [&'a Certificate],
+    pub anchors: &'a [Anchor],
+    /// Seconds since 1970.
+    pub now: i64,
+    pub allow_foreign: bool,
+}
+
+/// The best path.
+pub(crate) struct Found {
+    /// The signer's certificate first, the anchor last; empty where there is none.
+    pub chain: Vec<Certificate>,
+    pub outcome: Result<RevocationStatus, Refusal>,
+}
+
+impl Found {
+    fn refused(refusal: impl Into<Refusal>) -> Self {
+        Self { chain: Vec::new(), outcome: Err(refusal.into()) }
     }
-    let anchor = anchors.iter().find(|one| one.anchor == *path.anchor()).ok_or(Reason::Untrusted)?;
+
+    fn is_best(&self) -> bool {
+        matches!(self.outcome, Ok(RevocationStatus::Good | RevocationStatus::NotChecked))
+    }
+
+    /// A path known to be good is the best one. One with a revoked certificate outweighs those of which less is known. Of
+    /// refusals the one of the latest step is told.
+    pub(crate) fn rank(&self) -> (u8, Option<Step>) {
+        match &self.outcome {
+            Ok(RevocationStatus::Good | RevocationStatus::NotChecked) => (4, None),
+            Err(refusal) if refusal.reason == Reason::Revoked => (3, None),
+            Ok(RevocationStatus::Stale) => (2, None),
+            Ok(RevocationStatus::Unknown) => (1, None),
+            Err(refusal) => (0, Some(refusal.reason.step())),
+        }
+    }
+}
+
+/// Finds a path that the judge accepts, or the best of those that there are.
+pub(crate) fn find(
+    wanted: &Wanted<'_>,
+    budget: &mut Budget,
+    judge: impl Fn(&[Certificate]) -> Result<RevocationStatus, Refusal>,
+) -> Found {
+    let Wanted { leaf, candidates, anchors, now, .. } = *wanted;
+    let mut best: Option<Found> = None;
+    let mut search = Search::new(leaf, anchors.iter().map(Anchor::certificate), candidates, now, budget);
+    search.each(|(way, anchor)| {
+        let found = match validate(wanted, way, &anchors[anchor]) {
+            Ok(chain) => Found { outcome: judge(&chain), chain },
+            Err(refusal) => Found::refused(refusal),
+        };
+        let is_best = found.is_best();
+        if best.as_ref().is_none_or(|best| best.rank() < found.rank()) {
+            best = Some(found);
+        }
+        if is_best {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let blocked = search.blocked.take();
+    best.unwrap_or_else(|| {
+        // What is wrong with the certificate itself is told first.
+        let own = by_webpki(wanted, &[leaf], None)
+            .err()
+            .filter(|refusal| refusal.reason != Reason::Untrusted);
+        let many = || Refusal::new(Reason::Untrusted, "too many certificates of one name");
+        let untrusted = || Refusal::new(Reason::Untrusted, format!("issuer: {}", leaf.issuer().title()));
+        let searched = || if budget.is_used_up() { many() } else { untrusted() };
+        Found::refused(own.or(blocked).unwrap_or_else(searched))
+    })
+}
+
+/// Checks a way as RFC 5280 §6 demands; the chain comes back.
+fn validate(wanted: &Wanted<'_>, way: &[&Certificate], anchor: &Anchor) -> Result<Vec<Certificate>, Refusal> {
+    let issuers = way[1..].iter().copied().chain([&anchor.certificate]);
+    for issuer in issuers.filter(|_| !wanted.allow_foreign) {
+        let key = issuer.public_key()?;
+        if !matches!(key, PublicKey::Gost(..)) {
+            return Err(Refusal::new(Reason::AlgorithmForbidden, key.name()));
+        }
+    }
+    by_webpki(wanted, way, Some(anchor))?;
     let name = anchor.certificate.subject().title();
-    if now < anchor.certificate.not_before() {
+    if wanted.now < anchor.certificate.not_before() {
         return Err(Refusal::new(Reason::NotYetValid, name));
     }
-    if now > anchor.certificate.not_after() {
+    if wanted.now > anchor.certificate.not_after() {
         return Err(Refusal::new(Reason::Expired, name));
     }
+    let mut chain: Vec<Certificate> = way.iter().map(|one| (*one).clone()).collect();
     // An anchor may itself be the signer's issuer's certificate, or the signer's own issuer.
     chain.push(anchor.certificate.clone());
     Ok(chain)
 }
 
-/// The certificates that can stand between the leaf and an anchor, each once.
-fn issuers_of<'a>(leaf: &Certificate, candidates: &[&'a Certificate]) -> Vec<&'a Certificate> {
-    let mut issuers: Vec<&Certificate> = Vec::new();
-    let mut wanted = vec![leaf.issuer_der().to_vec()];
-    let mut at = 0;
-    while let Some(name) = wanted.get(at).cloned() {
-        at += 1;
-        for one in candidates.iter().filter(|one| one.subject_der() == name && one.may(KEY_CERT_SIGN)) {
-            if issuers.len() == MAX_CANDIDATES || issuers.contains(one) {
-                continue;
-            }
-            issuers.push(one);
-            if !wanted.iter().any(|name| name == one.issuer_der()) {
-                wanted.push(one.issuer_der().to_vec());
-            }
+/// Asks `webpki` whether exactly this way is a path.
+fn by_webpki(wanted: &Wanted<'_>, way: &[&Certificate], anchor: Option<&Anchor>) -> Result<(), Refusal> {
+    let issuers = way.iter().skip(1);
+    let between: Vec<CertificateDer<'_>> = issuers.map(|one| CertificateDer::from(one.der())).collect();
+    let trusted: Vec<TrustAnchor<'_>> = anchor.iter().map(|one| one.anchor.clone()).collect();
+    let leaf = CertificateDer::from(wanted.leaf.der());
+    let end = EndEntityCert::try_from(&leaf).map_err(|error| refusal(&error))?;
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(wanted.now).unwrap_or_default()));
+    // A shorter path over some of the certificates is not this one.
+    let is_whole = |path: &VerifiedPath<'_>| {
+        let found = path.intermediate_certificates().map(|one| one.der());
+        if found.eq(between.iter().cloned()) {
+            Ok(())
+        } else {
+            Err(webpki::Error::UnknownIssuer)
         }
-    }
-    issuers
+    };
+    end.verify_for_usage(
+        algorithms(wanted.allow_foreign),
+        &trusted,
+        &between,
+        time,
+        AnyPurpose,
+        None,
+        Some(&is_whole),
+    )
+    .map(|_| ())
+    .map_err(|error| refusal(&error))
 }
 
 /// Purposes are looked at in `verify`, after the path, so that a certificate that nobody vouches for is first of all that.
@@ -122,12 +195,19 @@ impl ExtendedKeyUsageValidator for AnyPurpose {
     }
 }
 
-fn refusal(error: &webpki::Error, leaf: &Certificate) -> Refusal {
+/// What the library's error means. Its own text is shown to nobody: it can hold whole lists of algorithms.
+fn refusal(error: &webpki::Error) -> Refusal {
     use webpki::Error;
-    let reason = match error {
-        Error::CertExpired { .. } => Reason::Expired,
-        Error::CertNotValidYet { .. } => Reason::NotYetValid,
-        Error::UnknownIssuer | Error::InvalidSignatureForPublicKey => Reason::Untrusted,
+    let forbidden = |what: &str| Refusal::new(Reason::ChainForbidden, what);
+    match error {
+        // The path that is shown beside it says from when to when.
+        Error::CertExpired { .. } => Reason::Expired.into(),
+        Error::CertNotValidYet { .. } => Reason::NotYetValid.into(),
+        Error::UnknownIssuer
+        | Error::InvalidSignatureForPublicKey
+        | Error::MaximumSignatureChecksExceeded
+        | Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumPathDepthExceeded => Reason::Untrusted.into(),
         Error::BadDer
         | Error::BadDerTime
         | Error::InvalidCertValidity
@@ -136,15 +216,16 @@ fn refusal(error: &webpki::Error, leaf: &Certificate) -> Refusal {
         | Error::ExtensionValueInvalid
         | Error::SignatureAlgorithmMismatch
         | Error::TrailingData(_)
-        | Error::UnsupportedCertVersion => Reason::CertificateMalformed,
-        _ => Reason::ChainForbidden,
-    };
-    match reason {
-        Reason::Untrusted => Refusal::new(reason, format!("issuer: {}", leaf.issuer().title())),
-        // The path that is shown beside it says from when to when.
-        Reason::Expired | Reason::NotYetValid => reason.into(),
-        // Names of the library's errors, with numbers only.
-        _ => Refusal::new(reason, error.to_string()),
+        | Error::UnsupportedCertVersion => Reason::CertificateMalformed.into(),
+        Error::UnsupportedSignatureAlgorithmContext(_) | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            Reason::AlgorithmUnsupported.into()
+        }
+        Error::CaUsedAsEndEntity => forbidden("the signer's certificate is an authority's"),
+        Error::EndEntityUsedAsCa => forbidden("an issuer's certificate is no authority's"),
+        Error::PathLenConstraintViolated => forbidden("more authorities than one of them allows"),
+        Error::NameConstraintViolation => forbidden("a name that an authority may not issue for"),
+        Error::UnsupportedCriticalExtension => forbidden("an unknown critical extension"),
+        _ => Reason::ChainForbidden.into(),
     }
 }
 
@@ -319,9 +400,9 @@ static FOREIGN: [ForeignAlgorithm; 12] = [
     rsa(Scheme::RsaPkcs1(Digest::Sha256), alg_id::RSA_PKCS1_SHA256),
     rsa(Scheme::RsaPkcs1(Digest::Sha384), alg_id::RSA_PKCS1_SHA384),
     rsa(Scheme::RsaPkcs1(Digest::Sha512), alg_id::RSA_PKCS1_SHA512),
-    rsa(Scheme::RsaPss(Digest::Sha256), alg_id::RSA_PSS_SHA256),
-    rsa(Scheme::RsaPss(Digest::Sha384), alg_id::RSA_PSS_SHA384),
-    rsa(Scheme::RsaPss(Digest::Sha512), alg_id::RSA_PSS_SHA512),
+    rsa(Scheme::RsaPss(Digest::Sha256, 32), alg_id::RSA_PSS_SHA256),
+    rsa(Scheme::RsaPss(Digest::Sha384, 48), alg_id::RSA_PSS_SHA384),
+    rsa(Scheme::RsaPss(Digest::Sha512, 64), alg_id::RSA_PSS_SHA512),
     ecdsa(ForeignKey::P256, Digest::Sha256, alg_id::ECDSA_SHA256),
     ecdsa(ForeignKey::P256, Digest::Sha384, alg_id::ECDSA_SHA384),
     ecdsa(ForeignKey::P256, Digest::Sha512, alg_id::ECDSA_SHA512),

@@ -1,7 +1,7 @@
 //! Files that hold certificates, revocation lists or signatures: PEM (RFC 7468) or DER.
 //!
 //! A file with a `-----BEGIN` line is PEM and may hold several objects, with text around them; any other is one object in
-//! DER. Base64 is taken with line ends and blanks anywhere and nothing else.
+//! DER, or in bare base64. A byte order mark before it is passed over. Base64 is taken with line ends and blanks anywhere and nothing else.
 
 use openssl::base64::decode_block;
 
@@ -26,11 +26,14 @@ const DASHES: &str = "-----";
 ///
 /// A PEM object that has no end or is no base64.
 pub fn read(file: &[u8]) -> Result<Vec<Object>, Malformed> {
+    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     // The text around PEM objects may be in any encoding; the objects themselves are ASCII.
     let text = String::from_utf8_lossy(file);
     let begins = |line: &str| line.starts_with(BEGIN);
     if file.first() == Some(&0x30) || !text.lines().any(|line| begins(line.trim())) {
-        return Ok(vec![Object { label: None, der: file.to_vec() }]);
+        let is_der = |bytes: &Vec<u8>| bytes.first() == Some(&0x30);
+        let bare = base64(&text).ok().filter(is_der);
+        return Ok(vec![Object { label: None, der: bare.unwrap_or_else(|| file.to_vec()) }]);
     }
     let mut objects = Vec::new();
     let mut lines = text.lines().map(str::trim);
@@ -85,6 +88,17 @@ mod tests {
     fn der_is_one_object_whatever_bytes_it_holds() {
         let der = b"0\x0b\n-----BEGIN A-----\n";
         assert_eq!(read(der).unwrap(), [Object { label: None, der: der.to_vec() }]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_and_bare_base64_is_taken() {
+        let object = |label: Option<&str>| [Object { label: label.map(str::to_owned), der: vec![0x30, 0] }];
+        let marked = "\u{feff}-----BEGIN A-----\nMAA=\n-----END A-----\n";
+        assert_eq!(read(marked.as_bytes()).unwrap(), object(Some("A")));
+        for bare in ["MAA=", "\u{feff}MA\r\nA=\r\n"] {
+            assert_eq!(read(bare.as_bytes()).unwrap(), object(None), "{bare}");
+        }
+        assert_eq!(read(b"text").unwrap()[0].der, b"text");
     }
 
     #[test]

@@ -128,7 +128,7 @@ reasons! {
     CrlStale "crl_stale" Revocation "The revocation list is out of date."
     CrlBad "crl_bad" Revocation "The revocation list was not signed by the certificate's issuer, or cannot be used."
     RevocationUnknown "revocation_unknown" Revocation "No revocation list says whether a certificate was revoked."
-    IdentityInvalid "identity_invalid" Identity "A number in the certificate (СНИЛС, ИНН, ОГРН, ОГРНИП) is not one, or stands there twice."
+    IdentityInvalid "identity_invalid" Identity "A number in the certificate (СНИЛС, ИНН, ОГРН, ОГРНИП) is not one, stands there twice, or is one too many."
     IdentityMissing "identity_missing" Identity "The qualified certificate names neither a person nor an organisation."
 }
 

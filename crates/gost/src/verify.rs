@@ -26,7 +26,8 @@ use crate::crl::{self, Crl, Status};
 use crate::digest::Digest;
 use crate::identity::{Kind, Subject};
 use crate::oid;
-use crate::path::{self, Anchor};
+use crate::path::{self, Anchor, Wanted};
+use crate::search::Budget;
 use crate::verdict::{Accepted, Reason, Refusal, RevocationStatus, Seen, Verdict};
 
 /// Whom to believe.
@@ -180,10 +181,19 @@ impl Verifier {
         let scheme = key.scheme(digest, &message.signer.algorithm)?;
         check_signature(&attributes, |form| key.verify(scheme, form, message.signer.signature))?;
 
-        let chain = path::build(signer, &candidates, &self.trust.anchors, request.now, self.policy.allow_foreign)?;
-        seen.chain.clone_from(&chain);
-        self.check_usage(&chain, request.now)?;
-        let revocation = self.check_revocation(&chain, request.now)?;
+        let wanted = Wanted {
+            leaf: signer,
+            candidates: &candidates,
+            anchors: &self.trust.anchors,
+            now: request.now,
+            allow_foreign: self.policy.allow_foreign,
+        };
+        let found = path::find(&wanted, &mut Budget::default(), |chain| {
+            self.check_usage(chain, request.now)?;
+            self.check_revocation(chain, request.now)
+        });
+        seen.chain = found.chain;
+        let revocation = found.outcome?;
         if let Some(field) = subject.invalid {
             return Err(Refusal::new(Reason::IdentityInvalid, field));
         }
@@ -284,7 +294,7 @@ fn check_attributes(attributes: &Attributes<'_>, digest: Digest, content: &[u8])
     if !attributes.content_type_is_data() {
         return Err(Reason::ContentTypeMismatch);
     }
-    if attributes.message_digest()? != digest.of(content) {
+    if !digest.is_of(content, attributes.message_digest()?) {
         return Err(Reason::DigestMismatch);
     }
     Ok(())
@@ -333,7 +343,7 @@ fn is_named(certificate: &Certificate, name: &CertificateId<'_>) -> Result<bool,
     let same_issuer = name
         .issuer_and_serial
         .is_none_or(|(serial, issuer)| certificate.serial() == serial && certificate.issuer_der() == issuer);
-    Ok(same_issuer && digest.of(certificate.der()) == name.digest)
+    Ok(same_issuer && digest.is_of(certificate.der(), name.digest))
 }
 
 /// RFC 5652 §5.4 signs the attributes in DER; the order in which they stand is tried first.
@@ -352,5 +362,9 @@ fn check_signature(attributes: &Attributes<'_>, verify: impl Fn(&[u8]) -> Result
 mod forge;
 #[cfg(test)]
 mod forged;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod paths;
 #[cfg(test)]
 mod tests;

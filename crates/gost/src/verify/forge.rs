@@ -26,7 +26,7 @@ pub(super) fn octets(bytes: &[u8]) -> Vec<u8> {
     wrap(tag::OCTET_STRING, bytes)
 }
 
-fn number(value: u8) -> Vec<u8> {
+pub(super) fn number(value: u8) -> Vec<u8> {
     wrap(tag::INTEGER, &[value])
 }
 
@@ -79,6 +79,10 @@ pub(super) fn extension(oid: &[u8], value: &[u8]) -> Vec<u8> {
     sequence(&[&id(oid), &octets(value)])
 }
 
+pub(super) fn critical(oid: &[u8], value: &[u8]) -> Vec<u8> {
+    sequence(&[&id(oid), &[tag::BOOLEAN, 1, 0xff], &octets(value)])
+}
+
 pub(super) const PERSON: &[(&[u8], &str)] = &[
     (oid::COMMON_NAME, "Проба"),
     (oid::SURNAME, "Пробная"),
@@ -94,7 +98,7 @@ pub(super) fn qualified() -> Vec<Vec<u8>> {
         extension(oid::SUBJECT_KEY_ID, &octets(b"person")),
         extension(oid::CERTIFICATE_POLICIES, &sequence(&[&policy])),
         extension(oid::SUBJECT_SIGN_TOOL, &text),
-        extension(oid::ISSUER_SIGN_TOOL, &sequence(&[&text])),
+        extension(oid::ISSUER_SIGN_TOOL, &sequence(&[&text, &text, &text, &text])),
     ]
 }
 
@@ -106,6 +110,7 @@ pub(super) fn authority_extensions() -> Vec<Vec<u8>> {
 }
 
 /// A certificate to be.
+#[derive(Clone)]
 pub(super) struct Draft {
     pub serial: u8,
     pub issuer: Vec<u8>,
@@ -119,19 +124,22 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn signed(&self, by: &SigningKey) -> Vec<u8> {
-        let algorithm = self.algorithm(by);
+        self.signed_with(&self.algorithm(by), |inside| sign(by, inside))
+    }
+
+    pub(super) fn signed_with(&self, algorithm: &[u8], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
         let extensions = self.extensions.concat();
         let inside = sequence(&[
             &wrap(tag::constructed(0), &number(2)),
             &number(self.serial),
-            &algorithm,
+            algorithm,
             &self.issuer,
             &validity(self.from, self.to),
             &self.subject,
             &self.key_info,
             &wrap(tag::constructed(3), &wrap(tag::SEQUENCE, &extensions)),
         ]);
-        sequence(&[&inside, &algorithm, &bits(&sign(by, &inside))])
+        sequence(&[&inside, algorithm, &bits(&sign(&inside))])
     }
 
     fn algorithm(&self, by: &SigningKey) -> Vec<u8> {
@@ -140,7 +148,7 @@ impl Draft {
     }
 }
 
-fn time(text: &str) -> Vec<u8> {
+pub(super) fn time(text: &str) -> Vec<u8> {
     wrap(tag::GENERALIZED_TIME, text.as_bytes())
 }
 
@@ -150,21 +158,42 @@ fn validity(from: &str, to: &str) -> Vec<u8> {
 
 /// A revocation list; serials are revoked.
 pub(super) fn revocation_list(issuer: &[u8], by: &SigningKey, from: &str, to: &str, serials: &[u8]) -> Vec<u8> {
-    let algorithm = sequence(&[&id(size(by.parameter_set()).1)]);
-    let revoked: Vec<u8> = serials
-        .iter()
-        .flat_map(|serial| sequence(&[&number(*serial), &time("20240101000000Z")]))
-        .collect();
-    let revoked = if revoked.is_empty() {
-        Vec::new()
-    } else {
-        wrap(tag::SEQUENCE, &revoked)
-    };
     let key_id = extension(oid::AUTHORITY_KEY_ID, &sequence(&[&wrap(tag::context(0), b"authority")]));
-    let crl_number = extension(&[0x55, 0x1d, 0x14], &number(1));
-    let extensions = wrap(tag::constructed(0), &sequence(&[&key_id, &crl_number]));
-    let inside = sequence(&[&number(1), &algorithm, issuer, &time(from), &time(to), &revoked, &extensions]);
-    sequence(&[&inside, &algorithm, &bits(&sign(by, &inside))])
+    let extensions = vec![key_id, extension(oid::CRL_NUMBER, &number(1))];
+    let entry = |serial: &u8| sequence(&[&number(*serial), &time("20240101000000Z")]);
+    let entries = serials.iter().map(entry).collect();
+    let (from, to) = (time(from), time(to));
+    ListDraft {
+        version: number(1),
+        times: [from, to].concat(),
+        entries,
+        extensions,
+    }
+    .signed(issuer, by)
+}
+
+/// A revocation list to be.
+pub(super) struct ListDraft {
+    pub version: Vec<u8>,
+    pub times: Vec<u8>,
+    pub entries: Vec<Vec<u8>>,
+    pub extensions: Vec<Vec<u8>>,
+}
+
+impl ListDraft {
+    pub(super) fn signed(&self, issuer: &[u8], by: &SigningKey) -> Vec<u8> {
+        let algorithm = sequence(&[&id(size(by.parameter_set()).1)]);
+        let revoked = match self.entries.concat() {
+            none if none.is_empty() => none,
+            some => wrap(tag::SEQUENCE, &some),
+        };
+        let extensions = match self.extensions.concat() {
+            none if none.is_empty() => none,
+            some => wrap(tag::constructed(0), &wrap(tag::SEQUENCE, &some)),
+        };
+        let inside = sequence(&[&self.version, &algorithm, issuer, &self.times, &revoked, &extensions]);
+        sequence(&[&inside, &algorithm, &bits(&sign(by, &inside))])
+    }
 }
 
 /// A root, a person under it, and the person's message.

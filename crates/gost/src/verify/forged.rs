@@ -6,7 +6,7 @@ use super::*;
 use crate::ParameterSet;
 use crate::der::{tag, wrap};
 
-fn verifier(world: &World) -> Verifier {
+pub(super) fn verifier(world: &World) -> Verifier {
     let list = revocation_list(&world.root.subject, &world.root_key, "20240101000000Z", "20440101000000Z", &[9]);
     let trust = Trust {
         anchors: vec![Anchor::parse(&world.root_der()).unwrap()],
@@ -16,7 +16,7 @@ fn verifier(world: &World) -> Verifier {
     Verifier { trust, policy: Policy::default() }
 }
 
-fn request(signature: &[u8]) -> Request<'_> {
+pub(super) fn request(signature: &[u8]) -> Request<'_> {
     Request {
         signature,
         content: Content::Expected(CONTENT),
@@ -29,7 +29,7 @@ fn outcome(world: &World, letter: &Letter) -> Option<Reason> {
     reason(&verifier(world).check(request(&letter.signed(&world.key))))
 }
 
-fn small() -> World {
+pub(super) fn small() -> World {
     World::of(ParameterSet::CryptoProA)
 }
 

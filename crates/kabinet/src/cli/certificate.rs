@@ -35,10 +35,10 @@ pub(crate) enum Command {
     Verify(Box<Verify>),
 }
 
-/// Files are PEM or DER; a PEM file may hold several objects.
+/// Files are PEM, DER or bare base64; a PEM file may hold several objects.
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// The signature: a CMS message, attached or detached; bare base64 is taken too
+    /// The signature: a CMS message, attached or detached
     #[arg(long, value_name = "FILE")]
     signature: PathBuf,
     /// What was to be signed; without it the content inside the signature is explained
@@ -133,7 +133,7 @@ fn verify(arguments: &Verify) -> anyhow::Result<Verdict> {
     }
     for file in &arguments.crls {
         for der in objects("--crl", file, "X509 CRL")? {
-            let list = Crl::parse(&der).with_context(|| not_a("--crl", file, "revocation list that is taken"))?;
+            let list = Crl::parse(&der).with_context(|| not_a("--crl", file, "revocation list"))?;
             trust.crls.push(Arc::new(list));
         }
     }
@@ -197,6 +197,7 @@ fn objects(flag: &str, file: &Path, label: &str) -> anyhow::Result<Vec<Vec<u8>>>
 
 /// The message in the file. What is neither PEM nor base64 is judged as it stands.
 fn signature(file: &[u8]) -> Vec<u8> {
+    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let in_pem = pem::read(file).ok().filter(|objects| objects.len() == 1 && objects[0].label.is_some());
     if let Some(one) = in_pem.and_then(|mut objects| objects.pop()) {
         return one.der;
