@@ -5,7 +5,7 @@
 //! 3. Signed attributes are there: content type, exactly one message digest over the content, and the signer's certificate
 //!    where it is named (RFC 5035) or the policy demands it.
 //! 4. The signer's certificate is found by issuer and serial number or by key identifier, in the message, beside it or among
-//!    the known ones. It must be the one that the signed attributes name.
+//!    the known ones. It must be the one that the signed attributes name; where they name none, each that fits is tried.
 //! 5. Key, digest and signature algorithm fit each other and the policy.
 //! 6. The signature, over the attributes as they stand or in DER's order.
 //! 7. A path to a trust anchor at the server's time. The signer's clock decides nothing.
@@ -168,7 +168,42 @@ impl Verifier {
 
         let sent = read_certificates(&message, request.certificates)?;
         let candidates: Vec<&Certificate> = sent.iter().chain(&self.trust.certificates).collect();
-        let signer = signer(&message.signer.id, &candidates, &named)?;
+        let signed = Signed {
+            message: &message,
+            attributes: &attributes,
+            digest,
+            candidates: &candidates,
+            now: request.now,
+        };
+        let mut budget = Budget::default();
+        let mut best: Option<(Seen, Result<Accepted, Refusal>)> = None;
+        // Nothing but a name in them binds a message to one certificate: a false twin must not hide the genuine one.
+        for signer in signers(&message.signer.id, &candidates, &named)? {
+            let mut its = Seen { signing_time: seen.signing_time, ..Seen::default() };
+            let result = self.judge(signer, &signed, &mut budget, &mut its);
+            let step = |result: &Result<Accepted, Refusal>| result.as_ref().err().map(|refusal| refusal.reason.step());
+            if result.is_ok() || best.as_ref().is_none_or(|(_, best)| step(best) < step(&result)) {
+                let is_accepted = result.is_ok();
+                best = Some((its, result));
+                if is_accepted {
+                    break;
+                }
+            }
+        }
+        let (its, result) = best.ok_or(Reason::CertificateMissing)?;
+        *seen = its;
+        result
+    }
+
+    /// Judges the message as one of this signer's certificate.
+    fn judge(
+        &self,
+        signer: &Certificate,
+        signed: &Signed<'_>,
+        budget: &mut Budget,
+        seen: &mut Seen,
+    ) -> Result<Accepted, Refusal> {
+        let Signed { message, attributes, digest, candidates, now } = *signed;
         seen.certificate = Some(signer.clone());
         let subject = Subject::of(signer.subject());
         seen.subject = Some(subject.clone());
@@ -179,18 +214,18 @@ impl Verifier {
             return Err(Refusal::new(Reason::AlgorithmForbidden, key.name()));
         }
         let scheme = key.scheme(digest, &message.signer.algorithm)?;
-        check_signature(&attributes, |form| key.verify(scheme, form, message.signer.signature))?;
+        check_signature(attributes, |form| key.verify(scheme, form, message.signer.signature))?;
 
         let wanted = Wanted {
             leaf: signer,
-            candidates: &candidates,
+            candidates,
             anchors: &self.trust.anchors,
-            now: request.now,
+            now,
             allow_foreign: self.policy.allow_foreign,
         };
-        let found = path::find(&wanted, &mut Budget::default(), |chain| {
-            self.check_usage(chain, request.now)?;
-            self.check_revocation(chain, request.now)
+        let found = path::find(&wanted, budget, |chain| {
+            self.check_usage(chain, now)?;
+            self.check_revocation(chain, now)
         });
         seen.chain = found.chain;
         let revocation = found.outcome?;
@@ -279,6 +314,15 @@ impl Verifier {
     }
 }
 
+/// A message whose attributes were checked, and where to look for certificates.
+struct Signed<'a> {
+    message: &'a Message<'a>,
+    attributes: &'a Attributes<'a>,
+    digest: Digest,
+    candidates: &'a [&'a Certificate],
+    now: i64,
+}
+
 /// The bytes that were signed.
 fn content<'a>(message: &Message<'a>, wanted: Content<'a>) -> Result<&'a [u8], Reason> {
     match (message.content, wanted) {
@@ -311,12 +355,12 @@ fn read_certificates(message: &Message<'_>, beside: &[Vec<u8>]) -> Result<Vec<Ce
     Ok(all.filter_map(|der| Certificate::parse(der).ok()).collect())
 }
 
-/// The signer's certificate: of those that the message points to, the one that the signed attributes name.
-fn signer<'a>(
+/// What can be the signer's certificate: of those that the message points to, the ones that the signed attributes name.
+fn signers<'a>(
     id: &SignerId<'_>,
     candidates: &[&'a Certificate],
     named: &[CertificateId<'_>],
-) -> Result<&'a Certificate, Refusal> {
+) -> Result<Vec<&'a Certificate>, Refusal> {
     let is_signer = |one: &Certificate| match id {
         SignerId::IssuerAndSerial { issuer, serial } => one.issuer_der() == *issuer && one.serial() == *serial,
         SignerId::KeyId(key_id) => one.subject_key_id() == Some(*key_id),
@@ -325,16 +369,21 @@ fn signer<'a>(
     if found.peek().is_none() {
         return Err(Reason::CertificateMissing.into());
     }
+    let mut signers: Vec<&Certificate> = Vec::new();
     for one in found {
         let mut all = true;
         for name in named {
             all &= is_named(one, name)?;
         }
-        if all {
-            return Ok(one);
+        if all && !signers.contains(&one) {
+            signers.push(one);
         }
     }
-    Err(Reason::CertificateSwapped.into())
+    if signers.is_empty() {
+        Err(Reason::CertificateSwapped.into())
+    } else {
+        Ok(signers)
+    }
 }
 
 fn is_named(certificate: &Certificate, name: &CertificateId<'_>) -> Result<bool, Refusal> {

@@ -13,6 +13,29 @@ fn read(der: &[u8]) -> Certificate {
 }
 
 #[test]
+fn a_false_twin_does_not_hide_the_genuine_certificate_where_the_attributes_name_none() {
+    let world = small();
+    let twin = |subject: &str, seed: u8| {
+        let subject = name(&[(oid::COMMON_NAME, subject)]);
+        Draft { subject, ..small().person }.signed(&key(CryptoProA, seed))
+    };
+    let false_key = Draft { key_info: key_info(&key(CryptoProA, 60)), ..small().person }.signed(&key(CryptoProA, 60));
+    let mut letter = world.letter();
+    letter.attributes.remove(3);
+    letter.certificates = vec![false_key.clone()];
+    letter.certificates.extend((61..68).map(|seed| twin("x", seed)));
+    letter.certificates.push(world.person_der());
+    let verdict = verifier(&world).check(request(&letter.signed(&world.key)));
+    assert_eq!(verdict.seen.certificate, Some(read(&world.person_der())));
+    assert_eq!(verdict.result.unwrap().certificate, read(&world.person_der()));
+    // Without the genuine one, what is told is of the certificate that came farthest.
+    letter.certificates = vec![false_key, twin("x", 61)];
+    let verdict = verifier(&world).check(request(&letter.signed(&world.key)));
+    assert_eq!(reason(&verdict), Some(Reason::Untrusted));
+    assert_eq!(verdict.seen.chain, []);
+}
+
+#[test]
 fn tools_without_a_name_are_none() {
     let text = |text: &str| crate::der::wrap(crate::der::tag::UTF8_STRING, text.as_bytes());
     let four = |last: &str| sequence(&[&text("a"), &text("b"), &text("c"), &text(last)]);
