@@ -137,7 +137,8 @@ fn verify(arguments: &Verify) -> anyhow::Result<Verdict> {
             trust.crls.push(Arc::new(list));
         }
     }
-    let signature = signature(&read("--signature", &arguments.signature, SIGNATURE_BYTES)?);
+    // Of one that is longer the rest does not matter: it is refused as too large.
+    let signature = signature(&beginning("--signature", &arguments.signature, SIGNATURE_BYTES)?);
     let content = arguments.content.as_ref().map(|file| read("--content", file, FILE_BYTES)).transpose()?;
     let now = arguments.at.unwrap_or_else(|| Ambient::real().clock.now());
     let verifier = Verifier { trust, policy: policy(arguments) };
@@ -169,14 +170,20 @@ fn not_a(flag: &str, file: &Path, what: &str) -> String {
     format!("{flag}: {} holds no {what}", file.display())
 }
 
-fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
+/// The first bytes of a file, as many as this.
+fn beginning(flag: &str, file: &Path, bytes: u64) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("{flag}: cannot read {}", file.display());
-    let mut bytes = Vec::new();
+    let mut read = Vec::new();
     File::open(file)
         .with_context(cannot)?
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
+        .take(bytes)
+        .read_to_end(&mut read)
         .with_context(cannot)?;
+    Ok(read)
+}
+
+fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
+    let bytes = beginning(flag, file, limit + 1)?;
     if bytes.len() as u64 > limit {
         bail!("{flag}: {} is larger than {} MiB", file.display(), limit / 1024 / 1024);
     }
