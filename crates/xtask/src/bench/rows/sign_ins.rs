@@ -23,8 +23,8 @@ const WARM_UP: Duration = Duration::from_secs(6);
 const MEASURED: Duration = Duration::from_secs(10);
 /// KiB of one hash, by default.
 const HASH: u64 = 19 * 1024;
-/// KiB that two hundred requests which wait for a permit may hold beyond two hundred that wait for nothing.
-const ROUNDING: u64 = 512;
+/// KiB that a request which waits for its hash holds: its future, what it has read, its form.
+const WAITING: u64 = 10;
 
 /// The rows of the group `password`.
 pub fn password(scene: &mut Scene<'_>, bare: Result<f64>) -> Vec<Row> {
@@ -125,7 +125,7 @@ fn flood_rows(flood: Result<Flood>) -> [Row; 3] {
     let mut tokens = Row::load(what[1], Ok(flood.tokens), budget[1]);
     tokens.met = Some(is_fast);
     let (base, peak) = flood.memory;
-    let most = base + permits() * HASH + ROUNDING;
+    let most = base + permits() * HASH + AT_ONCE as u64 * WAITING;
     let megabytes = |kib: u64| format!("{:.1} MB", kib as f64 * 1024.0 / 1e6);
     let mut memory = Row::new(what[2], megabytes(peak), budget[2], Some(peak <= most));
     memory.beside = format!("base {} (200 browsers that have signed in), budget {}", megabytes(base), megabytes(most));
