@@ -2,8 +2,8 @@
 //!
 //! Sources: the form of qualified certificates (ФСБ order 795 of 2011-12-27 as changed by order 31 of 2021-01-29;
 //! R 1323565.1.023-2018). Read from the fields of the subject, never from its printed form. Numbers must have their check
-//! digits; one that does not, is all zeros or stands there twice with two values, and ОГРНИП beside ОГРН, makes the whole identity invalid, since
-//! nobody can say which person was meant.
+//! digits; one that does not, is all zeros or stands there twice with two values, and ОГРНИП beside ОГРН, makes the whole
+//! identity invalid, since nobody can say which person was meant.
 //!
 //! | kind | rule |
 //! |---|---|

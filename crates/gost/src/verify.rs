@@ -167,7 +167,8 @@ impl Verifier {
         }
 
         let sent = read_certificates(&message, request.certificates)?;
-        let candidates: Vec<&Certificate> = sent.iter().chain(&self.trust.certificates).collect();
+        // What the operator knows is tried before what the message brings.
+        let candidates: Vec<&Certificate> = self.trust.certificates.iter().chain(&sent).collect();
         let signed = Signed {
             message: &message,
             attributes: &attributes,
