@@ -24,6 +24,8 @@ pub struct Provider {
     admin_port: u16,
     is_migrated: bool,
     child: Option<Child>,
+    /// Whether a password's hash takes half a MiB, and as long as ever: for what memory is without hashes.
+    pub small_hashes: bool,
 }
 
 /// A registered client.
@@ -50,6 +52,7 @@ impl Provider {
             admin_port: servers::free_port()?,
             is_migrated: false,
             child: None,
+            small_hashes: false,
         })
     }
 
@@ -69,6 +72,9 @@ impl Provider {
             // Products of these rows listen on loopback.
             .env("KABINET__OUTBOUND__ALLOW", "127.0.0.1")
             .env("KABINET__LOG__LEVEL", "warn");
+        if self.small_hashes {
+            command.env("KABINET__HASHING__MEMORY", "512").env("KABINET__HASHING__ITERATIONS", "76");
+        }
         command
     }
 
