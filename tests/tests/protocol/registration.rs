@@ -466,10 +466,7 @@ async fn what_a_registration_names_is_called_only_where_the_operator_allows() {
         format!("http://localhost:{port}/"),
         format!("http://[::1]:{port}/"),
         format!("https://127.0.0.1:{port}/"),
-        format!("https://2130706433:{port}/"),
-        format!("https://0x7f.1:{port}/"),
-        format!("https://0177.0.0.1:{port}/"),
-        format!("https://[::ffff:127.0.0.1]:{port}/"),
+        format!("https://[::ffff:7f00:1]:{port}/"),
         "https://169.254.169.254/latest/meta-data/".to_owned(),
         "https://10.0.0.1/".to_owned(),
         "https://0.0.0.0/".to_owned(),
@@ -485,6 +482,11 @@ async fn what_a_registration_names_is_called_only_where_the_operator_allows() {
         "ftp://rp.test/",
         "http://10.0.0.1/",
         "https://u:p@rp.test/",
+        // Another spelling than a browser's is refused before anything is asked.
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://[::ffff:127.0.0.1]/",
     ] {
         register(&app, &web(json!({"sector_identifier_uri": url})))
             .await
