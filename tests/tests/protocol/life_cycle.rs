@@ -76,7 +76,7 @@ fn step() -> impl Strategy<Value = Step> {
     let wait = prop::sample::select(&[1, GRACE, GRACE + 1, GRACE + 1, GRACE + 1, CODE, ACCESS, DAY + 3600][..]);
     prop_oneof![
         4 => (browser.clone(), any::<bool>()).prop_map(|(browser, offline)| Step::Authorize { browser, offline }),
-        5 => twice.clone().prop_map(|twice| Step::Redeem { twice }),
+        5 => twice.prop_map(|twice| Step::Redeem { twice }),
         1 => family.clone().prop_map(|family| Step::Replay { family }),
         14 => (family.clone(), back.clone(), twice).prop_map(|(family, back, twice)| Step::Refresh { family, back, twice }),
         1 => (family.clone(), back.clone()).prop_map(|(family, back)| Step::RevokeRefresh { family, back }),
