@@ -24,6 +24,16 @@ export async function signIn(page, person) {
   await follow(page, '#login-form #submit');
 }
 
+/** Signs in from the page of a relying party; the claims that it shows then, which are this person's. */
+export async function signInAt(page, url, person, issuer) {
+  await page.goto(url);
+  await page.click('#sign-in');
+  await signIn(page, person);
+  const told = await claims(page);
+  assert.deepEqual([told.iss, told.sub], [issuer, person.sub]);
+  return told;
+}
+
 /** Registers on the registration page, up to the success page's link. */
 export async function register(page, person, outbox) {
   const to = person.phone ?? person.email;

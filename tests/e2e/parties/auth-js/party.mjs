@@ -3,7 +3,7 @@
 import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import { ExpressAuth, getSession } from '@auth/express';
-import { claims, signIn } from '../../lib/person.mjs';
+import { signInAt } from '../../lib/person.mjs';
 import { test } from '../../lib/report.mjs';
 import { page, shown, withSite } from '../express.mjs';
 
@@ -50,11 +50,7 @@ export default test('Auth.js signs a person in with PKCE, state and nonce, and i
   withSite(world.provider, CLIENT, install(world.provider.issuer), async (url) => {
     const person = await world.provider.person();
     await world.browser.visit(async (page) => {
-      await page.goto(url);
-      await page.click('#sign-in');
-      await signIn(page, person);
-      const told = await claims(page);
-      assert.deepEqual([told.iss, told.sub], [world.provider.issuer, person.sub]);
+      const told = await signInAt(page, url, person, world.provider.issuer);
       assert.ok(told.nonce && told.at_hash, 'nonce and at_hash are in the id_token');
       await page.click('#sign-out');
       await page.locator('#sign-in').waitFor();

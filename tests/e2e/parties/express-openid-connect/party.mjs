@@ -3,7 +3,7 @@
 import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import eoc from 'express-openid-connect';
-import { claims, confirmSignOut, signIn } from '../../lib/person.mjs';
+import { confirmSignOut, signInAt } from '../../lib/person.mjs';
 import { test } from '../../lib/report.mjs';
 import { page, shown, withSite } from '../express.mjs';
 
@@ -40,11 +40,7 @@ export default test('express-openid-connect takes an id_token by form post, and 
   withSite(world.provider, CLIENT, install(world.provider.issuer), async (url) => {
     const person = await world.provider.person();
     await world.browser.visit(async (page) => {
-      await page.goto(url);
-      await page.click('#sign-in');
-      await signIn(page, person);
-      const told = await claims(page);
-      assert.deepEqual([told.iss, told.sub], [world.provider.issuer, person.sub]);
+      const told = await signInAt(page, url, person, world.provider.issuer);
       assert.ok(told.nonce, 'the nonce is in the id_token');
       // OpenID Connect Core §5.4: without an access token the claims of the scopes stand in the ID token.
       assert.equal(told.phone_number, person.phone);
