@@ -65,6 +65,10 @@ id! {
     KeyId
     /// An organisation of one person.
     OrganisationId
+    /// A certificate that belongs to an account.
+    CertificateId
+    /// A text to be signed; stands in that text.
+    ChallengeId
 }
 
 macro_rules! generated {
@@ -80,7 +84,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

@@ -46,6 +46,8 @@ impl Relation {
 pub enum Proof {
     /// The person alone.
     Stated,
+    /// A qualified certificate that names the organisation and the person.
+    Certificate,
     /// An administrator of the provider.
     Administrator,
 }
@@ -56,6 +58,7 @@ impl Proof {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stated => "stated",
+            Self::Certificate => "certificate",
             Self::Administrator => "administrator",
         }
     }
