@@ -28,11 +28,12 @@ pub mod registration;
 pub mod session;
 mod strength;
 mod throttle;
+mod trust;
 mod work;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Origin, Record};
 use kabinet_core::authn::Factor;
@@ -42,13 +43,14 @@ use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
+use kabinet_gost::Verifier;
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use config::{
-    Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig,
-    WorkConfig,
+    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
+    RecoveryConfig, SecondProof, SessionConfig, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
@@ -110,6 +112,7 @@ pub(crate) struct Inner {
     pub codes: Stamper,
     pub payloads: Sealer,
     pub works: Sealer,
+    pub verifier: ArcSwap<Verifier>,
 }
 
 impl Identity {
@@ -124,6 +127,7 @@ impl Identity {
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
+            verifier: ArcSwap::from_pointee(trust::nobody(&config)),
             post: Post::new(routes, &master),
             store,
             config,
