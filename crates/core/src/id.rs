@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::ambient::{Entropy, random};
@@ -91,6 +93,14 @@ impl UserId {
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
         Self(uuid::Builder::from_random_bytes(random(entropy)).into_uuid().to_string())
+    }
+}
+
+impl ChallengeId {
+    /// A new number: 192 random bits, base64url.
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(random::<24>(entropy)))
     }
 }
 

@@ -14,6 +14,8 @@ const DAY: i64 = 24 * HOUR;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The issuer, as it stands in texts that are signed.
+    pub issuer: String,
     /// The host of the issuer, for the last line of an SMS (`@host #code`); empty: no such line.
     pub host: String,
     /// How long a sign-in lasts.

@@ -6,6 +6,7 @@
 //! begin_registration ─▶ (code sent) ─▶ confirm ──┐
 //!                                                ├─▶ Proof ─▶ sign_in ─▶ session and its cookie
 //! check_password ────────────────────────────────┘
+//! begin_challenge ─▶ (signed) ─▶ check_signature ─▶ sign_in_by_certificate ─▶ Proof
 //! begin_recovery ─▶ (code sent) ─▶ confirm ─▶ set_password ─▶ (sign in again)
 //! ```
 //!
@@ -54,10 +55,13 @@ pub use config::{
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
+pub use method::certificate::{
+    CertificateError, CertificateLogin, CertificateUse, Challenge, Draft, Fresh, LinkError, Signer,
+};
 pub use method::password::LoginError;
 pub use organisation::OrganisationError;
 pub use recovery::{RecoveryError, Way};
-pub use registration::{RegisterError, Registration};
+pub use registration::{By, RegisterError, Registration};
 pub use session::{Ended, Ending, SignedIn};
 pub use work::{NeedsWork, Solution, Work};
 
@@ -112,6 +116,7 @@ pub(crate) struct Inner {
     pub codes: Stamper,
     pub payloads: Sealer,
     pub works: Sealer,
+    pub signers: Sealer,
     pub verifier: ArcSwap<Verifier>,
 }
 
@@ -127,6 +132,7 @@ impl Identity {
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
+            signers: master.sealer("signer"),
             verifier: ArcSwap::from_pointee(trust::nobody(&config)),
             post: Post::new(routes, &master),
             store,

@@ -61,6 +61,7 @@ pub(crate) fn schedule(config: &Config) -> Schedule {
 pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
     let (session, confirmation, hashing) = (&config.session, &config.confirmation, &config.hashing);
     kabinet_identity::Config {
+        issuer: config.issuer.clone(),
         host: url::Url::parse(&config.issuer)
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned))

@@ -17,7 +17,7 @@ use kabinet_core::document::{Kind, Reference};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
 use kabinet_core::work::Action;
-use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New, Work};
+use kabinet_identity::{By, CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New, Work};
 
 use super::code::{Place, Tried};
 use super::login::{self, Shown, invalid, signed_in, work_wait};
@@ -91,7 +91,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     let person = visit.worker(&opened.flow, &form);
     let new = New {
         contact,
-        password: form.secret("password"),
+        by: By::Password(form.secret("password")),
         documents: documents(&site, client_of(&visit, &opened).await.as_deref()),
         client: person.client.clone(),
     };
