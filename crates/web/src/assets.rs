@@ -59,6 +59,7 @@ struct Fixed {
     script: Asset,
     work: Asset,
     session: Asset,
+    certificate: Asset,
     icon: Asset,
 }
 
@@ -72,6 +73,12 @@ fn fixed() -> &'static Fixed {
         script: embed("kabinet", "js", include_bytes!("../assets/kabinet.js"), "text/javascript; charset=utf-8"),
         work: embed("work", "js", include_bytes!("../assets/work.js"), "text/javascript; charset=utf-8"),
         session: embed("session", "js", include_bytes!("../assets/session.js"), "text/javascript; charset=utf-8"),
+        certificate: embed(
+            "certificate",
+            "js",
+            include_bytes!("../assets/certificate.js"),
+            "text/javascript; charset=utf-8",
+        ),
         icon: embed("favicon", "svg", include_bytes!("../assets/favicon.svg"), "image/svg+xml"),
     })
 }
@@ -106,6 +113,12 @@ pub fn session_path() -> &'static str {
     &fixed().session.path
 }
 
+/// The path of the script of sign-in by certificate.
+#[must_use]
+pub fn certificate_path() -> &'static str {
+    &fixed().certificate.path
+}
+
 /// The icon; also the answer to `/favicon.ico`.
 #[must_use]
 pub fn icon() -> &'static Asset {
@@ -126,8 +139,10 @@ fn brand_asset(brand: &Brand) -> Asset {
 /// The file at a path, e.g. `/assets/kabinet-0123456789abcdef.css`.
 #[must_use]
 pub fn find(brands: &Brands, path: &str) -> Option<Asset> {
-    let Fixed { style, cabinet, script, work, session, icon } = fixed();
-    let known = [style, cabinet, script, work, session, icon].into_iter().find(|asset| asset.path == path);
+    let Fixed { style, cabinet, script, work, session, certificate, icon } = fixed();
+    let known = [style, cabinet, script, work, session, certificate, icon]
+        .into_iter()
+        .find(|asset| asset.path == path);
     known.cloned().or_else(|| {
         let name = path.strip_prefix(ROOT)?.strip_prefix("brand-")?.rsplit_once('-')?.0;
         brands.get(name).map(brand_asset).filter(|asset| asset.path == path)
@@ -141,10 +156,17 @@ mod tests {
     #[test]
     fn every_path_that_a_page_names_is_served_and_names_its_content() {
         let brands = Brands::built_in();
-        let mut paths: Vec<String> =
-            [style_path(), cabinet_path(), script_path(), work_path(), session_path(), &icon().path]
-                .map(str::to_owned)
-                .into();
+        let mut paths: Vec<String> = [
+            style_path(),
+            cabinet_path(),
+            script_path(),
+            work_path(),
+            session_path(),
+            certificate_path(),
+            &icon().path,
+        ]
+        .map(str::to_owned)
+        .into();
         paths.extend(brands.iter().map(brand_path));
         for path in paths {
             let asset = find(&brands, &path).unwrap();
@@ -178,9 +200,9 @@ mod tests {
 
     #[test]
     fn nothing_that_is_served_names_another_host() {
-        let Fixed { style, cabinet, script, work, session, icon } = fixed().clone();
+        let Fixed { style, cabinet, script, work, session, certificate, icon } = fixed().clone();
         let brands = Brands::built_in();
-        let assets = [style, cabinet, script, work, session, icon]
+        let assets = [style, cabinet, script, work, session, certificate, icon]
             .into_iter()
             .chain(brands.iter().map(brand_asset));
         for asset in assets {

@@ -216,26 +216,33 @@ fn append(headers: &mut HeaderMap, cookie: &str) {
     }
 }
 
+/// What the policy of one page allows beyond the policy of all: sources of CSP Level 3, none by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Further<'a> {
+    /// Origins whose frames it loads (`frame-src`).
+    pub(crate) frames: &'a [String],
+    /// Addresses that its script speaks to beside the own origin (`connect-src`).
+    pub(crate) connect: &'a [String],
+    /// Scripts without the nonce (`script-src`).
+    pub(crate) scripts: &'a [&'a str],
+}
+
 /// A page. No `form-action`: browsers apply it to the redirect that answers the form, which leads to the product.
 pub(crate) fn html(visit: &Visit, status: StatusCode, body: &str) -> Response {
-    html_with_frames(visit, status, body, &[])
+    html_with(visit, status, body, Further::default())
 }
 
 /// A page that loads frames of these origins and no others.
 pub(crate) fn html_with_frames(visit: &Visit, status: StatusCode, body: &str, frames: &[String]) -> Response {
+    html_with(visit, status, body, Further { frames, ..Further::default() })
+}
+
+/// A page that may do more than the others.
+pub(crate) fn html_with(visit: &Visit, status: StatusCode, body: &str, further: Further<'_>) -> Response {
     let mut response = (status, body.to_owned()).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{}'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-         base-uri 'none'; frame-ancestors 'none'{}",
-        visit.nonce,
-        if frames.is_empty() {
-            String::new()
-        } else {
-            format!("; frame-src {}", frames.join(" "))
-        }
-    );
+    let policy = policy(&visit.nonce, further);
     if let Ok(value) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, value);
     }
@@ -247,6 +254,22 @@ pub(crate) fn html_with_frames(visit: &Visit, status: StatusCode, body: &str, fr
     }
     cookies(visit, headers);
     response
+}
+
+/// The Content-Security-Policy of a page.
+fn policy(nonce: &str, further: Further<'_>) -> String {
+    let more = |sources: &[&str]| sources.iter().map(|source| format!(" {source}")).collect::<String>();
+    let connect: Vec<&str> = further.connect.iter().map(String::as_str).collect();
+    let frames = match further.frames {
+        [] => String::new(),
+        frames => format!("; frame-src {}", frames.join(" ")),
+    };
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'{}; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'{}; base-uri 'none'; frame-ancestors 'none'{frames}",
+        more(further.scripts),
+        more(&connect),
+    )
 }
 
 /// What surrounds a page: the look and the words of the client that is asking; without one, of the client that the visit

@@ -7,6 +7,7 @@
 //! All text is escaped by the templates. The only markup made in code is [`Chrome::rich`], from our own messages.
 
 pub mod account;
+pub mod certificate;
 pub mod chrome;
 pub mod entry;
 pub mod form;
@@ -20,6 +21,10 @@ use askama::Template;
 pub use account::{
     AccountConsents, AccountContacts, AccountHome, AccountOrganisations, AccountSessions, ConsentRow,
     ConsentWithdrawal, ContactRow, DocumentRow, Person, Section, SessionRow, TypedOrganisation, device_name,
+};
+pub use certificate::{
+    CERTIFICATE_CODES, CertificateError, CertificatePage, CertificatePurpose, PLUGIN_SCRIPTS, UnlinkedPage,
+    certificate_message,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, legal_path, with_query};
 pub use entry::{

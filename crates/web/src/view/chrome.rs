@@ -308,6 +308,19 @@ impl Chrome<'_> {
         linked(&self.t(key), |found| (found == tag).then(|| format!("<a href=\"{}\">", escape(href))))
     }
 
+    /// A message whose tags are links to pages of others, each opened beside this one, as HTML.
+    #[must_use]
+    pub fn external(&self, key: &str, links: &[(&str, &str)]) -> String {
+        let hint = self.t("new-tab");
+        linked(&self.t(key), |found| {
+            let (_, href) = links.iter().find(|(tag, _)| *tag == found)?;
+            Some(format!(
+                "<a href=\"{}\" target=\"_blank\" rel=\"noopener noreferrer\" title=\"{hint}\">",
+                escape(href)
+            ))
+        })
+    }
+
     /// The path of the common style sheet.
     #[must_use]
     pub fn style_path(&self) -> &'static str {
@@ -336,6 +349,12 @@ impl Chrome<'_> {
     #[must_use]
     pub fn work_path(&self) -> &'static str {
         assets::work_path()
+    }
+
+    /// The path of the script of sign-in by certificate.
+    #[must_use]
+    pub fn certificate_path(&self) -> &'static str {
+        assets::certificate_path()
     }
 
     /// The path of the icon.

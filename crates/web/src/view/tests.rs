@@ -7,6 +7,7 @@ use kabinet_core::time::Timestamp;
 use kabinet_identity::Work;
 
 mod brands;
+mod certificate;
 mod documents;
 mod organisations;
 mod recovery;
@@ -379,6 +380,7 @@ pub(crate) fn gallery(scene: Scene<'_>) -> Vec<Sample> {
     [
         entry_pages(scene),
         code_pages(scene),
+        certificate::pages(scene),
         recovery::pages(scene),
         documents::pages(scene),
         documents::account_pages(scene),

@@ -1,0 +1,4 @@
+// Sign-in by certificate.
+(() => {
+  "use strict";
+})();
