@@ -86,8 +86,8 @@ pub enum Confirmed {
     Added(Contact),
     /// The contact belongs to another account, and stays there.
     Taken(Contact),
-    /// The person has given a second proof.
-    SignedIn(Proof),
+    /// The person has given a second proof; whether they want to be remembered.
+    SignedIn(Proof, bool),
     /// A certificate belongs to the account now.
     Linked,
     /// A certificate belongs to the account no more.

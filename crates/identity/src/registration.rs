@@ -313,10 +313,9 @@ impl Identity {
 /// What a certificate says of the person, as standard claims (OpenID Connect Core §5.1).
 fn claims(signer: &Signer) -> Map<String, Value> {
     let holder = signer.holder();
-    let (given, middle) = holder
-        .given_name
-        .as_deref()
-        .map_or((None, None), |names| names.split_once(' ').map_or((Some(names), None), |(a, b)| (Some(a), Some(b))));
+    let (given, middle) = holder.given_name.as_deref().map_or((None, None), |names| {
+        names.split_once(' ').map_or((Some(names), None), |(a, b)| (Some(a), Some(b)))
+    });
     let found = [
         ("name", Some(holder.name.as_str())),
         ("family_name", holder.surname.as_deref()),

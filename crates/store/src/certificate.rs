@@ -127,7 +127,8 @@ pub async fn insert_challenge(tx: &mut Tx, new: &Challenge, keep_until: Timestam
 /// # Errors
 /// When the database fails.
 pub async fn try_challenge(tx: &mut Tx, id: &ChallengeId) -> Result<Option<Challenge>> {
-    let row: Option<ChallengeRow> = on_tx!(tx, conn => sqlx::query_as(TRY).bind(id.as_str()).fetch_optional(conn).await)?;
+    let row: Option<ChallengeRow> =
+        on_tx!(tx, conn => sqlx::query_as(TRY).bind(id.as_str()).fetch_optional(conn).await)?;
     Ok(row.map(Challenge::from))
 }
 

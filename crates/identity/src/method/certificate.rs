@@ -67,7 +67,7 @@ impl CertificateUse {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::SignIn => "login",
+            Self::SignIn => "sign-in",
             Self::Register => "register",
             Self::Link => "link",
         }
@@ -205,6 +205,7 @@ pub(crate) struct SignIn {
     certificate: CertificateId,
     user: UserId,
     signer: Signer,
+    remember: bool,
 }
 
 impl Identity {
@@ -255,7 +256,11 @@ impl Identity {
             _ => verdict,
         };
         let accepted = verdict.result.map_err(|refusal| {
-            tracing::info!(error.code = refusal.reason.code(), error.detail = refusal.detail, "a signature was refused");
+            tracing::info!(
+                error.code = refusal.reason.code(),
+                error.detail = refusal.detail,
+                "a signature was refused"
+            );
             CertificateError::Refused(refusal.reason)
         })?;
         let holder = holder(&accepted).ok_or(CertificateError::Seal)?;
@@ -264,7 +269,11 @@ impl Identity {
             return Err(CertificateError::Spent);
         }
         tx.commit().await?;
-        tracing::info!(certificate.sha256 = holder.certificate.sha256, certificate.revocation = accepted.revocation.name(), "a signature was accepted");
+        tracing::info!(
+            certificate.sha256 = holder.certificate.sha256,
+            certificate.revocation = accepted.revocation.name(),
+            "a signature was accepted"
+        );
         Ok(Signer(holder))
     }
 
@@ -316,13 +325,14 @@ impl Identity {
         Ok(())
     }
 
-    /// Finds the account of a signer, and asks for a second proof in a browser that is new to it.
+    /// Finds the account of a signer, and asks for a second proof in a browser that is new to it. `remember`: what the person
+    /// wishes, for the page of that proof.
     ///
     /// # Errors
     /// See [`CertificateError`].
     pub async fn sign_in_by_certificate(
         &self,
-        signer: Signer,
+        (signer, remember): (Signer, bool),
         visit: &Visit,
     ) -> Result<CertificateLogin, CertificateError> {
         let Some(linked) = self.account_of(signer.holder()).await? else {
@@ -354,7 +364,7 @@ impl Identity {
             return Ok(CertificateLogin::Proven(Proof::new(person.id, vec![Factor::Cert])));
         }
         let contact = self.second_contact(&person).ok_or(CertificateError::Code(CodeError::NotSent))?;
-        let intent = Fresh::SignIn(SignIn { certificate: linked.id, user: person.id, signer });
+        let intent = Fresh::SignIn(SignIn { certificate: linked.id, user: person.id, signer, remember });
         let sent = self.request_code(Purpose::SignIn, &contact, &intent, visit).await;
         sent.map(CertificateLogin::Confirm).map_err(CertificateError::Code)
     }
@@ -416,17 +426,11 @@ impl Identity {
             ContactKind::Phone => vec![Factor::Cert, Factor::Otp],
             ContactKind::Email => vec![Factor::Cert],
         };
-        Ok(Confirmed::SignedIn(Proof::new(person.id, factors)))
+        Ok(Confirmed::SignedIn(Proof::new(person.id, factors), intent.remember))
     }
 
     /// Notes a sign-in, and what a newer certificate says.
-    async fn note_sign_in(
-        &self,
-        tx: &mut Tx,
-        linked: &Linked,
-        signer: &Signer,
-        visit: &Visit,
-    ) -> Result<(), Error> {
+    async fn note_sign_in(&self, tx: &mut Tx, linked: &Linked, signer: &Signer, visit: &Visit) -> Result<(), Error> {
         let (now, holder) = (self.now(), signer.holder());
         certificate::note_use(tx, &linked.id, now).await?;
         // Of two that somebody uses in turn the one that lasts longer is kept.

@@ -92,9 +92,8 @@ impl Identity {
         visit: &Visit,
     ) -> Result<certificate::Challenge, CertificateError> {
         let found = certificate::challenge(self.0.store.db(), id).await?;
-        let own = found.filter(|kept| {
-            kept.purpose == what.as_str() && kept.binding == visit.binding && kept.flow == visit.flow
-        });
+        let own = found
+            .filter(|kept| kept.purpose == what.as_str() && kept.binding == visit.binding && kept.flow == visit.flow);
         let Some(kept) = own else {
             return Err(CertificateError::Unknown);
         };
@@ -137,7 +136,8 @@ fn text(words: &Words<'_>) -> String {
 /// A name as part of one line: without control characters and marks that turn the direction of writing.
 fn line(name: &str) -> String {
     let sound = |c: &char| {
-        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     name.chars().filter(sound).take(LONGEST_NAME).collect()
 }

@@ -123,7 +123,10 @@ impl Identity {
         let now = self.now();
         let mut tx = self.0.store.begin().await?;
         change::tell(&mut tx, Kind::User, &[user.to_string()], now).await?;
-        let person = user::by_id_in(&mut tx, user).await?.filter(|person| !person.disabled).ok_or(Error::Gone)?;
+        let person = user::by_id_in(&mut tx, user)
+            .await?
+            .filter(|person| !person.disabled)
+            .ok_or(Error::Gone)?;
         let found = certificate::find_in(&mut tx, signer.holder().numbers()).await?;
         let id = match only(found, signer.holder()) {
             Ok(Some(linked)) if linked.user_id == *user => {
@@ -176,7 +179,12 @@ impl Identity {
     }
 
     /// Keeps what a certificate says of an organisation. The transaction has told of the person.
-    pub(crate) async fn note_organisation(&self, tx: &mut Tx, user: &UserId, holder: &Holder) -> Result<(), StoreError> {
+    pub(crate) async fn note_organisation(
+        &self,
+        tx: &mut Tx,
+        user: &UserId,
+        holder: &Holder,
+    ) -> Result<(), StoreError> {
         let Some((business, named)) = holder.organisation.as_ref().and_then(|one| Some((one, one.named()?))) else {
             return Ok(());
         };
@@ -197,12 +205,7 @@ impl Identity {
     ///
     /// # Errors
     /// See [`LinkError`]; then nothing has changed.
-    pub async fn unlink_certificate(
-        &self,
-        user: &UserId,
-        id: &CertificateId,
-        visit: &Visit,
-    ) -> Result<(), LinkError> {
+    pub async fn unlink_certificate(&self, user: &UserId, id: &CertificateId, visit: &Visit) -> Result<(), LinkError> {
         let now = self.now();
         let has_password = self.has_password(user).await?;
         let mut tx = self.0.store.begin().await?;
