@@ -17,7 +17,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use kabinet::Ambient;
 use kabinet_core::time::Timestamp;
 use kabinet_gost::identity::Subject;
-use kabinet_gost::{Anchor, Certificate, Content, Crl, Policy, Request, Trust, Verdict, Verifier, pem};
+use kabinet_gost::{Anchor, Certificate, Content, Crl, Ocsp, Policy, Request, Trust, Verdict, Verifier, pem};
 use serde_json::{Value, json};
 
 use super::{Output, moment};
@@ -53,6 +53,9 @@ pub(crate) struct Verify {
     /// A revocation list; may be repeated
     #[arg(long = "crl", value_name = "FILE")]
     crls: Vec<PathBuf>,
+    /// An answer of an OCSP responder, in DER; may be repeated
+    #[arg(long = "ocsp", value_name = "FILE")]
+    answers: Vec<PathBuf>,
     /// The moment to verify for, as 2027-01-31T12:00:00Z; without it now
     #[arg(long, value_name = "RFC3339", value_parser = rfc_3339)]
     at: Option<Timestamp>,
@@ -136,6 +139,11 @@ fn verify(arguments: &Verify) -> anyhow::Result<Verdict> {
             let list = Crl::parse(&der).with_context(|| not_a("--crl", file, "revocation list"))?;
             trust.crls.push(Arc::new(list));
         }
+    }
+    for file in &arguments.answers {
+        let bytes = read("--ocsp", file, kabinet_gost::ocsp::MAX_BYTES as u64)?;
+        let answer = Ocsp::parse(&bytes).with_context(|| not_a("--ocsp", file, "successful OCSP answer"))?;
+        trust.answers.push(Arc::new(answer));
     }
     // Of one that is longer the rest does not matter: it is refused as too large.
     let signature = signature(&beginning("--signature", &arguments.signature, SIGNATURE_BYTES)?);
