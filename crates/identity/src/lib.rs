@@ -28,7 +28,7 @@ pub mod registration;
 pub mod session;
 mod strength;
 mod throttle;
-mod trust;
+pub mod trust;
 mod work;
 
 use std::sync::Arc;
@@ -43,6 +43,7 @@ use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
+use kabinet_fetch::Fetch;
 use kabinet_gost::Verifier;
 use kabinet_store::{Store, Tx, audit};
 
@@ -94,6 +95,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// How messages leave.
     pub routes: Routes,
+    /// How revocation lists are fetched: also over plain http, since each is signed.
+    pub fetch: Fetch,
 }
 
 /// Who people are.
@@ -113,13 +116,15 @@ pub(crate) struct Inner {
     pub payloads: Sealer,
     pub works: Sealer,
     pub verifier: ArcSwap<Verifier>,
+    pub known: tokio::sync::Mutex<trust::Known>,
+    pub fetch: Fetch,
 }
 
 impl Identity {
     /// Puts the parts together; nothing is read or written yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, config, master, clock, entropy, routes } = parts;
+        let Parts { store, config, master, clock, entropy, routes, fetch } = parts;
         Self(Arc::new(Inner {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
@@ -128,6 +133,8 @@ impl Identity {
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
             verifier: ArcSwap::from_pointee(trust::nobody(&config)),
+            known: tokio::sync::Mutex::default(),
+            fetch,
             post: Post::new(routes, &master),
             store,
             config,
