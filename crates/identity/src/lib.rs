@@ -29,7 +29,7 @@ pub mod registration;
 pub mod session;
 mod strength;
 mod throttle;
-mod trust;
+pub mod trust;
 mod work;
 
 use std::sync::Arc;
@@ -44,6 +44,7 @@ use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
+use kabinet_fetch::Fetch;
 use kabinet_gost::Verifier;
 use kabinet_store::{Store, Tx, audit};
 
@@ -98,6 +99,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// How messages leave.
     pub routes: Routes,
+    /// How revocation lists are fetched: also over plain http, since each is signed.
+    pub fetch: Fetch,
 }
 
 /// Who people are.
@@ -118,13 +121,15 @@ pub(crate) struct Inner {
     pub works: Sealer,
     pub signers: Sealer,
     pub verifier: ArcSwap<Verifier>,
+    pub known: tokio::sync::Mutex<trust::Known>,
+    pub fetch: Fetch,
 }
 
 impl Identity {
     /// Puts the parts together; nothing is read or written yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, config, master, clock, entropy, routes } = parts;
+        let Parts { store, config, master, clock, entropy, routes, fetch } = parts;
         Self(Arc::new(Inner {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
@@ -134,6 +139,8 @@ impl Identity {
             works: master.sealer("work"),
             signers: master.sealer("signer"),
             verifier: ArcSwap::from_pointee(trust::nobody(&config)),
+            known: tokio::sync::Mutex::default(),
+            fetch,
             post: Post::new(routes, &master),
             store,
             config,

@@ -108,6 +108,41 @@ impl Jobs {
         });
     }
 
+    /// Reads anew whom sign-in by certificate believes when it changed after the change `seen`.
+    pub(crate) fn follow_trust(&mut self, provider: &Provider, identity: &Identity, mut seen: i64) {
+        let (provider, identity) = (provider.clone(), identity.clone());
+        self.run(async move {
+            let mut ticks = tokio::time::interval(ASK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                let newest = provider.trust_changed();
+                if newest == seen {
+                    continue;
+                }
+                match identity.load_trust().await {
+                    Ok(()) => seen = newest,
+                    Err(why) => warn!(error = %why, "the trust of sign-in by certificate stays as it was"),
+                }
+            }
+        });
+    }
+
+    /// Fetches revocation lists when it is their turn.
+    pub(crate) fn refresh_lists(&mut self, identity: &Identity) {
+        let identity = identity.clone();
+        self.run(async move {
+            let mut ticks = tokio::time::interval(SWEEP);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if let Err(why) = identity.refresh_due_lists().await {
+                    warn!(error = %why, "revocation lists wait for another minute");
+                }
+            }
+        });
+    }
+
     /// Takes away what has expired, in the database and in memory.
     pub(crate) fn sweep(&mut self, provider: &Provider, store: &Store, clock: Arc<dyn Clock>) {
         let (provider, store) = (provider.clone(), store.clone());
