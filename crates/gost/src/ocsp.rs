@@ -313,9 +313,7 @@ pub(crate) fn status(answers: &[Arc<Ocsp>], asked: &Asked<'_>) -> Status {
         let about = answer.singles.iter().filter(|single| single.is_about(asked));
         let about: Vec<&Single> = about.filter(|single| single.this_update <= asked.now + SKEW).collect();
         let is_revoked = about.iter().any(|single| single.status == CertStatus::Revoked);
-        let is_cleared = about
-            .iter()
-            .any(|single| single.status == CertStatus::Good && asked.now <= single.ends());
+        let is_cleared = about.iter().any(|single| single.status == CertStatus::Good && asked.now <= single.ends());
         if !(is_revoked || is_cleared) || !answer.is_signed_for(asked) {
             continue;
         }

@@ -307,9 +307,7 @@ impl Verifier {
         if self.policy.revocation == Revocation::Off {
             return Ok(RevocationStatus::NotChecked);
         }
-        let links = chain
-            .windows(2)
-            .map(|link| (&link[0], self.status(&link[0], &link[1], now)));
+        let links = chain.windows(2).map(|link| (&link[0], self.status(&link[0], &link[1], now)));
         let links: Vec<(&Certificate, Status)> = links.collect();
         let about = |reason, one: &Certificate| Refusal::new(reason, one.subject().title());
         if let Some((one, _)) = links.iter().find(|(_, status)| *status == Status::Revoked) {
