@@ -24,7 +24,7 @@ use kabinet_core::time::Timestamp;
 use kabinet_gost::{Anchor, Certificate, Crl, Reason, Refusal, Trust, Verifier};
 use kabinet_store::change::{self, Kind};
 use kabinet_store::trust::{self, Authority, Imported, Role, Source, Told};
-use kabinet_store::{Tx, audit};
+use kabinet_store::{Db, Tx, audit};
 use url::Url;
 
 use crate::{Algorithms, Config, Error, Identity};
@@ -106,8 +106,8 @@ pub struct Standing {
 pub struct Report {
     /// Anchors first.
     pub authorities: Vec<Standing>,
-    /// Revocation lists, with the name of their issuer where it is known.
-    pub lists: Vec<(trust::List, Option<String>)>,
+    /// Revocation lists.
+    pub lists: Vec<trust::List>,
     /// Where lists are fetched from.
     pub addresses: Vec<trust::Address>,
     /// The last import.
@@ -119,15 +119,15 @@ impl Report {
     #[must_use]
     pub fn failing(&self, now: Timestamp) -> Vec<&trust::Address> {
         let is_fresh =
-            |series: &String| self.lists.iter().any(|(list, _)| list.series == *series && list.next_update >= now);
+            |series: &String| self.lists.iter().any(|list| list.series == *series && list.next_update >= now);
         let fails = |one: &&trust::Address| one.failure.is_some() && !one.series.as_ref().is_some_and(is_fresh);
         self.addresses.iter().filter(fails).collect()
     }
 
     /// The lists that are out of date.
     #[must_use]
-    pub fn stale(&self, now: Timestamp) -> Vec<&(trust::List, Option<String>)> {
-        self.lists.iter().filter(|(list, _)| list.next_update < now).collect()
+    pub fn stale(&self, now: Timestamp) -> Vec<&trust::List> {
+        self.lists.iter().filter(|list| list.next_update < now).collect()
     }
 }
 
@@ -201,6 +201,31 @@ fn wanted(rows: &[Authority], now: Timestamp, allow_foreign: bool) -> BTreeSet<S
         }
     }
     wanted
+}
+
+/// Everything that is known of whom sign-in by certificate believes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn report(db: &Db, now: Timestamp, algorithms: Algorithms) -> kabinet_store::Result<Report> {
+    let rows = trust::authorities(db).await?;
+    let mut known = HashMap::new();
+    let trust = trust_of(&rows, &mut known);
+    let mut authorities: Vec<Standing> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let certificate = known.get(&row.thumbprint)?.clone();
+            let fault = trust.lead(&certificate, now.0, algorithms == Algorithms::Any).err();
+            Some(Standing { row, certificate, fault })
+        })
+        .collect();
+    authorities.sort_by_key(|one| one.row.role);
+    Ok(Report {
+        authorities,
+        lists: trust::lists(db).await?,
+        addresses: trust::addresses(db).await?,
+        imported: trust::imported(db).await?,
+    })
 }
 
 impl Identity {
@@ -288,44 +313,7 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn trust_report(&self) -> Result<Report, Error> {
-        let db = self.0.store.db();
-        let rows = trust::authorities(db).await?;
-        let (lists, addresses, imported) =
-            (trust::lists(db).await?, trust::addresses(db).await?, trust::imported(db).await?);
-        let (now, allow_foreign) = (self.now(), self.allows_foreign());
-        let mut known = HashMap::new();
-        let trust = trust_of(&rows, &mut known);
-        let mut authorities: Vec<Standing> = rows
-            .into_iter()
-            .filter_map(|row| {
-                let certificate = known.get(&row.thumbprint)?.clone();
-                let fault = trust.lead(&certificate, now.0, allow_foreign).err();
-                Some(Standing { row, certificate, fault })
-            })
-            .collect();
-        authorities.sort_by_key(|one| one.row.role);
-        let issuers = self.issuers(&authorities).await;
-        let lists = lists.into_iter().map(|list| (issuers.get(&list.digest).cloned(), list));
-        Ok(Report {
-            authorities,
-            lists: lists.map(|(issuer, list)| (list, issuer)).collect(),
-            addresses,
-            imported,
-        })
-    }
-
-    /// The names of the issuers of the lists in memory, by the lists' digests.
-    async fn issuers(&self, authorities: &[Standing]) -> HashMap<String, String> {
-        let known = self.0.known.lock().await;
-        let title = |list: &Crl| {
-            let made = |one: &&Standing| one.certificate.subject_der() == list.issuer_der();
-            authorities.iter().find(made).map(|one| one.certificate.subject().title().to_owned())
-        };
-        known
-            .lists
-            .iter()
-            .filter_map(|(digest, list)| Some((digest.clone(), title(list)?)))
-            .collect()
+        Ok(report(self.0.store.db(), self.now(), self.0.config.certificate.algorithms).await?)
     }
 
     /// Adds an authority; `false`: it is there already.

@@ -39,6 +39,8 @@ CREATE INDEX revocation_addresses_by_turn ON revocation_addresses (next_at);
 -- The newest list of each series: of one key of one authority and of one distribution point.
 CREATE TABLE revocation_lists (
     series TEXT NOT NULL PRIMARY KEY,
+    -- The name of the authority, for people.
+    issuer TEXT NOT NULL,
     digest TEXT NOT NULL,
     data TEXT NOT NULL,
     -- The CRL number in hexadecimal.

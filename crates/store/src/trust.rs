@@ -42,13 +42,13 @@ crate::sql! {
         WHERE address = $1";
     MIRRORS = "UPDATE revocation_addresses SET next_at = $2 WHERE series = $1 AND next_at < $2";
     FAILED = "UPDATE revocation_addresses SET failure = $2, failures = failures + 1, next_at = $3, leased_until = 0 WHERE address = $1";
-    LISTS = "SELECT series, digest, number, this_update, next_update, entries, bytes, stored_at FROM revocation_lists ORDER BY series";
-    HEAD = "SELECT series, digest, number, this_update, next_update, entries, bytes, stored_at FROM revocation_lists WHERE series = $1";
+    LISTS = "SELECT series, issuer, digest, number, this_update, next_update, entries, bytes, stored_at FROM revocation_lists ORDER BY series";
+    HEAD = "SELECT series, issuer, digest, number, this_update, next_update, entries, bytes, stored_at FROM revocation_lists WHERE series = $1";
     DATA = "SELECT digest, data FROM revocation_lists WHERE series = $1";
-    INSERT_LIST = "INSERT INTO revocation_lists (series, digest, number, this_update, next_update, entries, bytes, stored_at, data) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (series) DO NOTHING";
+    INSERT_LIST = "INSERT INTO revocation_lists (series, digest, number, this_update, next_update, entries, bytes, stored_at, data, issuer) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (series) DO NOTHING";
     REPLACE_LIST = "UPDATE revocation_lists SET digest = $2, number = $3, this_update = $4, next_update = $5, entries = $6, bytes = $7, \
-        stored_at = $8, data = $9 WHERE series = $1 AND digest = $10";
+        stored_at = $8, data = $9, issuer = $10 WHERE series = $1 AND digest = $11";
     DELETE_LISTS = "DELETE FROM revocation_lists WHERE series NOT IN (SELECT series FROM revocation_addresses WHERE series IS NOT NULL)";
 }
 
@@ -175,6 +175,8 @@ pub struct Address {
 pub struct List {
     /// Names the key and the distribution point that it is of.
     pub series: String,
+    /// The name of the authority that made it, for people.
+    pub issuer: String,
     /// SHA-256 of the list.
     pub digest: String,
     /// The CRL number in hexadecimal.
@@ -256,6 +258,7 @@ impl From<AddressRow> for Address {
 #[derive(FromRow)]
 struct ListRow {
     series: String,
+    issuer: String,
     digest: String,
     number: Option<String>,
     this_update: i64,
@@ -269,6 +272,7 @@ impl From<ListRow> for List {
     fn from(row: ListRow) -> Self {
         Self {
             series: row.series,
+            issuer: row.issuer,
             digest: row.digest,
             number: row.number,
             this_update: Timestamp(row.this_update),
@@ -500,7 +504,7 @@ pub async fn put_list(tx: &mut Tx, list: &List, data: &str, old: Option<&str>) -
     let rows = on_tx!(tx, conn => {
         let query = sqlx::query(if old.is_some() { REPLACE_LIST } else { INSERT_LIST })
             .bind(&list.series).bind(&list.digest).bind(&list.number).bind(list.this_update.0).bind(list.next_update.0)
-            .bind(list.entries).bind(list.bytes).bind(list.stored_at.0).bind(data);
+            .bind(list.entries).bind(list.bytes).bind(list.stored_at.0).bind(data).bind(&list.issuer);
         match old {
             Some(old) => query.bind(old),
             None => query,

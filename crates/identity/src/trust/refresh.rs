@@ -159,6 +159,7 @@ fn head(checked: &Checked, now: Timestamp) -> trust::List {
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     trust::List {
         series: hex(&Digest::Sha256.of(&series)),
+        issuer: issuer.subject().title().to_owned(),
         digest: hex(&Digest::Sha256.of(der)),
         // RFC 5280 §5.2.3: no more than 20 octets.
         number: list.number().filter(|number| number.len() <= 20).map(hex),
@@ -493,6 +494,7 @@ mod tests {
     fn list(number: Option<&str>, this_update: i64) -> trust::List {
         trust::List {
             series: String::new(),
+            issuer: String::new(),
             digest: String::new(),
             number: number.map(str::to_owned),
             this_update: Timestamp(this_update),

@@ -190,7 +190,7 @@ fn beginning(flag: &str, file: &Path, bytes: u64) -> anyhow::Result<Vec<u8>> {
     Ok(read)
 }
 
-fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
     let bytes = beginning(flag, file, limit + 1)?;
     if bytes.len() as u64 > limit {
         bail!("{flag}: {} is larger than {} MiB", file.display(), limit / 1024 / 1024);
@@ -199,7 +199,7 @@ fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The objects of this kind in a file; a PEM file may hold others beside them.
-fn objects(flag: &str, file: &Path, label: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+pub(super) fn objects(flag: &str, file: &Path, label: &str) -> anyhow::Result<Vec<Vec<u8>>> {
     let bytes = read(flag, file, FILE_BYTES)?;
     let all = pem::read(&bytes).with_context(|| format!("{flag}: {} is no PEM and no DER", file.display()))?;
     let wanted = all.into_iter().filter(|one| one.label.as_deref().is_none_or(|found| found == label));
@@ -256,7 +256,7 @@ fn certificate_json(certificate: &Certificate) -> Value {
     })
 }
 
-fn rfc_3339_of(at: i64) -> String {
+pub(super) fn rfc_3339_of(at: i64) -> String {
     chrono::DateTime::from_timestamp(at, 0)
         .map_or_else(|| at.to_string(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

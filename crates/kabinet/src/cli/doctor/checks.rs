@@ -41,6 +41,7 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
             redis(config, &store, findings).await;
             documents(config, &store, findings).await;
             super::brands::all(&store, findings).await;
+            super::trust::all(config, &store, ambient.clock.now(), findings).await;
             store.close().await;
         }
         Err(why) => findings.fail("database", why),
