@@ -10,3 +10,4 @@ mod bare;
 mod engine;
 mod messages;
 mod oracle;
+mod toolbox;
