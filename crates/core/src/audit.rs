@@ -38,6 +38,12 @@ events! {
     UserDeleted = "user.deleted"
     /// A contact was proven by a code.
     ContactConfirmed = "contact.confirmed"
+    /// A certificate was linked to an account.
+    CertificateLinked = "certificate.linked"
+    /// A certificate was taken from an account.
+    CertificateUnlinked = "certificate.unlinked"
+    /// Somebody signed in with a newer certificate of the same person.
+    CertificateRenewed = "certificate.renewed"
     /// A contact was taken from an account.
     ContactRemoved = "contact.removed"
     /// A right code opened a way back into an account.

@@ -24,7 +24,7 @@ const PROFILE: [&str; 13] = [
 ];
 
 /// Every claim that the provider can give, for `claims_supported`.
-pub const SUPPORTED: [&str; 29] = [
+pub const SUPPORTED: [&str; 30] = [
     "sub",
     "iss",
     "aud",
@@ -54,6 +54,7 @@ pub const SUPPORTED: [&str; 29] = [
     "address",
     "org",
     "orgs",
+    "partner_code",
 ];
 
 /// What is wrong with claims that someone wants to store.
@@ -141,6 +142,11 @@ pub fn of(user: &User, scope: &Scope, client: &ClientId) -> Map<String, Value> {
     {
         out.insert("org".to_owned(), json!(chosen));
     }
+    if (scope.has("org") || scope.has("orgs"))
+        && let Some(code) = user.organisations.partner_codes.get(client)
+    {
+        out.insert("partner_code".to_owned(), code.as_str().into());
+    }
     out
 }
 
@@ -151,7 +157,7 @@ pub fn scope_of(claim: &str) -> Option<&'static str> {
         "email" | "email_verified" => "email",
         "phone_number" | "phone_number_verified" => "phone",
         "address" => "address",
-        "org" => "org",
+        "org" | "partner_code" => "org",
         "orgs" => "orgs",
         "updated_at" => "profile",
         name if PROFILE.contains(&name) => "profile",
@@ -233,6 +239,11 @@ mod tests {
         person.organisations.chosen.insert(ClientId::from("c"), OrganisationId::from("2"));
         assert_eq!(given(&person, "openid org", "c"), json!({"org": second}));
         assert_eq!(given(&person, "openid org", "other"), json!({}));
+        person.organisations.partner_codes.insert(ClientId::from("c"), "А-12".to_owned());
+        assert_eq!(given(&person, "openid org", "c")["partner_code"], "А-12");
+        assert_eq!(given(&person, "openid orgs", "c")["partner_code"], "А-12");
+        assert_eq!(given(&person, "openid org", "other"), json!({}));
+        assert_eq!(given(&person, "openid", "c"), json!({}));
         assert_eq!(Relation::Head.as_str(), "head");
     }
 

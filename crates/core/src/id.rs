@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::ambient::{Entropy, random};
@@ -65,6 +67,10 @@ id! {
     KeyId
     /// An organisation of one person.
     OrganisationId
+    /// A certificate that belongs to an account.
+    CertificateId
+    /// A text to be signed; stands in that text.
+    ChallengeId
 }
 
 macro_rules! generated {
@@ -80,13 +86,21 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
         Self(uuid::Builder::from_random_bytes(random(entropy)).into_uuid().to_string())
+    }
+}
+
+impl ChallengeId {
+    /// A new number: 192 random bits, base64url.
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(random::<24>(entropy)))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod ambient;
 pub mod audit;
 pub mod authn;
 pub mod brand;
+pub mod certificate;
 pub mod claims;
 pub mod client;
 pub mod contact;

@@ -46,6 +46,8 @@ impl Relation {
 pub enum Proof {
     /// The person alone.
     Stated,
+    /// A qualified certificate that names the organisation and the person.
+    Certificate,
     /// An administrator of the provider.
     Administrator,
 }
@@ -56,6 +58,7 @@ impl Proof {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stated => "stated",
+            Self::Certificate => "certificate",
             Self::Administrator => "administrator",
         }
     }
@@ -235,6 +238,18 @@ pub struct Organisations {
     pub list: Vec<Organisation>,
     /// The choices.
     pub chosen: BTreeMap<ClientId, OrganisationId>,
+    /// «Код партнёра», as given to a product while registering.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partner_codes: BTreeMap<ClientId, String>,
+}
+
+/// Reads «Код партнёра»: 1 to 64 letters, digits and `-_./`, kept as they stand. `None`: it is none.
+#[must_use]
+pub fn partner_code(typed: &str) -> Option<String> {
+    let typed = typed.trim();
+    let is_sound = (1..=64).contains(&typed.chars().count())
+        && typed.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
+    is_sound.then(|| typed.to_owned())
 }
 
 impl Organisations {
@@ -296,6 +311,14 @@ mod tests {
         }
         for name in ["", "  ", "a\u{0}b", "П\u{202e}", &"я".repeat(301)] {
             assert_eq!(read("7707083893", "", "", name), Err(BadOrganisation::Name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_partners_code_is_kept_as_it_stands() {
+        assert_eq!(partner_code(" А-12/b.3_4 ").as_deref(), Some("А-12/b.3_4"));
+        for bad in ["", "  ", "a b", "<b>", "a\nb", &"1".repeat(65)] {
+            assert_eq!(partner_code(bad), None, "{bad}");
         }
     }
 

@@ -19,6 +19,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::algorithm::PublicKey;
 use crate::certificate::{self, Certificate, DIGITAL_SIGNATURE};
 use crate::cms::{Attributes, CertificateId, Envelope, MAX_CERTIFICATES, Message, SignerId};
@@ -42,7 +44,8 @@ pub struct Trust {
 }
 
 /// Which certificates are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Require {
     /// Qualified ones: a class of tools in the policies, subjectSignTool and issuerSignTool, and a person or an
     /// organisation that registers know.
@@ -52,7 +55,8 @@ pub enum Require {
 }
 
 /// What to do where revocation is not known for certain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Revocation {
     /// Refuse.
     Required,

@@ -2,7 +2,9 @@
 //! docs/security/defaults.md.
 
 use kabinet_core::contact::Country;
+use kabinet_gost::{Policy, Require, Revocation};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -12,6 +14,8 @@ const DAY: i64 = 24 * HOUR;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The issuer, as it stands in texts that are signed.
+    pub issuer: String,
     /// The host of the issuer, for the last line of an SMS (`@host #code`); empty: no such line.
     pub host: String,
     /// How long a sign-in lasts.
@@ -28,6 +32,89 @@ pub struct Config {
     pub work: WorkConfig,
     /// Messages.
     pub delivery: DeliveryConfig,
+    /// Sign-in by certificate.
+    pub certificate: CertificateConfig,
+}
+
+/// Which algorithms a certificate and its signatures may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithms {
+    /// ГОСТ Р 34.10-2012.
+    #[default]
+    Gost,
+    /// RSA and ECDSA beside it.
+    Any,
+}
+
+/// When a sign-in by certificate is followed by a second proof.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondProof {
+    /// In a browser in which the person has not signed in before.
+    #[default]
+    NewDevice,
+    /// At every sign-in.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Sign-in by certificate. There is none until a trust anchor was added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CertificateConfig {
+    /// Which certificates are accepted.
+    pub require: Require,
+    /// What happens where revocation is not known for certain.
+    pub revocation: Revocation,
+    /// For how long after its nextUpdate a revocation list still clears a certificate where revocation is required,
+    /// seconds.
+    pub grace: i64,
+    /// Which algorithms are accepted.
+    pub algorithms: Algorithms,
+    /// Whether the signed attributes must name the signer's certificate (RFC 5035).
+    pub demand_signing_certificate: bool,
+    /// When a second proof is asked for.
+    pub second_proof: SecondProof,
+    /// Addresses of the signing agent on the person's computer, tried in order.
+    pub toolbox: Vec<String>,
+    /// Where people get the signing agent.
+    pub toolbox_page: Option<Url>,
+    /// Where the list of accredited authorities is read from when none is named.
+    pub list_url: Option<Url>,
+}
+
+impl Default for CertificateConfig {
+    fn default() -> Self {
+        Self {
+            require: Require::Qualified,
+            revocation: Revocation::Required,
+            grace: 0,
+            algorithms: Algorithms::Gost,
+            demand_signing_certificate: false,
+            second_proof: SecondProof::NewDevice,
+            toolbox: ["wss://127.0.0.1:9292/RegistrationOffice", "ws://127.0.0.1:9292/RegistrationOffice"]
+                .map(str::to_owned)
+                .to_vec(),
+            toolbox_page: None,
+            list_url: None,
+        }
+    }
+}
+
+impl CertificateConfig {
+    /// What is demanded of a signature.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            require: self.require,
+            revocation: self.revocation,
+            grace: self.grace,
+            demand_signing_certificate: self.demand_signing_certificate,
+            allow_foreign: self.algorithms == Algorithms::Any,
+            ..Policy::default()
+        }
+    }
 }
 
 /// Messages to people, seconds.

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::delivery::{Letter, Purpose, Word};
 use crate::gates::{Asking, DAY, action_of, refused};
 use crate::throttle::Trust;
-use crate::{Error, Identity, NeedsWork, Proof, Visit};
+use crate::{Error, Identity, LinkError, NeedsWork, Proof, Visit};
 
 /// How long a confirmation is kept after its code has expired, so that its page can say so and send another, seconds.
 const KEPT: i64 = 3600;
@@ -76,7 +76,7 @@ fn inconsistent(error: serde_json::Error) -> StoreError {
 }
 
 /// What a right code did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Confirmed {
     /// An account was made for this contact.
     Registered(Proof, Contact),
@@ -86,6 +86,14 @@ pub enum Confirmed {
     Added(Contact),
     /// The contact belongs to another account, and stays there.
     Taken(Contact),
+    /// The person has given a second proof; whether they want to be remembered.
+    SignedIn(Proof, bool),
+    /// A certificate belongs to the account now.
+    Linked,
+    /// A certificate belongs to the account no more.
+    Unlinked,
+    /// Nothing was linked or unlinked.
+    NotLinked(LinkError),
     /// A way back into the account of this contact: [`Identity::recovery`].
     Recovering(RecoveryId),
 }
@@ -247,6 +255,7 @@ impl Identity {
             Purpose::Register => self.finish_registration(attempt, visit).await,
             Purpose::Recover => self.finish_recovery(attempt, visit).await,
             Purpose::Contact => self.finish_contact(attempt, visit).await,
+            Purpose::SignIn => self.finish_fresh(attempt, visit).await,
             _ => Err(CodeError::Unknown),
         }
     }
@@ -368,6 +377,7 @@ impl Identity {
             (Purpose::Register, Some(_)) => Some(Word::HasAccount),
             (Purpose::Register, None) => Some(Word::Register),
             (Purpose::Recover, Some(holder)) if !holder.disabled => Some(Word::Recover),
+            (Purpose::SignIn, Some(holder)) if !holder.disabled => Some(Word::SignIn),
             (Purpose::Contact, _) => Some(Word::AddContact),
             _ => None,
         };

@@ -6,6 +6,7 @@
 //! begin_registration ─▶ (code sent) ─▶ confirm ──┐
 //!                                                ├─▶ Proof ─▶ sign_in ─▶ session and its cookie
 //! check_password ────────────────────────────────┘
+//! begin_challenge ─▶ (signed) ─▶ check_signature ─▶ sign_in_by_certificate ─▶ Proof
 //! begin_recovery ─▶ (code sent) ─▶ confirm ─▶ set_password ─▶ (sign in again)
 //! ```
 //!
@@ -28,11 +29,12 @@ pub mod registration;
 pub mod session;
 mod strength;
 mod throttle;
+mod trust;
 mod work;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Origin, Record};
 use kabinet_core::authn::Factor;
@@ -42,20 +44,24 @@ use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
+use kabinet_gost::Verifier;
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use config::{
-    Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig,
-    WorkConfig,
+    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
+    RecoveryConfig, SecondProof, SessionConfig, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
+pub use method::certificate::{
+    CertificateError, CertificateLogin, CertificateUse, Challenge, Draft, Fresh, LinkError, Signer,
+};
 pub use method::password::LoginError;
 pub use organisation::OrganisationError;
 pub use recovery::{RecoveryError, Way};
-pub use registration::{RegisterError, Registration};
+pub use registration::{By, RegisterError, Registration};
 pub use session::{Ended, Ending, SignedIn};
 pub use work::{NeedsWork, Solution, Work};
 
@@ -110,6 +116,8 @@ pub(crate) struct Inner {
     pub codes: Stamper,
     pub payloads: Sealer,
     pub works: Sealer,
+    pub signers: Sealer,
+    pub verifier: ArcSwap<Verifier>,
 }
 
 impl Identity {
@@ -124,6 +132,8 @@ impl Identity {
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
+            signers: master.sealer("signer"),
+            verifier: ArcSwap::from_pointee(trust::nobody(&config)),
             post: Post::new(routes, &master),
             store,
             config,

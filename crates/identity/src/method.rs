@@ -3,6 +3,7 @@
 //! A new one is a module here and a line in [`METHODS`]. What it proves becomes a [`Proof`](crate::Proof); who that proof
 //! belongs to, and the session that follows, are the same for all.
 
+pub mod certificate;
 pub mod password;
 
 use kabinet_core::method::{Built, MethodName};
@@ -28,7 +29,7 @@ pub struct Method {
 }
 
 /// Every way to sign in, in the order in which pages show them.
-pub static METHODS: &[Method] = &[password::METHOD];
+pub static METHODS: &[Method] = &[password::METHOD, certificate::METHOD];
 
 /// What this release can do of what brands and clients may allow.
 #[must_use]

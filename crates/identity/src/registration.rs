@@ -1,15 +1,18 @@
-//! Registration by phone or e-mail.
+//! Registration by phone or e-mail, with a password or a certificate.
 //!
 //! 1. [`begin_registration`](Identity::begin_registration) checks the password and hashes it, seals it with what was agreed
 //!    to, and sends a code. Nothing of it is an account yet.
 //! 2. The right code ([`confirm`](Identity::confirm)) makes the account, its confirmed contact, its password and the records
 //!    of what was agreed to, in the transaction that spends the code.
+//!    A certificate that was signed with takes the place of the password: it is linked, and what it says of the person and of
+//!    an organisation is kept. An address that stands in it proves nothing and is confirmed like any other.
 //! 3. A contact that has an account already goes the same way at the same cost; only its owner learns of it, from the
 //!    message and after the right code. Nothing is made or changed then. Two registrations of one contact at once end the
 //!    same way for the slower.
 
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::authn::Factor;
+use kabinet_core::claims;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::document::{Agreed, Reference};
 use kabinet_core::id::{ClientId, UserId};
@@ -20,9 +23,9 @@ use kabinet_core::user::ConfirmedContact;
 use kabinet_core::work::Action;
 use kabinet_store::recovery::Stage;
 use kabinet_store::user::NewUser;
-use kabinet_store::{Error as StoreError, Tx, user};
+use kabinet_store::{Error as StoreError, Tx, organisation, user};
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use kabinet_core::id::ConfirmationId;
 
@@ -32,6 +35,7 @@ use crate::delivery::Purpose;
 use crate::gates::refused;
 use crate::hashing::{self, HashError};
 use crate::leaked::Key;
+use crate::method::certificate::{CertificateError, Signer};
 use crate::method::password::METHOD;
 use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit, strength};
 
@@ -40,12 +44,26 @@ use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit, strength};
 pub struct Registration {
     /// The phone or e-mail address.
     pub contact: Contact,
-    /// The password as typed.
-    pub password: Secret,
+    /// By what the account is signed in to.
+    pub by: By,
     /// The texts that were agreed to.
     pub documents: Vec<Reference>,
     /// The client that the person came from.
     pub client: Option<ClientId>,
+}
+
+/// By what a new account is signed in to.
+#[derive(Clone, Debug)]
+pub enum By {
+    /// The password as typed.
+    Password(Secret),
+    /// A certificate that has just signed.
+    Certificate {
+        /// Whose.
+        signer: Box<Signer>,
+        /// «Код партнёра», checked by `kabinet_core::organisation::partner_code`.
+        partner_code: Option<String>,
+    },
 }
 
 /// Why a registration did not begin.
@@ -54,6 +72,9 @@ pub enum RegisterError {
     /// The password may not be set.
     #[error(transparent)]
     Password(#[from] BadPassword),
+    /// The certificate belongs to an account, or its numbers do.
+    #[error("the certificate belongs to an account")]
+    Linked,
     /// Too many codes went to the contact or were asked for from the network.
     #[error("too many codes")]
     Limited {
@@ -104,7 +125,9 @@ impl From<CodeError> for RegisterError {
 /// What is sealed while the code is on its way.
 #[derive(Serialize, Deserialize)]
 struct Intent {
-    phc: String,
+    phc: Option<String>,
+    signer: Option<Signer>,
+    partner_code: Option<String>,
     documents: Vec<Reference>,
     client: Option<ClientId>,
     at: Timestamp,
@@ -119,15 +142,30 @@ impl Identity {
     /// # Errors
     /// See [`RegisterError`].
     pub async fn begin_registration(&self, new: Registration, visit: &Visit) -> Result<ConfirmationId, RegisterError> {
-        let names = [&[new.contact.value()][..], &visit.brand.names()].concat();
-        self.check_new_password(&new.password, &names).await??;
+        match &new.by {
+            By::Password(password) => {
+                let names = [&[new.contact.value()][..], &visit.brand.names()].concat();
+                self.check_new_password(password, &names).await??;
+            }
+            By::Certificate { signer, .. } => match self.account_of(signer.holder()).await {
+                Ok(None) => {}
+                Err(CertificateError::Store(error)) => return Err(error.into()),
+                Ok(Some(_)) | Err(_) => return Err(RegisterError::Linked),
+            },
+        }
         if !self.reaches(&new.contact) {
             refused("number");
             return Err(RegisterError::Unreachable);
         }
         self.pass_network(Action::Register, &new.contact, visit).await?;
+        let (phc, signer, partner_code) = match new.by {
+            By::Password(password) => (Some(self.hash_password(password.expose()).await?), None, None),
+            By::Certificate { signer, partner_code } => (None, Some(*signer), partner_code),
+        };
         let intent = Intent {
-            phc: self.hash_password(new.password.expose()).await?,
+            phc,
+            signer,
+            partner_code,
             documents: new.documents,
             client: new.client,
             at: self.now(),
@@ -216,14 +254,19 @@ impl Identity {
             tx,
             &NewUser {
                 id: id.clone(),
-                claims: Map::new(),
+                claims: intent.signer.as_ref().map(claims).unwrap_or_default(),
                 role: None,
                 contacts,
                 created_at: now,
             },
         )
         .await?;
-        user::put_credential(tx, &id, (METHOD.id, id.as_str()), &intent.phc, now).await?;
+        if let Some(phc) = &intent.phc {
+            user::put_credential(tx, &id, (METHOD.id, id.as_str()), phc, now).await?;
+        }
+        if let Some(signer) = &intent.signer {
+            self.register_signer(tx, &id, signer, (&intent, visit)).await?;
+        }
         let about = |event| intent.client.iter().fold(Record::of(event).user(&id), Record::client);
         self.write(tx, &about(Event::UserRegistered), &visit.origin).await?;
         self.write(tx, &about(Event::ContactConfirmed).with("kind", contact.kind().as_str()), &visit.origin)
@@ -241,10 +284,49 @@ impl Identity {
         };
         self.accept(tx, (&id, Agreed::default()), &intent.documents, &given).await?;
         // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
+        let first = if intent.signer.is_some() { Factor::Cert } else { Factor::Pwd };
         let factors = match contact.kind() {
-            ContactKind::Phone => vec![Factor::Pwd, Factor::Otp],
-            ContactKind::Email => vec![Factor::Pwd],
+            ContactKind::Phone => vec![first, Factor::Otp],
+            ContactKind::Email => vec![first],
         };
         Ok(Proof { registered: true, ..Proof::new(id, factors) })
     }
+
+    /// Links the certificate of a new account and keeps what came with it.
+    async fn register_signer(
+        &self,
+        tx: &mut Tx,
+        id: &UserId,
+        signer: &Signer,
+        (intent, visit): (&Intent, &Visit),
+    ) -> Result<(), Error> {
+        self.link_in(tx, id, signer.holder(), visit).await?;
+        if let (Some(code), Some(client)) = (&intent.partner_code, &intent.client) {
+            organisation::put_partner_code(tx, (id, client), code, self.now()).await?;
+            organisation::keep(tx, id, self.now()).await?;
+        }
+        self.note_organisation(tx, id, signer.holder()).await?;
+        self.drop_draft(tx, signer).await
+    }
+}
+
+/// What a certificate says of the person, as standard claims (OpenID Connect Core §5.1).
+fn claims(signer: &Signer) -> Map<String, Value> {
+    let holder = signer.holder();
+    let (given, middle) = holder.given_name.as_deref().map_or((None, None), |names| {
+        names.split_once(' ').map_or((Some(names), None), |(a, b)| (Some(a), Some(b)))
+    });
+    let found = [
+        ("name", Some(holder.name.as_str())),
+        ("family_name", holder.surname.as_deref()),
+        ("given_name", given),
+        ("middle_name", middle),
+    ];
+    let mut claims: Map<String, Value> = found
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?.trim()))))
+        .collect();
+    // What claims may not hold is left out, name by name.
+    claims.retain(|name, value| claims::check(&Map::from_iter([(name.clone(), value.clone())])).is_ok());
+    claims
 }

@@ -160,6 +160,11 @@ pub(crate) struct Standing {
 }
 
 impl Counters {
+    /// Of an attempt that names nobody: its network alone.
+    pub fn of_network(visit: &Visit) -> Self {
+        Self { keys: Vec::new(), network: Some(visit.network.clone()) }
+    }
+
     /// Whether this attempt must wait, or some work be done for it.
     pub async fn standing(&self, store: &Store, now: Timestamp) -> Result<Standing> {
         let mut standing = match &self.network {

@@ -1,7 +1,8 @@
 //! The configuration in the words of each crate.
 
 use kabinet_identity::{
-    ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig,
+    CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig,
+    SessionConfig, WorkConfig,
 };
 
 use kabinet_oidc::config::RegistrationConfig;
@@ -60,6 +61,7 @@ pub(crate) fn schedule(config: &Config) -> Schedule {
 pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
     let (session, confirmation, hashing) = (&config.session, &config.confirmation, &config.hashing);
     kabinet_identity::Config {
+        issuer: config.issuer.clone(),
         host: url::Url::parse(&config.issuer)
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned))
@@ -110,6 +112,21 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             ticket: config.recovery.ticket.get(),
         },
         delivery: DeliveryConfig { keep: config.delivery.keep.get() },
+        certificate: certificate(&config.certificate),
+    }
+}
+
+fn certificate(section: &crate::config::Certificate) -> CertificateConfig {
+    CertificateConfig {
+        require: section.require,
+        revocation: section.revocation,
+        grace: section.grace.get(),
+        algorithms: section.algorithms,
+        demand_signing_certificate: section.demand_signing_certificate,
+        second_proof: section.second_proof,
+        toolbox: section.toolbox.clone(),
+        toolbox_page: section.toolbox_page.clone(),
+        list_url: section.list_url.clone(),
     }
 }
 

@@ -20,6 +20,7 @@ mod writer;
 pub mod assertion;
 pub mod audit;
 pub mod brand;
+pub mod certificate;
 pub mod change;
 pub mod client;
 pub mod confirmation;
@@ -99,6 +100,7 @@ pub fn statements() -> Vec<&'static str> {
         assertion::ALL,
         audit::ALL,
         brand::ALL,
+        certificate::ALL,
         change::ALL,
         client::ALL,
         confirmation::ALL,

@@ -16,11 +16,15 @@ crate::sql! {
     CHOICES = "SELECT client_id, organisation_id FROM organisation_choices WHERE user_id = $1";
     PUT = "INSERT INTO organisations (id, user_id, inn, kpp, ogrn, name, relation, proof, proven_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
         ON CONFLICT (user_id, inn, kpp) DO UPDATE SET ogrn = excluded.ogrn, name = excluded.name, relation = excluded.relation, \
-        proof = excluded.proof, proven_at = excluded.proven_at WHERE organisations.proof = 'stated'";
+        proof = excluded.proof, proven_at = excluded.proven_at WHERE organisations.proof = 'stated' \
+        OR (organisations.proof = 'certificate' AND excluded.proof = 'certificate')";
     REMOVE = "DELETE FROM organisations WHERE id = $1 AND user_id = $2";
     REMOVE_STATED = "DELETE FROM organisations WHERE id = $1 AND user_id = $2 AND proof = 'stated'";
     CHOOSE = "INSERT INTO organisation_choices (user_id, client_id, organisation_id) VALUES ($1, $2, $3) \
         ON CONFLICT (user_id, client_id) DO UPDATE SET organisation_id = excluded.organisation_id";
+    PARTNER_CODES = "SELECT client_id, code FROM partner_codes WHERE user_id = $1";
+    PUT_PARTNER_CODE = "INSERT INTO partner_codes (user_id, client_id, code, given_at) VALUES ($1, $2, $3, $4) \
+        ON CONFLICT (user_id, client_id) DO UPDATE SET code = excluded.code, given_at = excluded.given_at";
     KEEP = "UPDATE users SET organisations = $2, updated_at = $3 WHERE id = $1";
 }
 
@@ -106,6 +110,21 @@ pub async fn choose(tx: &mut Tx, user: &UserId, client: &ClientId, id: &Organisa
     Ok(true)
 }
 
+/// Keeps the partner's code that a person gave to a product. [`keep`] follows.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_partner_code(
+    tx: &mut Tx,
+    (user, client): (&UserId, &ClientId),
+    code: &str,
+    now: Timestamp,
+) -> Result<()> {
+    on_tx!(tx, conn => sqlx::query(PUT_PARTNER_CODE)
+        .bind(user.as_str()).bind(client.as_str()).bind(code).bind(now.0).execute(conn).await.map(drop))?;
+    Ok(())
+}
+
 async fn list(tx: &mut Tx, user: &UserId) -> Result<Vec<Organisation>> {
     let rows: Vec<Row> = on_tx!(tx, conn => sqlx::query_as(OF_USER).bind(user.as_str()).fetch_all(conn).await)?;
     rows.into_iter().map(Row::read).collect()
@@ -123,7 +142,10 @@ pub async fn keep(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<Organisa
         .into_iter()
         .map(|(client, id)| (ClientId::from(client), OrganisationId::from(id)))
         .collect();
-    let held = Organisations { list, chosen };
+    let codes: Vec<(String, String)> =
+        on_tx!(tx, conn => sqlx::query_as(PARTNER_CODES).bind(user.as_str()).fetch_all(conn).await)?;
+    let partner_codes = codes.into_iter().map(|(client, code)| (ClientId::from(client), code)).collect();
+    let held = Organisations { list, chosen, partner_codes };
     let copy = text("users", &held)?;
     on_tx!(tx, conn => sqlx::query(KEEP).bind(user.as_str()).bind(copy).bind(now.0).execute(conn).await.map(drop))?;
     Ok(held)

@@ -21,6 +21,8 @@ crate::sql! {
         FROM logout_notices WHERE keep_until < $1 LIMIT $2)";
     SPEND = "DELETE FROM delivery_spend WHERE day IN (SELECT day FROM delivery_spend WHERE expires_at < $1 LIMIT $2)";
     ASSERTIONS = "DELETE FROM assertions WHERE id IN (SELECT id FROM assertions WHERE expires_at < $1 LIMIT $2)";
+    CHALLENGES = "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE keep_until < $1 LIMIT $2)";
+    DRAFTS = "DELETE FROM registration_drafts WHERE key IN (SELECT key FROM registration_drafts WHERE expires_at < $1 LIMIT $2)";
     INITIAL_TOKENS = "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
 }
@@ -44,6 +46,8 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         NOTICES,
         SPEND,
         ASSERTIONS,
+        CHALLENGES,
+        DRAFTS,
         INITIAL_TOKENS,
         CHANGES,
     ] {

@@ -44,6 +44,8 @@ pub(crate) struct Asked {
     pub(crate) brand: String,
     /// Which version of it.
     pub(crate) version: String,
+    /// Somebody who has signed with a certificate, sealed.
+    pub(crate) signer: String,
 }
 
 impl FromRequestParts<Site> for Asked {
@@ -77,6 +79,7 @@ impl Asked {
             count: query.get("count").and_then(|count| count.parse().ok()).unwrap_or_default(),
             brand: text("brand"),
             version: text("version"),
+            signer: text("signer"),
         })
     }
 }

@@ -19,6 +19,8 @@ use crate::site::Site;
 
 /// The largest body, bytes.
 pub(crate) const BODY: usize = 64 * 1024;
+/// The largest body with a signature in it, bytes: 128 KiB of it in base64, and the form around it.
+pub(crate) const SIGNATURE_BODY: usize = 256 * 1024;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 

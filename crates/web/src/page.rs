@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub(crate) mod agreements;
+pub(crate) mod certificate;
 pub(crate) mod choose;
 pub(crate) mod code;
 pub(crate) mod complete;

@@ -12,8 +12,8 @@ use crate::oauth::{
     authorize, cors, logout as rp_logout, metadata, register as registration, session, token, userinfo,
 };
 use crate::page::{
-    account, agreements, choose, complete, consent, legal, login, logout, not_found, organisations, recover, register,
-    wrong_method,
+    account, agreements, certificate, choose, complete, consent, legal, login, logout, not_found, organisations,
+    recover, register, wrong_method,
 };
 use crate::site::Site;
 
@@ -93,8 +93,20 @@ static OWN: &[Entry] = table! {
     get "/oauth2/session" Anyone => session::get;
     get "/login" Browser => login::get;
     post "/login" Browser => login::post;
+    get "/login/certificate" Browser => certificate::get;
+    post "/login/certificate" Browser => certificate::post;
+    post "/login/certificate/challenge" Browser => certificate::challenge;
+    get "/login/certificate/confirm" Browser => certificate::confirm_get;
+    post "/login/certificate/confirm" Browser => certificate::confirm_post;
+    get "/login/certificate/link" Browser => certificate::link::get;
+    post "/login/certificate/link" Browser => certificate::link::post;
+    get "/login/certificate/unlinked" Browser => certificate::unlinked;
     get "/register" Browser => register::get;
     post "/register" Browser => register::post;
+    get "/register/certificate" Browser => certificate::register::get;
+    post "/register/certificate" Browser => certificate::register::post;
+    get "/register/certificate/details" Browser => certificate::register::details;
+    post "/register/certificate/details" Browser => certificate::register::details_post;
     get "/register/confirm" Browser => register::confirm_get;
     post "/register/confirm" Browser => register::confirm_post;
     get "/register/done" Browser => register::done;
@@ -122,6 +134,10 @@ static OWN: &[Entry] = table! {
     post "/account/consents" Person => account::withdraw;
     get "/account/consents/pd-consent" Person => agreements::get;
     post "/account/consents/pd-consent" Person => agreements::post;
+    get "/account/methods" Person => certificate::link::methods;
+    post "/account/methods" Person => certificate::link::change;
+    get "/account/methods/certificate" Person => certificate::link::certificate_get;
+    post "/account/methods/certificate" Person => certificate::link::certificate_post;
     get "/account/organisations" Person => organisations::get;
     post "/account/organisations" Person => organisations::post;
     post "/delivery/{route}/{secret}" Gateway => delivery::report;
@@ -140,7 +156,15 @@ pub fn routes() -> Vec<Route> {
 pub fn router(site: Site) -> Router {
     let build = |entries: &[Entry]| {
         entries.iter().fold(Router::new(), |router: Router<Site>, (route, handler)| {
-            router.route(route.path, handler())
+            let handler = handler();
+            // A signature with its certificates in base64 is larger than any other form.
+            let holds_signature = route.method == "POST" && route.path.ends_with("/certificate");
+            let handler = if holds_signature {
+                handler.layer(DefaultBodyLimit::max(layers::SIGNATURE_BODY))
+            } else {
+                handler
+            };
+            router.route(route.path, handler)
         })
     };
     // Before the layer: a fallback that is set later stands outside of it, and preflights would not reach it.

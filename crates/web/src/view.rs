@@ -19,17 +19,18 @@ mod tests;
 use askama::Template;
 
 pub use account::{
-    AccountConsents, AccountContacts, AccountHome, AccountOrganisations, AccountSessions, ConsentRow,
-    ConsentWithdrawal, ContactRow, DocumentRow, Person, Section, SessionRow, TypedOrganisation, device_name,
+    AccountConsents, AccountContacts, AccountHome, AccountMethods, AccountOrganisations, AccountSessions,
+    CertificateRow, ConsentRow, ConsentWithdrawal, ContactRow, DocumentRow, Person, Section, SessionRow,
+    TypedOrganisation, device_name,
 };
 pub use certificate::{
-    CERTIFICATE_CODES, CertificateError, CertificatePage, CertificatePurpose, PLUGIN_SCRIPTS, UnlinkedPage,
-    certificate_message,
+    CERTIFICATE_CODES, CertificateError, CertificatePage, CertificatePurpose, CertificateRegistration, PLUGIN_SCRIPTS,
+    UnlinkedPage, certificate_message,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, legal_path, with_query};
 pub use entry::{
-    CodeEntry, CodePurpose, Complete, CompleteDocuments, CompleteOrganisation, Confirmed, Method, NewPassword, NewText,
-    Offers, Recover, Registration, SecondProof, SignIn, Told,
+    CodeEntry, CodePurpose, Complete, CompleteDocuments, CompleteOrganisation, Confirmed, FormPlace, Method,
+    NewPassword, NewText, Offers, Recover, Registration, SecondProof, SignIn, Told,
 };
 pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};

@@ -7,7 +7,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 56] = [
+pub const ROUTES: [(&str, &str, Access); 72] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -16,6 +16,8 @@ pub const ROUTES: [(&str, &str, Access); 56] = [
     ("GET", "/account/consents", Person),
     ("GET", "/account/consents/pd-consent", Person),
     ("GET", "/account/contacts", Person),
+    ("GET", "/account/methods", Person),
+    ("GET", "/account/methods/certificate", Person),
     ("GET", "/account/organisations", Person),
     ("GET", "/account/sessions", Person),
     ("GET", "/assets/{file}", Anyone),
@@ -25,6 +27,10 @@ pub const ROUTES: [(&str, &str, Access); 56] = [
     ("GET", "/consent", Browser),
     ("GET", "/legal/{document}", Anyone),
     ("GET", "/login", Browser),
+    ("GET", "/login/certificate", Browser),
+    ("GET", "/login/certificate/confirm", Browser),
+    ("GET", "/login/certificate/link", Browser),
+    ("GET", "/login/certificate/unlinked", Browser),
     ("GET", "/logout", Browser),
     ("GET", "/oauth2/authorize", Browser),
     ("GET", "/oauth2/jwks", Anyone),
@@ -37,10 +43,14 @@ pub const ROUTES: [(&str, &str, Access); 56] = [
     ("GET", "/recover/confirm", Browser),
     ("GET", "/recover/password", Browser),
     ("GET", "/register", Browser),
+    ("GET", "/register/certificate", Browser),
+    ("GET", "/register/certificate/details", Browser),
     ("GET", "/register/confirm", Browser),
     ("GET", "/register/done", Browser),
     ("POST", "/account/consents", Person),
     ("POST", "/account/consents/pd-consent", Person),
+    ("POST", "/account/methods", Person),
+    ("POST", "/account/methods/certificate", Person),
     ("POST", "/account/organisations", Person),
     ("POST", "/account/sessions", Person),
     ("POST", "/choose", Browser),
@@ -49,6 +59,10 @@ pub const ROUTES: [(&str, &str, Access); 56] = [
     ("POST", "/consent", Browser),
     ("POST", "/delivery/{route}/{secret}", Gateway),
     ("POST", "/login", Browser),
+    ("POST", "/login/certificate", Browser),
+    ("POST", "/login/certificate/challenge", Browser),
+    ("POST", "/login/certificate/confirm", Browser),
+    ("POST", "/login/certificate/link", Browser),
     ("POST", "/logout", Browser),
     ("POST", "/oauth2/authorize", Browser),
     ("POST", "/oauth2/introspect", ConfidentialClient),
@@ -62,6 +76,8 @@ pub const ROUTES: [(&str, &str, Access); 56] = [
     ("POST", "/recover/confirm", Browser),
     ("POST", "/recover/password", Browser),
     ("POST", "/register", Browser),
+    ("POST", "/register/certificate", Browser),
+    ("POST", "/register/certificate/details", Browser),
     ("POST", "/register/confirm", Browser),
     ("PUT", "/oauth2/register/{client_id}", Registration),
 ];

@@ -16,10 +16,18 @@ pub(crate) enum Word {
     Recover,
     /// A code to add a contact to an account.
     AddContact,
+    /// A code to prove the account once more.
+    SignIn,
     /// Somebody signed in from a browser that is new to the account.
     NewSignIn(Timestamp),
     /// The account has one more contact.
     ContactAdded(Timestamp),
+    /// A certificate belongs to the account now.
+    CertificateLinked(Timestamp),
+    /// A certificate belongs to the account no more.
+    CertificateUnlinked(Timestamp),
+    /// Somebody signed in with a newer certificate.
+    CertificateRenewed(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
     /// The consent to the processing of personal data was taken back.
@@ -37,8 +45,12 @@ impl Word {
             Self::Register | Self::HasAccount => Purpose::Register,
             Self::Recover => Purpose::Recover,
             Self::AddContact => Purpose::Contact,
+            Self::SignIn => Purpose::SignIn,
             Self::NewSignIn(_)
             | Self::ContactAdded(_)
+            | Self::CertificateLinked(_)
+            | Self::CertificateUnlinked(_)
+            | Self::CertificateRenewed(_)
             | Self::PasswordChanged(_)
             | Self::ConsentWithdrawn(_)
             | Self::RecoveryWaits(_)
@@ -84,6 +96,36 @@ impl Word {
             (Language::En, Self::AddContact) => {
                 format!("{code} is your code to confirm this contact at {product}. Never share it.")
             }
+            (Language::Ru, Self::SignIn) => {
+                format!("Код {code}, чтобы войти в {product} или подтвердить действие. Никому его не сообщайте.")
+            }
+            (Language::En, Self::SignIn) => {
+                format!("{code} is your code to sign in to {product} or to confirm a change. Never share it.")
+            }
+            (Language::Ru, Self::CertificateLinked(at)) => format!(
+                "{product}: к аккаунту привязан сертификат {}. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::CertificateLinked(at)) => format!(
+                "{product}: a certificate was linked to the account {}. If it was not you, change your password.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::CertificateUnlinked(at)) => format!(
+                "{product}: сертификат отвязан от аккаунта {}. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::CertificateUnlinked(at)) => format!(
+                "{product}: a certificate was removed from the account {}. If it was not you, change your password.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::CertificateRenewed(at)) => format!(
+                "{product}: вход с новым сертификатом того же владельца {}. Если это не вы, обратитесь в поддержку.",
+                moment(at, language)
+            ),
+            (Language::En, Self::CertificateRenewed(at)) => format!(
+                "{product}: signed in with a newer certificate of the same person {}. If it was not you, contact support.",
+                moment(at, language)
+            ),
             (Language::Ru, Self::NewSignIn(at)) => {
                 format!(
                     "{product}: вход с нового устройства {}. Если это не вы, смените пароль.",

@@ -5,7 +5,7 @@ use kabinet_core::secret::Secret;
 use kabinet_core::time::Timestamp;
 use kabinet_identity::leaked::{Filter, Key};
 use kabinet_identity::{
-    AccountError, Config, Confirmed, HashingConfig, Identity, NewAccount, PasswordConfig, Purpose, RecoveryError,
+    AccountError, By, Config, Confirmed, HashingConfig, Identity, NewAccount, PasswordConfig, Purpose, RecoveryError,
     RegisterError, Registration,
 };
 
@@ -184,7 +184,7 @@ async fn a_leaked_password_is_refused_everywhere_where_one_is_set_and_only_there
     identity.refuse_leaked(leaked(&[password, crate::world::GOOD]));
     assert_eq!(check_other(identity, password).await, Err(Leaked));
     let new = Registration {
-        password: Secret::from(password),
+        by: By::Password(Secret::from(password)),
         ..registration(&email("a@example.test"))
     };
     let refused = identity.begin_registration(new, &visit()).await;

@@ -2,7 +2,7 @@ use kabinet_core::audit::Event;
 use kabinet_core::authn::Factor;
 use kabinet_core::password::BadPassword;
 use kabinet_core::secret::Secret;
-use kabinet_identity::{CodeError, Confirmed, Purpose, RegisterError, Registration};
+use kabinet_identity::{By, CodeError, Confirmed, Purpose, RegisterError, Registration};
 use kabinet_store::{document, user};
 
 use crate::world::{GOOD, World, browser, email, phone, registration, visit};
@@ -67,7 +67,7 @@ async fn a_mail_has_no_line_for_browsers() {
 async fn a_bad_password_sends_nothing_and_costs_nothing() {
     let world = World::new().await;
     let with = |password: &str| Registration {
-        password: Secret::from(password),
+        by: By::Password(Secret::from(password)),
         ..registration(&email("ivan.petrov@example.test"))
     };
     for (password, why) in [

@@ -12,7 +12,7 @@ use kabinet_core::seal::MasterKey;
 use kabinet_core::secret::{Secret, TokenHash};
 use kabinet_core::time::Timestamp;
 use kabinet_identity::{
-    Config, Confirmed, Failure, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Purpose, Receipt,
+    By, Config, Confirmed, Failure, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Purpose, Receipt,
     Registration, Route, Routes, Sending, Visit,
 };
 use kabinet_store::{Options, Store, audit, user};
@@ -254,7 +254,7 @@ pub fn registration(contact: &Contact) -> Registration {
     };
     Registration {
         contact: contact.clone(),
-        password: Secret::from(GOOD),
+        by: By::Password(Secret::from(GOOD)),
         documents: vec![document],
         client: Some("edo".into()),
     }

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use kabinet_core::scope::Scope;
 
-use super::{Config, Confirmation, Delivery, GatewayName, Registration, Seconds};
+use super::{Certificate, Config, Confirmation, Delivery, GatewayName, Registration, Seconds};
 
 /// Every contradiction: the key that is to be changed and what is wrong with it.
 pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
@@ -15,6 +15,7 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     storage(config, &mut found);
     lifetimes(config, &mut found);
     people(config, &mut found);
+    certificate(&config.certificate, &mut found);
     found
 }
 
@@ -152,6 +153,39 @@ fn check_issuer(issuer: &str) -> Result<(), String> {
         return Err(format!("{issuer:?} must be written as {origin}"));
     }
     Ok(())
+}
+
+/// Addresses that a page of ours opens, and those that it shows.
+fn certificate(certificate: &Certificate, found: &mut Found) {
+    // A page's policy names them as they stand, so they must stand as a URL parser would write them.
+    let is_agent = |text: &String| {
+        Url::parse(text).is_ok_and(|url| {
+            let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+            let is_path = |sign: u8| sign.is_ascii_alphanumeric() || b"/-._~".contains(&sign);
+            matches!(url.scheme(), "ws" | "wss")
+                && is_loopback(&url)
+                && is_plain
+                && url.fragment().is_none()
+                && url.path().bytes().all(is_path)
+                && url.as_str() == text
+        })
+    };
+    if let Some(bad) = certificate.toolbox.iter().find(|address| !is_agent(address)) {
+        let form =
+            "it must be ws or wss to localhost, 127.0.0.0/8 or ::1, as in wss://127.0.0.1:9292/RegistrationOffice";
+        found.push(("certificate.toolbox", format!("holds {bad:?}; {form}")));
+    }
+    within(found, "certificate.toolbox", certificate.toolbox.len() as u32, 0, 8);
+    for (key, url) in [
+        ("certificate.toolbox_page", &certificate.toolbox_page),
+        ("certificate.list_url", &certificate.list_url),
+    ] {
+        let is_fit = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+        if url.as_ref().is_some_and(|url| !is_fit(url)) {
+            found.push((key, "must be an https URL".to_owned()));
+        }
+    }
+    at_most(found, "certificate.grace", certificate.grace, Seconds::days(7));
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use kabinet_core::contact::Country;
 use kabinet_core::response_type::ResponseType;
+use kabinet_gost::{Require, Revocation};
+use kabinet_identity::{Algorithms, SecondProof};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::delivery::Delivery;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
@@ -58,6 +61,8 @@ pub struct Config {
     pub hashing: Hashing,
     /// Signing keys.
     pub keys: Keys,
+    /// Sign-in by certificate.
+    pub certificate: Certificate,
 }
 
 impl Default for Config {
@@ -83,6 +88,7 @@ impl Default for Config {
             password: Password::default(),
             hashing: Hashing::default(),
             keys: Keys::default(),
+            certificate: Certificate::default(),
         }
     }
 }
@@ -488,6 +494,54 @@ impl Default for Recovery {
             phone_fresh: Seconds::days(180),
             delay: Seconds::hours(72),
             ticket: Seconds::minutes(15),
+        }
+    }
+}
+
+/// Sign-in by certificate. There is none until `kabinet trust add` has added an anchor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Certificate {
+    /// Which certificates are accepted. Reason: only for a qualified one an accredited authority answers.
+    pub require: Require,
+    /// What happens where the revocation lists do not say whether a certificate was revoked. Reason: a stolen token is
+    /// revoked and nothing else.
+    pub revocation: Revocation,
+    /// For how long after its end a list still clears a certificate where revocation is required. Reason: none, an
+    /// authority that is late is rare; 24h tolerates it.
+    pub grace: Seconds,
+    /// Which algorithms are accepted. Reason: what Russian authorities issue.
+    pub algorithms: Algorithms,
+    /// Whether the signed attributes must name the signer's certificate. Reason: some tools write none; it is compared
+    /// wherever it is there.
+    pub demand_signing_certificate: bool,
+    /// When a second proof is asked for. Reason: a signature of a text cannot stop a relay, a device that is known can.
+    pub second_proof: SecondProof,
+    /// Addresses of the signing agent on the person's computer, tried in order. Reason: where Astral.Toolbox listens, with
+    /// and without TLS.
+    #[serde(deserialize_with = "list")]
+    pub toolbox: Vec<String>,
+    /// Where people get the signing agent. Reason: none is known that everybody may use.
+    pub toolbox_page: Option<Url>,
+    /// Where `kabinet trust import` reads the list of accredited authorities when none is named. Reason: nothing is asked
+    /// of anybody until it is said.
+    pub list_url: Option<Url>,
+}
+
+impl Default for Certificate {
+    fn default() -> Self {
+        Self {
+            require: Require::Qualified,
+            revocation: Revocation::Required,
+            grace: Seconds(0),
+            algorithms: Algorithms::Gost,
+            demand_signing_certificate: false,
+            second_proof: SecondProof::NewDevice,
+            toolbox: ["wss://127.0.0.1:9292/RegistrationOffice", "ws://127.0.0.1:9292/RegistrationOffice"]
+                .map(str::to_owned)
+                .to_vec(),
+            toolbox_page: None,
+            list_url: None,
         }
     }
 }

@@ -194,9 +194,36 @@ fn values_that_contradict_each_other_are_refused() {
         (vec![("KABINET__HASHING__MEMORY", "1")], "hashing.memory"),
         (vec![("KABINET__KEYS__RSA_BITS", "1024")], "keys.rsa_bits"),
         (vec![("KABINET__KEYS__ROTATE_EVERY", "23h")], "keys.rotate_every"),
+        (vec![("KABINET__CERTIFICATE__GRACE", "8d")], "certificate.grace"),
+        (
+            vec![("KABINET__CERTIFICATE__TOOLBOX_PAGE", "http://example.test/")],
+            "certificate.toolbox_page",
+        ),
     ] {
         let said = refusal(&pairs);
         assert!(said.starts_with(&format!("{key} (")) && said.lines().count() == 1, "{key}: {said}");
+    }
+}
+
+#[test]
+fn pages_connect_to_a_signing_agent_on_loopback_only() {
+    for good in ["", "ws://localhost:9292/RegistrationOffice", "wss://127.0.0.1:9292/a,ws://[::1]:1/"] {
+        assert!(read(&[("KABINET__CERTIFICATE__TOOLBOX", good)]).is_ok(), "{good}");
+    }
+    for bad in [
+        "wss://example.test/",
+        "wss://10.0.0.1:9292/",
+        "https://127.0.0.1:9292/",
+        "wss://a@127.0.0.1:9292/",
+        "wss://127.0.0.1:9292/;script-src *",
+        "wss://127.0.0.1:9292/?a",
+        "wss://127.0.0.1:9292/#a",
+        "wss://127.1:9292/",
+        "wss://127.0.0.1:9292",
+        "RegistrationOffice",
+    ] {
+        let said = refusal(&[("KABINET__CERTIFICATE__TOOLBOX", bad)]);
+        assert!(said.starts_with("certificate.toolbox (") && said.lines().count() == 1, "{bad}: {said}");
     }
 }
 
@@ -264,6 +291,8 @@ fn the_reference_file_gives_every_key_with_its_default_and_no_other() {
         "password.filter",
         "hashing.permits",
         "store.migrate",
+        "certificate.toolbox_page",
+        "certificate.list_url",
     ];
     // login, key, sender and url of five gateways; of the mail server six.
     let examples = examples.len() + 5 * 4 + 6;

@@ -137,3 +137,34 @@ certificate-error-throttled = Too many attempts. Wait a few minutes or sign in a
 certificate-error-unavailable = The signature cannot be checked right now. Try again in a minute or sign in another way.
 certificate-error-malformed = The signature came incomplete. Choose the certificate again.
 certificate-error-other = The signature was not accepted. Try again or sign in another way.
+
+# Ways to sign in, in the account
+methods-lead = What this account can be signed in to with. Changing it takes a proof that it is you.
+password-set = set
+password-not-set = not set
+certificates-title = Signature certificates
+certificates-lead = A certificate is recognised by its owner's СНИЛС or ИНН: a new one of the same person need not be linked.
+certificates-none = No certificates.
+certificates-too-many = The account has too many certificates. Remove one that is not needed and try again.
+certificate-used = Last sign-in
+certificate-over = expired
+certificate-link = Link a certificate
+certificate-unlink = Remove
+certificate-unlink-of = Remove the certificate of { $owner }
+certificate-last = This is the only way to sign in: first set a password with “Forgot your password?”.
+certificate-linked = The certificate is linked. Your contacts have been told.
+certificate-unlinked = The certificate is removed. Your contacts have been told.
+certificate-no-contact = A new device needs a code, and there is nowhere to send it. Sign in with your password or contact support.
+certificate-no-code = No code can be sent now: try again later.
+fresh-link = Prove your account to link the certificate of { $owner }
+fresh-unlink = Prove that it is you to remove the certificate
+fresh-submit = Confirm
+fresh-other-account = These belong to another account. Enter the contact and the password of the one you are signed in to.
+
+# Registration by certificate
+partner-code = Partner code
+partner-code-hint = If a partner looks after you, enter their code. You may leave this empty.
+partner-code-invalid = A partner code has letters, digits and the signs “-”, “_”, “.”, “/” only
+register-later = Come back later
+draft-kept = Your details are kept
+draft-kept-how = To go on, choose registration by certificate again and sign with the same certificate. The details are kept for 30 days.

@@ -30,6 +30,8 @@ pub(super) fn notice(asked: &Asked) -> Option<Message> {
         "consent" => Some(Message::of("consent-withdrawn")),
         "organisation-added" => Some(Message::of("organisation-added")),
         "organisation-removed" => Some(Message::of("organisation-removed")),
+        "certificate-linked" => Some(Message::of("certificate-linked")),
+        "certificate-unlinked" => Some(Message::of("certificate-unlinked")),
         "no-consent" => Some(Message::of("pd-not-given")),
         "stale" => Some(Message::of("form-stale")),
         _ => None,

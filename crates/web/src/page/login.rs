@@ -4,7 +4,6 @@
 //! 2. POST checks the form token, whether the client and its brand take such a contact, then the pair; a wrong pair gets one neutral sentence and keeps what was typed.
 //! 3. A right one begins or renews the session of that account in this browser, under a new cookie value, and goes on.
 
-use axum::extract::State;
 use axum::response::Response;
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
@@ -18,8 +17,7 @@ use kabinet_oidc::sealed::Target;
 use super::ways::Ways;
 use super::{Opened, add_device, chrome, closed, failed, flow_or_page, html, onward, to, to_with_sessions};
 use crate::form::{Asked, Form};
-use crate::site::Site;
-use crate::view::{self, Chrome, Errors, Message, Offers, SignIn};
+use crate::view::{self, Chrome, Errors, FormPlace, Message, Offers, SignIn};
 use crate::visit::Visit;
 
 /// What the form shows.
@@ -34,6 +32,8 @@ pub(crate) struct Shown {
     pub(crate) disown: Option<String>,
     /// What the next try costs.
     pub(crate) work: Option<Work>,
+    /// Where the form stands.
+    pub(crate) place: FormPlace,
 }
 
 impl Shown {
@@ -47,6 +47,7 @@ impl Shown {
             status: StatusCode::OK,
             disown: None,
             work: None,
+            place: FormPlace::default(),
         }
     }
 }
@@ -83,31 +84,40 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
 }
 
 /// `POST /login`
-pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> Response {
+pub(crate) async fn post(visit: Visit, form: Form) -> Response {
     let opened = match flow_or_page(&visit, form.get("flow")).await {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let (identifier, typed) = form.identifier();
-    let mut shown = Shown::of(identifier, typed.clone());
-    shown.remember = form.has("remember");
-    if !visit.accepts(&form) {
-        shown.notice = Some(Message::of("form-stale"));
-        return show(&visit, &opened, shown).await;
+    match proven(&visit, &opened, &form, FormPlace::default()).await {
+        Ok(proof) => signed_in(&visit, &opened, proof, form.has("remember"), &onward(&opened)).await,
+        Err(response) => response,
     }
-    (shown.errors, shown.status) = read(&visit, &form);
+}
+
+/// What a posted `login-form` proves; `Err` is the page that says why it proves nothing.
+pub(crate) async fn proven(visit: &Visit, opened: &Opened, form: &Form, place: FormPlace) -> Result<Proof, Response> {
+    let identity = &visit.site.identity;
+    let (identifier, typed) = form.identifier();
+    let mut shown = Shown { place, ..Shown::of(identifier, typed.clone()) };
+    shown.remember = form.has("remember");
+    if !visit.accepts(form) {
+        shown.notice = Some(Message::of("form-stale"));
+        return Err(show(visit, opened, shown).await);
+    }
+    (shown.errors, shown.status) = read(visit, form);
     let contact = Contact::parse(identifier, &typed);
-    let Some(contact) = contact.filter(|_| shown.errors.is_empty() && Ways::of(&visit).has_login_form()) else {
-        return show(&visit, &opened, shown).await;
+    let Some(contact) = contact.filter(|_| shown.errors.is_empty() && Ways::of(visit).has_login_form()) else {
+        return Err(show(visit, opened, shown).await);
     };
-    let person = visit.worker(&opened.flow, &form);
-    match site.identity.check_password(&contact, form.get("password"), &person).await {
-        Ok(proof) => signed_in(&visit, &opened, proof, shown.remember, &onward(&opened)).await,
+    let person = visit.worker(&opened.flow, form);
+    match identity.check_password(&contact, form.get("password"), &person).await {
+        Ok(proof) => Ok(proof),
         Err(error) => {
             // The risk may have risen with this failure: the next page has its work already.
             let is_due = person.devices.is_empty() || matches!(error, LoginError::Work(_));
-            shown.work = site.identity.work_after(Action::SignIn, &person).filter(|_| is_due);
-            refuse(&visit, &opened, shown, error).await
+            shown.work = identity.work_after(Action::SignIn, &person).filter(|_| is_due);
+            Err(refuse(visit, opened, shown, error).await)
         }
     }
 }
@@ -232,7 +242,9 @@ pub(crate) async fn present(visit: &Visit) -> Result<Vec<(Secret, Session)>, Res
 /// The sign-in page, with what this client's people may use.
 pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Response {
     let ways = Ways::of(visit);
-    let (has_form, methods) = (ways.has_login_form(), ways.login_tiles());
+    let is_fresh = shown.place.fresh.is_some();
+    let methods = if is_fresh { Vec::new() } else { ways.login_tiles() };
+    let has_form = ways.has_login_form();
     if !has_form && methods.is_empty() {
         return closed(visit, opened, "login-closed", None);
     }
@@ -256,10 +268,11 @@ pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Respon
         methods,
         offers: Offers {
             password: has_form,
-            register: ways.has_registration(),
-            recover: has_form,
+            register: ways.has_registration() && !is_fresh,
+            recover: has_form && !is_fresh,
             code: false,
         },
+        place: shown.place,
     };
     html(visit, shown.status, &view::render(&page))
 }

@@ -17,8 +17,9 @@ use kabinet_core::document::{Kind, Reference};
 use kabinet_core::id::{ConfirmationId, RecoveryId};
 use kabinet_core::password::BadPassword;
 use kabinet_core::work::Action;
-use kabinet_identity::{CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New, Work};
+use kabinet_identity::{By, CodeError, Confirmed as Proven, Purpose, RegisterError, Registration as New, Work};
 
+use super::certificate::register::linked_already;
 use super::code::{Place, Tried};
 use super::login::{self, Shown, invalid, signed_in, work_wait};
 use super::ways::Ways;
@@ -91,7 +92,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
     let person = visit.worker(&opened.flow, &form);
     let new = New {
         contact,
-        password: form.secret("password"),
+        by: By::Password(form.secret("password")),
         documents: documents(&site, client_of(&visit, &opened).await.as_deref()),
         client: person.client.clone(),
     };
@@ -130,7 +131,7 @@ fn read(visit: &Visit, form: &Form) -> (Errors, StatusCode) {
 }
 
 /// What the form's sentence and box agree to.
-fn documents(site: &Site, client: Option<&Client>) -> Vec<Reference> {
+pub(crate) fn documents(site: &Site, client: Option<&Client>) -> Vec<Reference> {
     let documents = site.provider.documents();
     let brand = client.and_then(|client| client.metadata.brand.as_deref());
     let in_force = Kind::ASKED.into_iter().filter_map(|kind| documents.in_force(kind, brand));
@@ -144,24 +145,15 @@ async fn refuse(
     mut typed: Typed,
     error: RegisterError,
 ) -> Response {
-    let limited = |seconds: i64| Message::of("code-limit").with("minutes", (seconds + 59) / 60);
     // RFC 9110 §10.2.3
     let wait = match &error {
         RegisterError::Limited { seconds } | RegisterError::Busy { seconds } => Some(seconds.unsigned_abs()),
         _ => None,
     };
     let (errors, status) = match error {
-        RegisterError::Password(bad) => {
-            (Errors::field("password", password_message(&bad, visit)), password_status(&bad))
-        }
         RegisterError::Work(_) => (Errors::whole(work_wait(typed.work.as_ref()).0), StatusCode::TOO_MANY_REQUESTS),
-        RegisterError::Limited { seconds } => (Errors::whole(limited(seconds)), StatusCode::TOO_MANY_REQUESTS),
-        RegisterError::Busy { .. } => (Errors::whole(Message::of("login-busy")), StatusCode::SERVICE_UNAVAILABLE),
-        RegisterError::Unreachable => {
-            (Errors::field("phone", Message::of("phone-unreachable")), StatusCode::UNPROCESSABLE_ENTITY)
-        }
-        RegisterError::NotSent => (Errors::whole(Message::of("code-not-sent")), StatusCode::SERVICE_UNAVAILABLE),
         RegisterError::Store(error) => return failed(visit, &error.to_string()).await,
+        error => complain(visit, error),
     };
     typed.errors = errors;
     typed.status = Some(status);
@@ -170,6 +162,25 @@ async fn refuse(
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// What a form says about a registration that did not begin, and its status.
+pub(crate) fn complain(visit: &Visit, error: RegisterError) -> (Errors, StatusCode) {
+    let limited = |seconds: i64| Message::of("code-limit").with("minutes", (seconds + 59) / 60);
+    match error {
+        RegisterError::Password(bad) => {
+            (Errors::field("password", password_message(&bad, visit)), password_status(&bad))
+        }
+        RegisterError::Linked => linked_already(),
+        RegisterError::Work(_) => (Errors::whole(work_wait(None).0), StatusCode::TOO_MANY_REQUESTS),
+        RegisterError::Limited { seconds } => (Errors::whole(limited(seconds)), StatusCode::TOO_MANY_REQUESTS),
+        RegisterError::Busy { .. } => (Errors::whole(Message::of("login-busy")), StatusCode::SERVICE_UNAVAILABLE),
+        RegisterError::Unreachable => {
+            (Errors::field("phone", Message::of("phone-unreachable")), StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        RegisterError::NotSent => (Errors::whole(Message::of("code-not-sent")), StatusCode::SERVICE_UNAVAILABLE),
+        RegisterError::Store(_) => (Errors::whole(Message::of("error-unavailable")), StatusCode::SERVICE_UNAVAILABLE),
+    }
 }
 
 pub(crate) fn password_message(bad: &BadPassword, visit: &Visit) -> Message {

@@ -5,7 +5,7 @@
 use kabinet_core::brand::Brand;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::method::MethodName;
-use kabinet_identity::method::{Place, present};
+use kabinet_identity::method::{Method as Way, Place, certificate, present};
 
 use crate::view::{Message, Method};
 use crate::visit::Visit;
@@ -15,6 +15,8 @@ pub(crate) struct Ways<'a> {
     brand: &'a Brand,
     login: &'a [MethodName],
     registration: &'a [MethodName],
+    /// Whether anybody could sign in by certificate.
+    has_anchors: bool,
 }
 
 impl<'a> Ways<'a> {
@@ -25,6 +27,7 @@ impl<'a> Ways<'a> {
             brand,
             login: brand.login_methods(client),
             registration: brand.registration_methods(client),
+            has_anchors: visit.site.identity.has_anchors(),
         }
     }
 
@@ -35,12 +38,41 @@ impl<'a> Ways<'a> {
 
     /// The ways to sign in beside the form.
     pub(crate) fn login_tiles(&self) -> Vec<Method> {
-        tiles(present(self.login).filter(|method| method.place == Place::Beside).map(|method| method.id))
+        tiles(
+            self.login_methods()
+                .filter(|method| method.place == Place::Beside)
+                .map(|method| method.id),
+        )
+    }
+
+    /// Whether people sign in here by certificate.
+    pub(crate) fn has_certificate_login(&self) -> bool {
+        self.login_methods().any(|method| method.id == certificate::METHOD.id)
+    }
+
+    /// Whether people register here by certificate.
+    pub(crate) fn has_certificate_registration(&self) -> bool {
+        self.registration_methods().any(|method| method.id == certificate::METHOD.id)
+    }
+
+    fn login_methods(&self) -> impl Iterator<Item = &'static Way> {
+        let is_chosen = self.login != MethodName::ALL;
+        present(self.login).filter(move |method| self.is_there(method, is_chosen))
+    }
+
+    fn registration_methods(&self) -> impl Iterator<Item = &'static Way> {
+        let is_chosen = self.registration != MethodName::REGISTERING;
+        present(self.registration).filter(move |method| self.is_there(method, is_chosen))
+    }
+
+    /// Sign-in by certificate is there once a trust anchor is, or where a list names it that is not the default one.
+    fn is_there(&self, method: &Way, is_chosen: bool) -> bool {
+        method.id != certificate::METHOD.id || self.has_anchors || is_chosen
     }
 
     /// Whether anybody registers here.
     pub(crate) fn has_registration(&self) -> bool {
-        present(self.registration).any(|method| method.registers)
+        self.registration_methods().any(|method| method.registers)
     }
 
     /// Whether people register here with a password.
@@ -50,8 +82,8 @@ impl<'a> Ways<'a> {
 
     /// The ways to register beside the form.
     pub(crate) fn registration_tiles(&self) -> Vec<Method> {
-        let beside = |method: &&kabinet_identity::method::Method| method.registers && method.place == Place::Beside;
-        tiles(present(self.registration).filter(beside).map(|method| method.id))
+        let beside = |method: &&'static Way| method.registers && method.place == Place::Beside;
+        tiles(self.registration_methods().filter(beside).map(|method| method.id))
     }
 
     /// What a form asks for.

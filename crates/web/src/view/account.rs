@@ -26,11 +26,14 @@ pub enum Section {
     Consents,
     /// Organisations.
     Organisations,
+    /// Ways to sign in.
+    Methods,
 }
 
 impl Section {
     /// Every section, in order.
-    pub const ALL: [Self; 5] = [Self::Home, Self::Contacts, Self::Organisations, Self::Sessions, Self::Consents];
+    pub const ALL: [Self; 6] =
+        [Self::Home, Self::Contacts, Self::Methods, Self::Organisations, Self::Sessions, Self::Consents];
 
     /// Its path.
     #[must_use]
@@ -41,6 +44,7 @@ impl Section {
             Self::Sessions => "/account/sessions",
             Self::Consents => "/account/consents",
             Self::Organisations => "/account/organisations",
+            Self::Methods => "/account/methods",
         }
     }
 
@@ -51,6 +55,7 @@ impl Section {
             Self::Sessions => "account-sessions",
             Self::Consents => "account-consents",
             Self::Organisations => "account-organisations",
+            Self::Methods => "account-methods",
         };
         chrome.t(key).into_owned()
     }
@@ -62,6 +67,7 @@ impl Section {
             Self::Sessions => "sessions",
             Self::Consents => "consents",
             Self::Organisations => "organisations",
+            Self::Methods => "methods",
         }
     }
 
@@ -72,6 +78,7 @@ impl Section {
             Self::Sessions => "device",
             Self::Consents => "scope",
             Self::Organisations => "esia",
+            Self::Methods => "certificate",
         }
     }
 }
@@ -326,10 +333,67 @@ impl AccountOrganisations<'_> {
     }
 }
 
+/// A certificate that is linked to the account.
+#[derive(Clone, Debug)]
+pub struct CertificateRow {
+    /// Its id, posted as `certificate`.
+    pub id: String,
+    /// Whom it names.
+    pub owner: String,
+    /// The organisation in it.
+    pub organisation: Option<String>,
+    /// Who issued it.
+    pub issuer: String,
+    /// Until when it is valid.
+    pub not_after: Timestamp,
+    /// Whether that is over.
+    pub is_over: bool,
+    /// When somebody last signed in with it.
+    pub used_at: Option<Timestamp>,
+}
+
+/// `/account/methods`: forms `link-certificate` and `unlink-certificate`, with `-ID` from the second certificate on.
+#[derive(Template)]
+#[template(path = "account-methods.html")]
+pub struct AccountMethods<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Whether the account has a password.
+    pub has_password: bool,
+    /// The linked certificates, the oldest first.
+    pub certificates: Vec<CertificateRow>,
+    /// Whether certificates can be linked here.
+    pub can_link: bool,
+    /// What is wrong.
+    pub errors: Errors,
+    /// What happened.
+    pub notice: Option<Message>,
+}
+
+impl AccountMethods<'_> {
+    fn section(&self) -> Section {
+        Section::Methods
+    }
+
+    /// The last way in stays.
+    fn can_unlink(&self) -> bool {
+        self.has_password || self.certificates.len() > 1
+    }
+
+    fn form_id(&self, row: &CertificateRow, at: &usize) -> String {
+        if *at == 0 {
+            "unlink-certificate".to_owned()
+        } else {
+            format!("unlink-certificate-{}", row.id)
+        }
+    }
+}
+
 /// The key of the words for who vouches for an organisation.
 pub(super) const fn proof_key(proof: &Proof) -> &'static str {
     match proof {
         Proof::Stated => "proof-stated",
+        Proof::Certificate => "proof-certificate",
         Proof::Administrator => "proof-administrator",
     }
 }

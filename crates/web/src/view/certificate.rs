@@ -6,9 +6,11 @@
 
 use askama::Template;
 
-use super::chrome::Chrome;
+use kabinet_core::contact::ContactKind;
+
+use super::chrome::{Chrome, with_query};
 use super::entry::Method;
-use super::form::Message;
+use super::form::{Errors, Message};
 
 /// What a certificate is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +211,39 @@ pub struct UnlinkedPage<'a> {
     pub register: Option<String>,
     /// Where another certificate is chosen.
     pub retry: String,
+}
+
+/// What an account needs beside its certificate: form `register-form`, posts `signer`, `email` or `phone`, `partner-code`,
+/// `pd-consent`, buttons `submit` and `later`.
+#[derive(Template)]
+#[template(path = "certificate-registration.html")]
+pub struct CertificateRegistration<'a> {
+    /// What surrounds the page.
+    pub chrome: Chrome<'a>,
+    /// Who has signed, sealed.
+    pub signer: String,
+    /// Whom the certificate names.
+    pub owner: String,
+    /// The organisation in it.
+    pub organisation: Option<String>,
+    /// The field that is asked for.
+    pub identifier: ContactKind,
+    /// What was typed.
+    pub value: String,
+    /// Whether a product asks, which gets the partner's code.
+    pub has_partner: bool,
+    /// The partner's code as typed.
+    pub partner_code: String,
+    /// Whether the person ticked the consent before; never ticked for them.
+    pub pd_consent: bool,
+    /// What is wrong.
+    pub errors: Errors,
+}
+
+impl CertificateRegistration<'_> {
+    fn page(&self) -> String {
+        with_query("/register/certificate/details", "signer", &self.signer)
+    }
 }
 
 /// Declares the codes that have a sentence of their own.

@@ -115,6 +115,53 @@ pub struct SignIn<'a> {
     pub methods: Vec<Method>,
     /// Links below.
     pub offers: Offers,
+    /// Where the form stands.
+    pub place: FormPlace,
+}
+
+/// Where a `login-form` stands: on the sign-in page, or on one that wants a fresh proof of an account.
+#[derive(Clone, Debug)]
+pub struct FormPlace {
+    /// The page with its query, without the flow.
+    pub page: String,
+    /// Further hidden fields.
+    pub hidden: Vec<(&'static str, String)>,
+    /// What the proof is for, where it begins no session: then nothing is offered beside the form.
+    pub fresh: Option<Message>,
+}
+
+impl Default for FormPlace {
+    fn default() -> Self {
+        Self { page: "/login".to_owned(), hidden: Vec::new(), fresh: None }
+    }
+}
+
+impl FormPlace {
+    /// Where the form posts to.
+    fn action(&self) -> &str {
+        self.page.split('?').next().unwrap_or_default()
+    }
+}
+
+impl SignIn<'_> {
+    fn heading(&self) -> String {
+        match &self.place.fresh {
+            Some(what) => self.chrome.message(what),
+            None => self.chrome.login_title(),
+        }
+    }
+
+    fn title(&self) -> String {
+        self.chrome.title(&self.heading(), &self.errors)
+    }
+
+    fn submit_text(&self) -> &'static str {
+        if self.place.fresh.is_some() {
+            "fresh-submit"
+        } else {
+            "login-submit"
+        }
+    }
 }
 
 /// `/register`: form `register-form`, posts `phone` or `email`, `password`, `pd-consent`, button `submit`.

@@ -80,6 +80,7 @@ fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
         disown: None,
         methods: Vec::new(),
         offers: Offers { password: true, register: true, ..Offers::default() },
+        place: FormPlace::default(),
     };
     let register = |identifier, value: &str, errors| Registration {
         chrome: scene.chrome("/register"),

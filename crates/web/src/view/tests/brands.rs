@@ -105,6 +105,7 @@ fn without_a_password_form_the_other_ways_stand_alone() {
         disown: None,
         methods: vec![Method::Esia, Method::Certificate],
         offers: Offers::default(),
+        place: FormPlace::default(),
     };
     let html = render(&login);
     assert!(!html.contains("login-form") && !html.contains("go-register"));

@@ -1,0 +1,544 @@
+//! Sign-in by a certificate: a person signs a text of ours, and the certificate says who it was.
+//!
+//! 1. [`begin_challenge`](Identity::begin_challenge) makes the text: what it is for, this site, the product, a number, a code
+//!    that stands on the screen, too, and when it ends. It is kept, good for five minutes, five tries and one signature, for one
+//!    browser and one request. Nothing that a product or a person sends is ever signed.
+//! 2. [`check_signature`](Identity::check_signature) verifies the signature over the kept text, byte for byte
+//!    (`kabinet_gost::verify` has the checks in their order), and spends the challenge.
+//! 3. [`sign_in_by_certificate`](Identity::sign_in_by_certificate) finds the account by СНИЛС, then by ИНН. One that nobody
+//!    linked signs nobody in (`link`): no equal name, address or number of an account's contacts ever links.
+//! 4. A browser that is new to the account gives a second proof, a code to a contact: the signature of a text cannot tell on
+//!    whose page it was asked for, so a page that relays it would get in with the signature alone.
+//! 5. A newer certificate of the same person is taken as theirs where it is no weaker, and every contact is told.
+//!
+//! Refused beside what the verifier refuses: the certificate of an organisation without a person, numbers that lead to two
+//! accounts or contradict what is linked, a certificate that is weaker than the linked one, a disabled account.
+
+mod challenge;
+mod draft;
+mod link;
+
+use kabinet_core::audit::{Event, Record};
+use kabinet_core::authn::Factor;
+use kabinet_core::certificate::{Business, Facts, Holder, Linked};
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::id::{CertificateId, ChallengeId, ConfirmationId, UserId};
+use kabinet_core::organisation::Relation;
+use kabinet_core::time::Timestamp;
+use kabinet_core::user::User;
+use kabinet_gost::identity::{Kind, Subject};
+use kabinet_gost::oid::hex;
+use kabinet_gost::{Accepted, Content, Reason, Request, Verdict, pem};
+use kabinet_store::{Tx, certificate, user};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::SecondProof;
+use crate::confirmation::{Attempt, CodeError, Confirmed};
+use crate::delivery::{Notice, Purpose, Word};
+use crate::hashing::{HashError, aside};
+use crate::method::{Method, Place};
+use crate::throttle::{Counters, network_standing};
+use crate::{Error, Identity, Proof, Trouble, Visit};
+
+pub use challenge::Challenge;
+pub use draft::Draft;
+pub use link::{Fresh, LinkError};
+
+/// The entry in the list of methods.
+pub const METHOD: Method = Method { id: "certificate", place: Place::Beside, registers: true };
+
+/// How long a proven certificate can be linked or registered with, seconds.
+const CARRIED: i64 = 15 * 60;
+
+/// What a signature is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateUse {
+    /// To sign in.
+    SignIn,
+    /// To make an account.
+    Register,
+    /// To link the certificate to the account that is signed in.
+    Link,
+}
+
+impl CertificateUse {
+    /// The name in forms and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign-in",
+            Self::Register => "register",
+            Self::Link => "link",
+        }
+    }
+
+    /// The use of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::SignIn, Self::Register, Self::Link].into_iter().find(|one| one.as_str() == name)
+    }
+}
+
+/// Why a signature proved nothing, or nothing that helps.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// There is no such challenge in this browser, for this use and request.
+    #[error("unknown challenge")]
+    Unknown,
+    /// Its five minutes are over.
+    #[error("the challenge has expired")]
+    Expired,
+    /// It was signed before, or its tries are spent.
+    #[error("the challenge is spent")]
+    Spent,
+    /// What was sent is no base64.
+    #[error("the signature is no base64")]
+    Malformed,
+    /// The verifier refused.
+    #[error("refused: {}", .0.code())]
+    Refused(Reason),
+    /// The certificate names an organisation and no person.
+    #[error("the certificate names no person")]
+    Seal,
+    /// Its numbers lead to two accounts, or contradict those of the linked certificate.
+    #[error("the numbers in the certificate contradict each other")]
+    Ambiguous,
+    /// The linked certificate is a qualified one, this one is not.
+    #[error("the certificate is weaker than the linked one")]
+    Weaker,
+    /// The account is disabled.
+    #[error("the account is disabled")]
+    Blocked,
+    /// Too many attempts from this network.
+    #[error("too many attempts")]
+    Throttled {
+        /// How long to wait.
+        seconds: i64,
+    },
+    /// Too much is computed at once.
+    #[error("too many sign-ins at once")]
+    Busy {
+        /// When to come again.
+        seconds: i64,
+    },
+    /// The second proof could not be sent.
+    #[error(transparent)]
+    Code(CodeError),
+    /// Not the person's fault.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl CertificateError {
+    /// The code in answers, pages and the audit trail.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown => "challenge-unknown",
+            Self::Expired => "challenge-expired",
+            Self::Spent => "challenge-used",
+            Self::Malformed => "malformed",
+            Self::Refused(reason) => reason.code(),
+            Self::Seal => "seal",
+            Self::Ambiguous => "ambiguous",
+            Self::Weaker => "weaker",
+            Self::Blocked => "blocked",
+            Self::Throttled { .. } => "throttled",
+            Self::Busy { .. } | Self::Store(_) => "unavailable",
+            Self::Code(_) => "code",
+        }
+    }
+}
+
+impl From<kabinet_store::Error> for CertificateError {
+    fn from(error: kabinet_store::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<HashError> for CertificateError {
+    fn from(error: HashError) -> Self {
+        match Trouble::from(error) {
+            Trouble::Busy(seconds) => Self::Busy { seconds },
+            Trouble::Error(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Somebody who has just signed a challenge. Only this module makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Signer(Holder);
+
+impl Signer {
+    /// Whom the certificate names.
+    #[must_use]
+    pub fn holder(&self) -> &Holder {
+        &self.0
+    }
+}
+
+/// What a signature led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateLogin {
+    /// It is this person.
+    Proven(Proof),
+    /// It is somebody with an account, who enters a code that was sent.
+    Confirm(ConfirmationId),
+    /// Nobody has linked the certificate.
+    Unlinked,
+}
+
+/// A signer on the way to the page that links or registers: sealed for one browser.
+#[derive(Serialize, Deserialize)]
+struct Carried {
+    signer: Signer,
+    until: Timestamp,
+    /// The account that it may be linked to, where that was signed in.
+    user: Option<UserId>,
+}
+
+/// What is sealed while the code of a sign-in is on its way.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SignIn {
+    certificate: CertificateId,
+    user: UserId,
+    signer: Signer,
+    remember: bool,
+}
+
+impl Identity {
+    /// Verifies the signature of a challenge and spends it. `signature`: a CMS message in base64, which may have line breaks.
+    ///
+    /// # Errors
+    /// See [`CertificateError`]; a signature that was refused leaves the challenge as long as it has tries.
+    pub async fn check_signature(
+        &self,
+        what: CertificateUse,
+        id: &ChallengeId,
+        signature: &str,
+        visit: &Visit,
+    ) -> Result<Signer, CertificateError> {
+        match self.verify_challenge(what, id, signature, visit).await {
+            Ok(signer) => {
+                metrics::counter!("kabinet_certificate_signatures_total", "result" => "accepted").increment(1);
+                Ok(signer)
+            }
+            Err(error) => {
+                metrics::counter!("kabinet_certificate_signatures_total", "result" => error.code()).increment(1);
+                self.record_refusal(&error, None, visit).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn verify_challenge(
+        &self,
+        what: CertificateUse,
+        id: &ChallengeId,
+        signature: &str,
+        visit: &Visit,
+    ) -> Result<Signer, CertificateError> {
+        self.pass_signatures(visit).await?;
+        let kept = self.try_challenge(what, id, visit).await?;
+        let signature = pem::base64(signature).map_err(|_| CertificateError::Malformed)?;
+        let verdict = self.verify(&kept.text, &signature).await?;
+        let verdict = match &verdict.result {
+            Err(refusal) if matches!(refusal.reason, Reason::RevocationUnknown | Reason::CrlStale) => {
+                // The lists of an authority that nobody met before, or that nobody has fetched for long.
+                if self.fetch_missing_lists(&verdict.seen.chain).await {
+                    self.verify(&kept.text, &signature).await?
+                } else {
+                    verdict
+                }
+            }
+            _ => verdict,
+        };
+        let accepted = verdict.result.map_err(|refusal| {
+            tracing::info!(
+                error.code = refusal.reason.code(),
+                error.detail = refusal.detail,
+                "a signature was refused"
+            );
+            CertificateError::Refused(refusal.reason)
+        })?;
+        let holder = holder(&accepted).ok_or(CertificateError::Seal)?;
+        let mut tx = self.0.store.begin().await?;
+        if !certificate::spend_challenge(&mut tx, id, self.now()).await? {
+            return Err(CertificateError::Spent);
+        }
+        tx.commit().await?;
+        tracing::info!(
+            certificate.sha256 = holder.certificate.sha256,
+            certificate.revocation = accepted.revocation.name(),
+            "a signature was accepted"
+        );
+        Ok(Signer(holder))
+    }
+
+    /// Some milliseconds of computing, under the permits that hashing has.
+    async fn verify(&self, text: &str, signature: &[u8]) -> Result<Verdict, CertificateError> {
+        let (verifier, now) = (self.verifier(), self.now().0);
+        let (text, signature) = (text.to_owned(), signature.to_vec());
+        let permit = self.0.hasher.permit().await?;
+        let (verdict, _) = aside(permit, move || {
+            verifier.check(Request {
+                signature: &signature,
+                content: Content::Expected(text.as_bytes()),
+                certificates: &[],
+                now,
+            })
+        })
+        .await?;
+        Ok(verdict)
+    }
+
+    /// Whether this network may ask for and try signatures now.
+    async fn pass_signatures(&self, visit: &Visit) -> Result<(), CertificateError> {
+        match network_standing(&self.0.store, &visit.network).await.wait {
+            0 => Ok(()),
+            seconds => Err(CertificateError::Throttled { seconds }),
+        }
+    }
+
+    /// Counts a signature that was refused, and writes it down.
+    async fn record_refusal(
+        &self,
+        error: &CertificateError,
+        user: Option<&UserId>,
+        visit: &Visit,
+    ) -> Result<(), CertificateError> {
+        if matches!(
+            error,
+            CertificateError::Throttled { .. } | CertificateError::Busy { .. } | CertificateError::Store(_)
+        ) {
+            return Ok(());
+        }
+        let record = Record::of(Event::LoginFailed).with("method", METHOD.id).with("reason", error.code());
+        let record = user.iter().fold(record, |record, user| record.user(user));
+        let record = visit.client.iter().fold(record, Record::client);
+        let mut tx = self.0.store.begin().await?;
+        self.write(&mut tx, &record, &visit.origin).await?;
+        tx.commit().await?;
+        Counters::of_network(visit).fail_network(&self.0.store).await;
+        Ok(())
+    }
+
+    /// Finds the account of a signer, and asks for a second proof in a browser that is new to it. `remember`: what the person
+    /// wishes, for the page of that proof.
+    ///
+    /// # Errors
+    /// See [`CertificateError`].
+    pub async fn sign_in_by_certificate(
+        &self,
+        (signer, remember): (Signer, bool),
+        visit: &Visit,
+    ) -> Result<CertificateLogin, CertificateError> {
+        let Some(linked) = self.account_of(signer.holder()).await? else {
+            return Ok(CertificateLogin::Unlinked);
+        };
+        let person = user::by_id(self.0.store.db(), &linked.user_id).await?.ok_or(Error::Gone)?;
+        let refused = if person.disabled {
+            Some(CertificateError::Blocked)
+        } else if linked.holder.certificate.is_qualified && !signer.0.certificate.is_qualified {
+            Some(CertificateError::Weaker)
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            self.record_refusal(&error, Some(&person.id), visit).await?;
+            return Err(error);
+        }
+        let is_known = self.0.throttle.knows(person.id.as_str(), visit);
+        let is_enough = match self.0.config.certificate.second_proof {
+            SecondProof::Never => true,
+            SecondProof::NewDevice => is_known,
+            SecondProof::Always => false,
+        };
+        if is_enough {
+            let mut tx = self.0.store.begin().await?;
+            self.note_sign_in(&mut tx, &linked, &signer, visit).await?;
+            tx.commit().await?;
+            self.posted();
+            return Ok(CertificateLogin::Proven(Proof::new(person.id, vec![Factor::Cert])));
+        }
+        let contact = self.second_contact(&person).ok_or(CertificateError::Code(CodeError::NotSent))?;
+        let intent = Fresh::SignIn(SignIn { certificate: linked.id, user: person.id, signer, remember });
+        let sent = self.request_code(Purpose::SignIn, &contact, &intent, visit).await;
+        sent.map(CertificateLogin::Confirm).map_err(CertificateError::Code)
+    }
+
+    /// Where a second proof goes: an address costs nothing and its box is not lost with a phone.
+    pub(crate) fn second_contact(&self, person: &User) -> Option<Contact> {
+        [ContactKind::Email, ContactKind::Phone]
+            .into_iter()
+            .filter(|kind| self.has_route(*kind))
+            .find_map(|kind| person.contact(kind).filter(|held| held.verified_at.is_some()))
+            .map(|held| held.contact.clone())
+    }
+
+    /// The linked certificate of the person that a certificate names.
+    pub(crate) async fn account_of(&self, holder: &Holder) -> Result<Option<Linked>, CertificateError> {
+        let found = certificate::find(self.0.store.db(), holder.numbers()).await?;
+        only(found, holder)
+    }
+
+    /// Does what a right code of [`Purpose::SignIn`] was for.
+    pub(crate) async fn finish_fresh(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
+        match attempt.intent()? {
+            Fresh::SignIn(intent) => self.finish_sign_in(&attempt, intent, visit).await,
+            Fresh::Link { user, signer } => {
+                self.spend(&attempt, visit).await?.commit().await?;
+                match self.link_certificate(&user, &signer, visit).await {
+                    Ok(_) => Ok(Confirmed::Linked),
+                    Err(LinkError::Store(error)) => Err(error.into()),
+                    Err(error) => Ok(Confirmed::NotLinked(error)),
+                }
+            }
+            Fresh::Unlink { user, certificate } => {
+                self.spend(&attempt, visit).await?.commit().await?;
+                match self.unlink_certificate(&user, &certificate, visit).await {
+                    Ok(()) => Ok(Confirmed::Unlinked),
+                    Err(LinkError::Store(error)) => Err(error.into()),
+                    Err(error) => Ok(Confirmed::NotLinked(error)),
+                }
+            }
+        }
+    }
+
+    async fn finish_sign_in(&self, attempt: &Attempt, intent: SignIn, visit: &Visit) -> Result<Confirmed, CodeError> {
+        let mut tx = self.spend(attempt, visit).await?;
+        let found = certificate::find_in(&mut tx, intent.signer.holder().numbers()).await?;
+        // Unlinked, disabled or moved since the code was sent.
+        let linked = only(found, intent.signer.holder()).ok().flatten();
+        let linked = linked.filter(|linked| linked.id == intent.certificate && linked.user_id == intent.user);
+        let person = user::by_id_in(&mut tx, &intent.user).await?.filter(|person| !person.disabled);
+        let (Some(linked), Some(person)) = (linked, person) else {
+            tx.commit().await?;
+            return Err(CodeError::Spent);
+        };
+        self.note_sign_in(&mut tx, &linked, &intent.signer, visit).await?;
+        tx.commit().await?;
+        self.posted();
+        // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
+        let factors = match attempt.contact.kind() {
+            ContactKind::Phone => vec![Factor::Cert, Factor::Otp],
+            ContactKind::Email => vec![Factor::Cert],
+        };
+        Ok(Confirmed::SignedIn(Proof::new(person.id, factors), intent.remember))
+    }
+
+    /// Notes a sign-in, and what a newer certificate says.
+    async fn note_sign_in(&self, tx: &mut Tx, linked: &Linked, signer: &Signer, visit: &Visit) -> Result<(), Error> {
+        let (now, holder) = (self.now(), signer.holder());
+        certificate::note_use(tx, &linked.id, now).await?;
+        // Of two that somebody uses in turn the one that lasts longer is kept.
+        let is_newer = holder.certificate.sha256 != linked.holder.certificate.sha256
+            && holder.certificate.not_after > linked.holder.certificate.not_after;
+        if !is_newer {
+            return Ok(());
+        }
+        certificate::renew(tx, &linked.id, holder).await?;
+        self.note_organisation(tx, &linked.user_id, holder).await?;
+        let record = Record::of(Event::CertificateRenewed)
+            .user(&linked.user_id)
+            .with("certificate", linked.id.as_str())
+            .with("sha256", holder.certificate.sha256.as_str());
+        self.write(tx, &record, &visit.origin).await?;
+        if let Some(person) = user::by_id_in(tx, &linked.user_id).await? {
+            let notice = Notice {
+                person: &person,
+                except: None,
+                word: Word::CertificateRenewed(now),
+                brand: &visit.brand,
+            };
+            self.post_to_all(tx, notice).await?;
+        }
+        Ok(())
+    }
+
+    /// Carries a signer to the next page, in this browser only. `user`: the account that it may be linked to, where one is
+    /// signed in.
+    #[must_use]
+    pub fn seal_signer(&self, signer: &Signer, user: Option<&UserId>, visit: &Visit) -> String {
+        let carried = Carried {
+            signer: signer.clone(),
+            until: self.now().plus(CARRIED),
+            user: user.cloned(),
+        };
+        let plain = serde_json::to_vec(&carried).unwrap_or_default();
+        self.0.signers.seal(&plain, visit.binding.as_str().as_bytes(), &*self.0.entropy)
+    }
+
+    /// The signer that was carried here, and the account that it may be linked to; `None`: it is another browser's, was
+    /// changed or is too old.
+    #[must_use]
+    pub fn open_signer(&self, sealed: &str, visit: &Visit) -> Option<(Signer, Option<UserId>)> {
+        let plain = self.0.signers.open(sealed, visit.binding.as_str().as_bytes())?;
+        let carried: Carried = serde_json::from_slice(&plain).ok()?;
+        (carried.until > self.now()).then_some((carried.signer, carried.user))
+    }
+}
+
+/// The one linked certificate that was found, unless several were or it contradicts the holder.
+fn only(mut found: Vec<Linked>, holder: &Holder) -> Result<Option<Linked>, CertificateError> {
+    match (found.pop(), found.is_empty()) {
+        (None, _) => Ok(None),
+        (Some(one), true) if one.holder.agrees_with(holder) => Ok(Some(one)),
+        _ => Err(CertificateError::Ambiguous),
+    }
+}
+
+/// Whom an accepted certificate names; `None`: no person.
+fn holder(accepted: &Accepted) -> Option<Holder> {
+    let Accepted { subject, certificate, is_qualified, .. } = accepted;
+    if subject.kind == Kind::Seal {
+        return None;
+    }
+    let full = [subject.surname.as_deref(), subject.given_name.as_deref()];
+    let full = full.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let name = if full.is_empty() {
+        subject.common_name.clone().unwrap_or_else(|| certificate.subject().title().to_owned())
+    } else {
+        full
+    };
+    Some(Holder {
+        name,
+        surname: subject.surname.clone(),
+        given_name: subject.given_name.clone(),
+        title: subject.title.clone(),
+        email: subject.email.clone(),
+        snils: subject.snils.clone(),
+        inn: subject.inn.clone(),
+        organisation: business(subject),
+        certificate: Facts {
+            issuer: certificate.issuer().title().to_owned(),
+            serial: hex(certificate.serial()),
+            sha256: hex(&Sha256::digest(certificate.der())),
+            key: hex(&Sha256::digest(certificate.key_info())),
+            not_after: Timestamp(certificate.not_after()),
+            is_qualified: *is_qualified,
+        },
+    })
+}
+
+/// The organisation that the person heads, or their own trade.
+fn business(subject: &Subject) -> Option<Business> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    match subject.kind {
+        Kind::Organisation => Some(Business {
+            inn: subject.inn_organisation.clone()?,
+            ogrn: text(&subject.ogrn),
+            name: subject.organisation.clone().or_else(|| subject.common_name.clone())?,
+            relation: Relation::Head,
+        }),
+        Kind::SoleTrader => Some(Business {
+            inn: subject.inn.clone()?,
+            ogrn: text(&subject.ogrnip),
+            name: subject.common_name.clone()?,
+            relation: Relation::Entrepreneur,
+        }),
+        Kind::Person | Kind::Seal | Kind::Other => None,
+    }
+}
