@@ -21,6 +21,7 @@ mod html;
 pub mod jwt;
 pub mod program;
 mod rp;
+pub mod signature;
 
 pub use answer::{Answer, Pairs, form_body, query_of};
 pub use app::{Node, Person, START, TestApp, TestClock};

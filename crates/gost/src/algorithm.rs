@@ -136,7 +136,42 @@ impl PublicKey {
     }
 }
 
+/// What a signature covers.
+#[derive(Debug)]
+pub(crate) enum Covered {
+    /// The octets.
+    Octets(Vec<u8>),
+    /// Their digest, which the algorithm of the signature names.
+    Digest(Digest, Vec<u8>),
+}
+
+impl Covered {
+    /// Keeps of what was signed with this algorithm as little as is needed to verify it: for ГОСТ the digest.
+    pub(crate) fn by(algorithm: &[u8], octets: &[u8]) -> Self {
+        let digest = match Algorithm::read(&mut Reader::new(algorithm)) {
+            Ok(Algorithm { oid: oid::SIGNATURE_256, .. }) => Digest::Streebog256,
+            Ok(Algorithm { oid: oid::SIGNATURE_512, .. }) => Digest::Streebog512,
+            _ => return Self::Octets(octets.to_vec()),
+        };
+        Self::Digest(digest, digest.of(octets))
+    }
+}
+
 impl PublicKey {
+    /// As [`Self::verify_signed`], of what was kept of the octets.
+    pub(crate) fn verify_covered(&self, algorithm: &[u8], covered: &Covered, signature: &[u8]) -> Result<(), Reason> {
+        match (self, covered) {
+            (_, Covered::Octets(octets)) => self.verify_signed(algorithm, octets, signature),
+            (Self::Gost(set, key), Covered::Digest(digest, value)) => {
+                let algorithm =
+                    Algorithm::read(&mut Reader::new(algorithm)).map_err(|_| Reason::CertificateMalformed)?;
+                self.scheme(*digest, &algorithm).map_err(|refusal| refusal.reason)?;
+                signature::verify(*set, key, value, signature).map_err(reason_of)
+            }
+            (Self::Foreign(..), Covered::Digest(..)) => Err(Reason::AlgorithmMismatch),
+        }
+    }
+
     /// Verifies what a certificate or a revocation list is signed with; the algorithm names the digest too.
     pub(crate) fn verify_signed(&self, algorithm: &[u8], message: &[u8], signature: &[u8]) -> Result<(), Reason> {
         let algorithm = Algorithm::read(&mut Reader::new(algorithm)).map_err(|_| Reason::CertificateMalformed)?;

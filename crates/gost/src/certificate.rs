@@ -5,6 +5,8 @@
 //! This reads facts; `path` decides whom to believe, with `rustls-webpki`'s own parser over the same bytes. Extensions that
 //! are not named here are not looked at: `webpki` refuses critical ones that it does not know.
 
+use std::sync::Arc;
+
 use crate::ParameterSet;
 use crate::algorithm::PublicKey;
 use crate::der::{Malformed, Reader, Result, tag};
@@ -82,9 +84,12 @@ struct Extensions {
     distribution_points: Option<Vec<Vec<u8>>>,
 }
 
-/// A certificate's facts.
+/// A certificate's facts. A clone is cheap and shares them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate {
+pub struct Certificate(Arc<Facts>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Facts {
     der: Vec<u8>,
     serial: Vec<u8>,
     issuer: (Vec<u8>, Name),
@@ -131,7 +136,7 @@ impl Certificate {
         };
         inside.end()?;
         let (issuer_name, subject_name) = (Name::read(&issuer)?, Name::read(&subject)?);
-        Ok(Self {
+        Ok(Self(Arc::new(Facts {
             der: der.to_vec(),
             serial,
             issuer: (issuer, issuer_name),
@@ -140,71 +145,71 @@ impl Certificate {
             not_after,
             key_info,
             extensions,
-        })
+        })))
     }
 
     /// The certificate itself.
     #[must_use]
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.0.der
     }
 
     /// The octets of the serial number.
     #[must_use]
     pub fn serial(&self) -> &[u8] {
-        &self.serial
+        &self.0.serial
     }
 
     /// The issuer.
     #[must_use]
     pub fn issuer(&self) -> &Name {
-        &self.issuer.1
+        &self.0.issuer.1
     }
 
     /// The issuer as it is encoded.
     #[must_use]
     pub fn issuer_der(&self) -> &[u8] {
-        &self.issuer.0
+        &self.0.issuer.0
     }
 
     /// The subject.
     #[must_use]
     pub fn subject(&self) -> &Name {
-        &self.subject.1
+        &self.0.subject.1
     }
 
     /// The subject as it is encoded.
     #[must_use]
     pub fn subject_der(&self) -> &[u8] {
-        &self.subject.0
+        &self.0.subject.0
     }
 
     /// Valid from this second (since 1970) on.
     #[must_use]
     pub fn not_before(&self) -> i64 {
-        self.not_before
+        self.0.not_before
     }
 
     /// Valid up to and including this second.
     #[must_use]
     pub fn not_after(&self) -> i64 {
-        self.not_after
+        self.0.not_after
     }
 
     /// SubjectPublicKeyInfo in DER.
     #[must_use]
     pub fn key_info(&self) -> &[u8] {
-        &self.key_info
+        &self.0.key_info
     }
 
     pub(crate) fn public_key(&self) -> std::result::Result<PublicKey, Refusal> {
-        PublicKey::read(&self.key_info)
+        PublicKey::read(&self.0.key_info)
     }
 
     /// Whether this key signed it.
     pub(crate) fn check_signature(&self, key: &PublicKey) -> std::result::Result<(), Reason> {
         let parts = || {
-            let mut whole = Reader::of_only(&self.der, tag::SEQUENCE)?;
+            let mut whole = Reader::of_only(&self.0.der, tag::SEQUENCE)?;
             Ok((whole.element()?.whole, whole.element()?.whole, whole.bytes_of_bits()?))
         };
         let (signed, algorithm, signature) = parts().map_err(|_: Malformed| Reason::CertificateMalformed)?;
@@ -229,26 +234,26 @@ impl Certificate {
     /// The SHA-1 of the certificate, which Russian tools show as its thumbprint.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        oid::hex(&Digest::Sha1.of(&self.der))
+        oid::hex(&Digest::Sha1.of(&self.0.der))
     }
 
     pub(crate) fn subject_key_id(&self) -> Option<&[u8]> {
-        self.extensions.subject_key_id.as_deref()
+        self.0.extensions.subject_key_id.as_deref()
     }
 
     /// Whether it may issue certificates (basicConstraints).
     #[must_use]
     pub fn is_authority(&self) -> bool {
-        self.extensions.is_authority
+        self.0.extensions.is_authority
     }
 
     pub(crate) fn authority_key_id(&self) -> Option<&[u8]> {
-        self.extensions.authority_key_id.as_deref()
+        self.0.extensions.authority_key_id.as_deref()
     }
 
     /// Whether keyUsage has this bit; a certificate without the extension may do anything (RFC 5280 §4.2.1.3).
     pub(crate) fn may(&self, bit: u32) -> bool {
-        self.extensions.key_usage.as_ref().is_none_or(|bits| {
+        self.0.extensions.key_usage.as_ref().is_none_or(|bits| {
             let octet = bits.get(bit as usize / 8).copied().unwrap_or_default();
             octet & 0x80 >> (bit % 8) != 0
         })
@@ -256,53 +261,54 @@ impl Certificate {
 
     /// Whether the private key may sign at this second (privateKeyUsagePeriod).
     pub(crate) fn key_may_sign_at(&self, now: i64) -> bool {
-        self.extensions
+        self.0
+            .extensions
             .key_period
             .is_none_or(|(from, to)| from.is_none_or(|from| from <= now) && to.is_none_or(|to| now <= to))
     }
 
     /// The purposes in extendedKeyUsage (DER contents of identifiers); none where there is no such extension.
     pub(crate) fn purposes(&self) -> Option<&[Vec<u8>]> {
-        self.extensions.purposes.as_deref()
+        self.0.extensions.purposes.as_deref()
     }
 
     /// The classes of tools in the policies.
     #[must_use]
     pub fn tool_classes(&self) -> &[ToolClass] {
-        &self.extensions.tool_classes
+        &self.0.extensions.tool_classes
     }
 
     /// The owner's tool, as the certificate says.
     #[must_use]
     pub fn subject_sign_tool(&self) -> Option<&str> {
-        self.extensions.subject_sign_tool.as_deref()
+        self.0.extensions.subject_sign_tool.as_deref()
     }
 
     /// How the authority saw whom it certifies: 0 in person, 1 by a qualified signature, 2 by a passport's chip, 3 by a
     /// state system.
     #[must_use]
     pub fn identification_kind(&self) -> Option<u8> {
-        self.extensions.identification_kind
+        self.0.extensions.identification_kind
     }
 
     /// Where the issuer publishes its revocation lists, as the certificate says: an attacker's word until a path is
     /// verified.
     #[must_use]
     pub fn crl_addresses(&self) -> &[String] {
-        &self.extensions.crl_addresses
+        &self.0.extensions.crl_addresses
     }
 
     /// The names (GeneralName in DER) of the distribution points whose lists are the issuer's own and for all reasons; none
     /// where there is no such extension.
     pub(crate) fn distribution_points(&self) -> Option<&[Vec<u8>]> {
-        self.extensions.distribution_points.as_deref()
+        self.0.extensions.distribution_points.as_deref()
     }
 
     /// Whether the fields are those of a qualified certificate: a class of tools, the owner's tool, and the four texts about
     /// the issuer's, none of them empty. That its path ends in a trusted anchor is not looked at.
     #[must_use]
     pub fn has_qualified_fields(&self) -> bool {
-        let Extensions { tool_classes, subject_sign_tool, issuer_sign_tool, .. } = &self.extensions;
+        let Extensions { tool_classes, subject_sign_tool, issuer_sign_tool, .. } = &self.0.extensions;
         let is_full = |text: &String| !text.is_empty();
         let has_tools = subject_sign_tool.as_ref().is_some_and(is_full);
         !tool_classes.is_empty() && has_tools && issuer_sign_tool.len() == 4 && issuer_sign_tool.iter().all(is_full)

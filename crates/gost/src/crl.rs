@@ -11,10 +11,10 @@
 //!    may be another issuer's or may mean something else (indirect ones, unknown critical extensions) are left out.
 //! 3. A list in date whose scope holds the certificate (RFC 5280 §5.2.5, §6.3.3) and that does not list it clears it.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
-use crate::algorithm::PublicKey;
+use crate::algorithm::{Covered, PublicKey};
 use crate::certificate::{CRL_SIGN, Certificate, authority_key_id, full_name};
 use crate::der::{Malformed, Reader, tag, wrap};
 use crate::oid;
@@ -28,11 +28,10 @@ pub struct Crl {
     issuer: Vec<u8>,
     this_update: i64,
     next_update: i64,
-    /// The serial numbers, sorted.
-    serials: Vec<Box<[u8]>>,
+    serials: Serials,
     extensions: Extensions,
     /// What the signature covers, and how it was made.
-    signed: Vec<u8>,
+    signed: Covered,
     algorithm: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -80,7 +79,7 @@ impl Crl {
             next_update: next_update.unwrap_or(this_update),
             serials,
             extensions,
-            signed: signed.whole.to_vec(),
+            signed: Covered::by(&algorithm, signed.whole),
             algorithm,
             signature,
         })
@@ -104,6 +103,40 @@ impl Crl {
         self.next_update
     }
 
+    /// The CRL number (RFC 5280 §5.2.3): an unsigned number, big-endian, in the fewest octets.
+    #[must_use]
+    pub fn number(&self) -> Option<&[u8]> {
+        self.extensions
+            .number
+            .as_deref()
+            .map(|number| number.strip_prefix(&[0]).unwrap_or(number))
+    }
+
+    /// How many certificates it lists.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.serials.ends.len()
+    }
+
+    /// The distribution point whose certificates it is about, in DER; empty: all of its issuer's.
+    #[must_use]
+    pub fn point_der(&self) -> &[u8] {
+        &self.extensions.point
+    }
+
+    /// Whether it says something of certificates by itself: no delta list and none of a kind that is not understood.
+    #[must_use]
+    pub fn is_understood(&self) -> bool {
+        self.extensions.is_understood && !self.extensions.is_delta
+    }
+
+    /// Whether this authority, whose own standing is not looked at, made it: its name, its key, and that it may.
+    #[must_use]
+    pub fn is_of(&self, authority: &Certificate) -> bool {
+        let is_signed = || authority.public_key().is_ok_and(|key| self.is_signed_by(&key));
+        self.issuer == authority.subject_der() && authority.may(CRL_SIGN) && is_signed()
+    }
+
     /// Whether a certificate that it does not list is not revoked (RFC 5280 §6.3.3 (b)).
     fn clears(&self, certificate: &Certificate) -> bool {
         let Extensions { is_complete, is_understood, scope, .. } = &self.extensions;
@@ -111,7 +144,7 @@ impl Crl {
     }
 
     fn is_signed_by(&self, key: &PublicKey) -> bool {
-        key.verify_signed(&self.algorithm, &self.signed, &self.signature).is_ok()
+        key.verify_covered(&self.algorithm, &self.signed, &self.signature).is_ok()
     }
 
     /// Whether it names another key of its issuer than this one. Authorities with several keys make a list for each.
@@ -124,14 +157,58 @@ impl Crl {
 
     /// Whether it says that the issuer's certificate of this serial number was revoked.
     pub(crate) fn lists(&self, serial: &[u8]) -> bool {
-        let is_there = |serial| self.serials.binary_search_by(|one| one.as_ref().cmp(serial)).is_ok();
-        self.extensions.is_understood && is_there(fewest_octets(serial))
+        self.extensions.is_understood && self.serials.hold(fewest_octets(serial))
+    }
+}
+
+/// Serial numbers, sorted, one after the other: a list can have a million of them.
+#[derive(Debug)]
+struct Serials {
+    octets: Box<[u8]>,
+    /// Where each ends.
+    ends: Box<[u32]>,
+}
+
+impl Serials {
+    /// Of a list, so that there are fewer octets than [`MAX_BYTES`].
+    fn of(mut serials: Vec<&[u8]>) -> Self {
+        serials.sort_unstable();
+        let mut end = 0;
+        let ends = serials.iter().map(|serial| {
+            end += serial.len();
+            u32::try_from(end).unwrap_or(u32::MAX)
+        });
+        let ends = ends.collect();
+        Self { octets: serials.concat().into(), ends }
+    }
+
+    fn get(&self, at: usize) -> &[u8] {
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let end = self.ends.get(at).copied().unwrap_or(start);
+        self.octets.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    fn hold(&self, serial: &[u8]) -> bool {
+        let (mut from, mut to) = (0, self.ends.len());
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            match self.get(middle).cmp(serial) {
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+                Ordering::Equal => return true,
+            }
+        }
+        false
     }
 }
 
 /// What the extensions of a list say.
 #[derive(Debug)]
 struct Extensions {
+    /// The content of the CRL number's INTEGER (RFC 5280 §5.2.3).
+    number: Option<Vec<u8>>,
+    /// issuingDistributionPoint as it stands.
+    point: Vec<u8>,
     authority_key_id: Option<Vec<u8>>,
     scope: Option<Scope>,
     is_delta: bool,
@@ -144,6 +221,8 @@ struct Extensions {
 impl Default for Extensions {
     fn default() -> Self {
         Self {
+            number: None,
+            point: Vec::new(),
             authority_key_id: None,
             scope: None,
             is_delta: false,
@@ -161,18 +240,24 @@ impl Extensions {
             let (kind, is_critical, value) = extension(&mut list)?;
             match kind {
                 oid::AUTHORITY_KEY_ID => extensions.authority_key_id = authority_key_id(value)?,
-                oid::CRL_NUMBER => {}
+                // One that is no number is none: nothing but the order of lists hangs on it.
+                oid::CRL_NUMBER => {
+                    extensions.number = Reader::new(value).integer().ok().map(|number| fewest_octets(number).to_vec());
+                }
                 oid::DELTA_CRL_INDICATOR => {
                     extensions.is_delta = true;
                     extensions.is_complete = false;
                 }
-                oid::ISSUING_DISTRIBUTION_POINT => match Scope::read(value) {
-                    Ok(scope) if extensions.scope.is_none() => {
-                        extensions.is_complete &= scope.is_complete;
-                        extensions.scope = Some(scope);
+                oid::ISSUING_DISTRIBUTION_POINT => {
+                    extensions.point.extend(value);
+                    match Scope::read(value) {
+                        Ok(scope) if extensions.scope.is_none() => {
+                            extensions.is_complete &= scope.is_complete;
+                            extensions.scope = Some(scope);
+                        }
+                        _ => extensions.is_understood = false,
                     }
-                    _ => extensions.is_understood = false,
-                },
+                }
                 // RFC 5280 §5.2: a list with a critical extension that is not known clears nobody.
                 _ => extensions.is_understood &= !is_critical,
             }
@@ -192,7 +277,7 @@ fn extension<'a>(list: &mut Reader<'a>) -> Result<(&'a [u8], bool, &'a [u8]), Ma
 }
 
 /// The serial numbers of revokedCertificates (RFC 5280 §5.1.2.6), sorted.
-fn read_entries(entries: &[u8], extensions: &mut Extensions) -> Result<Vec<Box<[u8]>>, Malformed> {
+fn read_entries(entries: &[u8], extensions: &mut Extensions) -> Result<Serials, Malformed> {
     let mut serials = Vec::new();
     let mut entries = Reader::new(entries);
     while !entries.is_empty() {
@@ -212,11 +297,10 @@ fn read_entries(entries: &[u8], extensions: &mut Extensions) -> Result<Vec<Box<[
         }
         entry.end()?;
         if !is_removed {
-            serials.push(serial.into());
+            serials.push(serial);
         }
     }
-    serials.sort_unstable();
-    Ok(serials)
+    Ok(Serials::of(serials))
 }
 
 const REMOVE_FROM_CRL: &[u8] = &[0x0a, 1, 8];
@@ -358,6 +442,15 @@ mod tests {
         assert!(fresh.next_update() > stale.next_update());
         let whole = der(include_bytes!("../fixtures/issuing.crl.pem"));
         assert!((0..whole.len()).all(|length| Crl::parse(&whole[..length]).is_err()));
+    }
+
+    #[test]
+    fn a_serial_number_is_found_among_many_of_different_lengths() {
+        let numbers: Vec<Vec<u8>> = (0_u32..3000).map(|at| at.to_be_bytes()[3 - at as usize % 3..].to_vec()).collect();
+        let serials = Serials::of(numbers.iter().map(Vec::as_slice).collect());
+        assert!(numbers.iter().all(|number| serials.hold(number)));
+        assert!(!serials.hold(&[]) && !serials.hold(&[1, 2, 3, 4, 5]) && !serials.hold(&[0xff, 0xff, 0xff]));
+        assert!(!Serials::of(Vec::new()).hold(&[1]));
     }
 
     #[test]

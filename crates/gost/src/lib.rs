@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | the verdict | [`verify`]: the checks in their order; [`verdict`]: every reason to refuse, with its code and step |
-//! | trust | `path`: paths by `rustls-webpki`; [`crl`]: revocation; [`identity`]: whom a certificate names |
+//! | trust | `path`: paths by `rustls-webpki`; `authority`: who may be trusted below an anchor; [`crl`]: revocation; [`identity`]: whom a certificate names |
 //! | messages | `cms`, [`certificate`], `name`, `algorithm`: what fits what; `foreign`: RSA and ECDSA by OpenSSL |
 //! | encodings | `der`, [`ber`], [`pem`], [`oid`] |
 //! | numbers | `curve`, `parameters`: points and the twelve parameter sets; [`signature`], [`digest`] |
@@ -15,6 +15,7 @@
 //! the sense of 63-ФЗ. A certified verifier can take its place behind [`SignatureVerifier`].
 
 mod algorithm;
+mod authority;
 pub mod ber;
 pub mod certificate;
 mod cms;

@@ -10,7 +10,7 @@
 //! join where the policy allows them.
 
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rustls_pki_types::{
@@ -30,11 +30,11 @@ use crate::search::{Budget, Search};
 use crate::signature;
 use crate::verdict::{Reason, Refusal, RevocationStatus, Step};
 
-/// A certificate that is trusted as it stands.
+/// A certificate that is trusted as it stands. A clone is cheap.
 #[derive(Clone, Debug)]
 pub struct Anchor {
     certificate: Certificate,
-    anchor: TrustAnchor<'static>,
+    anchor: Arc<TrustAnchor<'static>>,
 }
 
 impl Anchor {
@@ -47,7 +47,7 @@ impl Anchor {
         let certificate = Certificate::parse(der)?;
         let der = CertificateDer::from(der);
         let anchor = anchor_from_trusted_cert(&der).map_err(|_| Malformed)?.to_owned();
-        Ok(Self { certificate, anchor })
+        Ok(Self { certificate, anchor: Arc::new(anchor) })
     }
 
     /// The certificate.
@@ -160,7 +160,7 @@ fn validate(wanted: &Wanted<'_>, way: &[&Certificate], anchor: &Anchor) -> Resul
 fn by_webpki(wanted: &Wanted<'_>, way: &[&Certificate], anchor: Option<&Anchor>) -> Result<(), Refusal> {
     let issuers = way.iter().skip(1);
     let between: Vec<CertificateDer<'_>> = issuers.map(|one| CertificateDer::from(one.der())).collect();
-    let trusted: Vec<TrustAnchor<'_>> = anchor.iter().map(|one| one.anchor.clone()).collect();
+    let trusted: Vec<TrustAnchor<'_>> = anchor.iter().map(|one| one.anchor.as_ref().clone()).collect();
     let leaf = CertificateDer::from(wanted.leaf.der());
     let end = EndEntityCert::try_from(&leaf).map_err(|error| refusal(&error))?;
     let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(wanted.now).unwrap_or_default()));

@@ -14,6 +14,7 @@ mod asking;
 mod audit_trail;
 mod brands;
 mod budgets;
+mod certificates;
 mod command_line;
 mod complete;
 mod consent;

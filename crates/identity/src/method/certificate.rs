@@ -199,15 +199,6 @@ struct Carried {
     user: Option<UserId>,
 }
 
-/// What is sealed while the code of a sign-in is on its way.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct SignIn {
-    certificate: CertificateId,
-    user: UserId,
-    signer: Signer,
-    remember: bool,
-}
-
 impl Identity {
     /// Verifies the signature of a challenge and spends it. `signature`: a CMS message in base64, which may have line breaks.
     ///
@@ -364,7 +355,7 @@ impl Identity {
             return Ok(CertificateLogin::Proven(Proof::new(person.id, vec![Factor::Cert])));
         }
         let contact = self.second_contact(&person).ok_or(CertificateError::Code(CodeError::NotSent))?;
-        let intent = Fresh::SignIn(SignIn { certificate: linked.id, user: person.id, signer, remember });
+        let intent = Fresh::SignIn { certificate: linked.id, user: person.id, signer, remember };
         let sent = self.request_code(Purpose::SignIn, &contact, &intent, visit).await;
         sent.map(CertificateLogin::Confirm).map_err(CertificateError::Code)
     }
@@ -387,7 +378,10 @@ impl Identity {
     /// Does what a right code of [`Purpose::SignIn`] was for.
     pub(crate) async fn finish_fresh(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
         match attempt.intent()? {
-            Fresh::SignIn(intent) => self.finish_sign_in(&attempt, intent, visit).await,
+            Fresh::SignIn { user, certificate, signer, remember } => {
+                let proof = self.finish_sign_in(&attempt, (&user, &certificate, &signer), visit).await?;
+                Ok(Confirmed::SignedIn(proof, remember))
+            }
             Fresh::Link { user, signer } => {
                 self.spend(&attempt, visit).await?.commit().await?;
                 match self.link_certificate(&user, &signer, visit).await {
@@ -407,18 +401,23 @@ impl Identity {
         }
     }
 
-    async fn finish_sign_in(&self, attempt: &Attempt, intent: SignIn, visit: &Visit) -> Result<Confirmed, CodeError> {
+    async fn finish_sign_in(
+        &self,
+        attempt: &Attempt,
+        (user, certificate, signer): (&UserId, &CertificateId, &Signer),
+        visit: &Visit,
+    ) -> Result<Proof, CodeError> {
         let mut tx = self.spend(attempt, visit).await?;
-        let found = certificate::find_in(&mut tx, intent.signer.holder().numbers()).await?;
+        let found = certificate::find_in(&mut tx, signer.holder().numbers()).await?;
         // Unlinked, disabled or moved since the code was sent.
-        let linked = only(found, intent.signer.holder()).ok().flatten();
-        let linked = linked.filter(|linked| linked.id == intent.certificate && linked.user_id == intent.user);
-        let person = user::by_id_in(&mut tx, &intent.user).await?.filter(|person| !person.disabled);
+        let linked = only(found, signer.holder()).ok().flatten();
+        let linked = linked.filter(|linked| linked.id == *certificate && linked.user_id == *user);
+        let person = user::by_id_in(&mut tx, user).await?.filter(|person| !person.disabled);
         let (Some(linked), Some(person)) = (linked, person) else {
             tx.commit().await?;
             return Err(CodeError::Spent);
         };
-        self.note_sign_in(&mut tx, &linked, &intent.signer, visit).await?;
+        self.note_sign_in(&mut tx, &linked, signer, visit).await?;
         tx.commit().await?;
         self.posted();
         // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
@@ -426,7 +425,7 @@ impl Identity {
             ContactKind::Phone => vec![Factor::Cert, Factor::Otp],
             ContactKind::Email => vec![Factor::Cert],
         };
-        Ok(Confirmed::SignedIn(Proof::new(person.id, factors), intent.remember))
+        Ok(Proof::new(person.id, factors))
     }
 
     /// Notes a sign-in, and what a newer certificate says.

@@ -14,7 +14,7 @@ use kabinet_store::change::{self, Kind};
 use kabinet_store::{Error as StoreError, Tx, certificate, organisation, user};
 use serde::{Deserialize, Serialize};
 
-use super::{SignIn, Signer, only};
+use super::{Signer, only};
 use crate::confirmation::CodeError;
 use crate::delivery::{Notice, Purpose, Word};
 use crate::method::password;
@@ -28,7 +28,16 @@ const MOST: usize = 20;
 pub enum Fresh {
     /// It is the second proof of a sign-in.
     #[serde(rename = "sign-in")]
-    SignIn(#[allow(private_interfaces)] SignIn),
+    SignIn {
+        /// To this account.
+        user: UserId,
+        /// With this certificate.
+        certificate: CertificateId,
+        /// Of this signer.
+        signer: Signer,
+        /// Whether the person wants to be remembered.
+        remember: bool,
+    },
     /// It links a certificate.
     #[serde(rename = "link")]
     Link {
