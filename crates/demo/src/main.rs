@@ -6,6 +6,8 @@
 //! 3. The account and the clients are made where they are missing, and everything starts.
 //! 4. Once all of it answers, the addresses are printed: for people, or with `--json` as one line.
 //!
+//! `kabinet-demo toolbox` runs the stand-in for Astral.Toolbox alone, for whoever has a provider of their own.
+//!
 //! Ctrl-C or SIGTERM ends it within two seconds.
 
 mod party;
@@ -14,16 +16,17 @@ mod post;
 mod print;
 mod provider;
 mod seed;
+mod toolbox;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use kabinet::{Ambient, Shutdown};
 use kabinet_fetch::{Fetch, Options};
 use tokio::net::TcpListener;
@@ -36,6 +39,7 @@ use party::protocol::Registration;
 use party::{Neighbours, PRODUCTS};
 use place::{Place, Sockets};
 use post::Post;
+use toolbox::Program;
 
 /// From the signal to the end, at most.
 const LAST_BREATH: Duration = Duration::from_millis(1900);
@@ -50,6 +54,22 @@ struct Arguments {
     /// Keep everything in this directory and go on with what is there; without it nothing is kept
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    #[command(subcommand)]
+    alone: Option<Alone>,
+}
+
+/// A part that can run alone.
+#[derive(Subcommand)]
+enum Alone {
+    /// The stand-in for Astral.Toolbox: it signs with invented certificates and prints where everything is as one line of JSON
+    Toolbox {
+        /// The directory of the certificates; one that has them is gone on with
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Where it listens; 0: anywhere
+        #[arg(long, default_value_t = kabinet_standins::toolbox::PORT)]
+        port: u16,
+    },
 }
 
 fn main() -> ExitCode {
@@ -72,10 +92,23 @@ fn complain(why: &anyhow::Error) -> ExitCode {
 
 async fn live(arguments: Arguments) -> anyhow::Result<()> {
     let mut ending = Ending::new()?;
+    if let Some(Alone::Toolbox { dir, port }) = arguments.alone {
+        return sign_alone(&dir, port, &mut ending).await;
+    }
     let place = Place::open(arguments.dir, &Ambient::real())?;
     let ended = run(&place, arguments.json, &mut ending).await;
     place.leave();
     ended
+}
+
+async fn sign_alone(dir: &Path, port: u16, ending: &mut Ending) -> anyhow::Result<()> {
+    let program = Program::open(&std::path::absolute(dir)?, port).await?;
+    let (told, (socket, router)) = (program.json(), program.split());
+    let served = serve(socket, router);
+    writeln!(std::io::stdout(), "{told}")?;
+    ending.signal().await;
+    served.abort();
+    Ok(())
 }
 
 /// Starts everything and stays until the signal, which may come before everything has started.
@@ -98,7 +131,9 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     let ambient = Ambient::real();
     let sockets = Sockets::bind(&place.saved()).await?;
     let post = Post::open(place, Arc::clone(&ambient.clock)).await?;
-    let bound = provider::bind(place, &post).await?;
+    // Without the engine there is no signature program, and everything else goes on.
+    let program = Program::usual(&place.toolbox()).await;
+    let bound = provider::bind(place, &post, program.as_ref().ok()).await?;
     let saved = place.update(|saved| {
         saved.issuer_port = Some(bound.port);
         saved.party_ports = sockets.parties.iter().map(place::port).collect();
@@ -115,6 +150,12 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     sites.push(serve(socket, gateway));
     let store = kabinet::open_store(&bound.config).await?;
     sites.push(tokio::spawn(carried.carry(store, place.outbox())));
+    let toolbox = program.map(|program| {
+        let url = program.url.clone();
+        let (socket, router) = program.split();
+        sites.push(serve(socket, router));
+        url
+    });
     for (n, socket) in sockets.parties.into_iter().enumerate() {
         let other = (n + 1) % PRODUCTS.len();
         let neighbours = Neighbours {
@@ -140,6 +181,7 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
         password: &saved.password,
         bases: &bases,
         outbox: &outbox,
+        toolbox: toolbox.as_ref(),
         place,
     };
     until_all_answer(&fetch, &printed).await?;

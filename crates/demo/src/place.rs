@@ -119,6 +119,11 @@ impl Place {
         self.dir.join("mail-ca.pem")
     }
 
+    /// The certificates of the stand-in for Astral.Toolbox.
+    pub fn toolbox(&self) -> PathBuf {
+        self.dir.join("toolbox")
+    }
+
     /// The directory, when it stays.
     pub fn kept(&self) -> Option<&Path> {
         self.is_kept.then_some(self.dir.as_path())

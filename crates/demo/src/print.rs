@@ -11,7 +11,7 @@ use crate::place::Place;
 use crate::seed::PHONE;
 
 /// Stand-ins that are not there yet, each `null` in the JSON.
-const ABSENT: [&str; 4] = ["esia", "telegram", "upstream", "toolbox"];
+const ABSENT: [&str; 3] = ["esia", "telegram", "upstream"];
 
 /// The addresses and the account.
 pub struct Parts<'a> {
@@ -23,6 +23,8 @@ pub struct Parts<'a> {
     pub bases: &'a [Url],
     /// The page with the sent codes.
     pub outbox: &'a Url,
+    /// The page of the signature program, or why there is none.
+    pub toolbox: Result<&'a Url, &'a anyhow::Error>,
     /// The directory.
     pub place: &'a Place,
 }
@@ -38,6 +40,9 @@ impl Parts<'_> {
             for name in ABSENT {
                 writeln!(io::stderr(), "standins.{name}: this stand-in is not part of kabinet-demo yet")?;
             }
+            if let Err(why) = self.toolbox {
+                writeln!(io::stderr(), "standins.toolbox: {why:#}")?;
+            }
             writeln!(out, "{}", self.json())?;
         } else {
             out.write_all(self.text().as_bytes())?;
@@ -48,7 +53,8 @@ impl Parts<'_> {
     fn json(&self) -> serde_json::Value {
         let parties = PRODUCTS.iter().zip(self.bases);
         let parties: Vec<_> = parties.map(|(product, base)| json!({"name": product.name, "url": base})).collect();
-        let standins: serde_json::Map<_, _> = ABSENT.iter().map(|name| ((*name).to_owned(), json!(null))).collect();
+        let mut standins: serde_json::Map<_, _> = ABSENT.iter().map(|name| ((*name).to_owned(), json!(null))).collect();
+        standins.insert("toolbox".to_owned(), json!(self.toolbox.ok()));
         json!({
             "issuer": self.issuer,
             "account": {"phone": PHONE, "password": self.password},
@@ -76,6 +82,10 @@ impl Parts<'_> {
             format!("  {:<18}{}/account", "Личный кабинет", self.issuer),
             format!("  {:<18}{}/.well-known/openid-configuration", "Провайдер", self.issuer),
             format!("  {:<18}{}", "Отправленные коды", self.outbox),
+            match self.toolbox {
+                Ok(url) => format!("  {:<18}{url}", "Программа подписи"),
+                Err(why) => format!("  {:<18}не запущена: {why:#}", "Программа подписи"),
+            },
             String::new(),
         ]);
         lines.push(match self.place.kept() {

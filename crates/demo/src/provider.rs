@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::place::{self, Place};
 use crate::post::Post;
+use crate::toolbox::Program;
 
 /// Where the provider listens if it can.
 const USUAL_PORT: u16 = 8080;
@@ -27,11 +28,12 @@ pub struct Provider {
 ///
 /// # Errors
 /// When none can be bound.
-pub async fn bind(place: &Place, post: &Post) -> anyhow::Result<Provider> {
+pub async fn bind(place: &Place, post: &Post, program: Option<&Program>) -> anyhow::Result<Provider> {
+    let at = (place, post, program);
     let mut last = None;
     for port in place.saved().issuer_port.into_iter().chain([USUAL_PORT]) {
         if place::is_free(port).await
-            && let Ok(provider) = bind_to((place, post), port).await
+            && let Ok(provider) = bind_to(at, port).await
         {
             return Ok(provider);
         }
@@ -39,7 +41,7 @@ pub async fn bind(place: &Place, post: &Post) -> anyhow::Result<Provider> {
     for _ in 0..TRIES {
         let port = place::free_port().await?;
         if place::is_free(port).await {
-            match bind_to((place, post), port).await {
+            match bind_to(at, port).await {
                 Ok(provider) => return Ok(provider),
                 Err(why) => last = Some(why),
             }
@@ -48,12 +50,15 @@ pub async fn bind(place: &Place, post: &Post) -> anyhow::Result<Provider> {
     Err(last.unwrap_or_else(|| anyhow::anyhow!("there is no free port")))
 }
 
-async fn bind_to(at: (&Place, &Post), port: u16) -> anyhow::Result<Provider> {
+/// Where the demonstration lives, how it sends, and what signs.
+type At<'a> = (&'a Place, &'a Post, Option<&'a Program>);
+
+async fn bind_to(at: At<'_>, port: u16) -> anyhow::Result<Provider> {
     let config = config(at, port)?;
     Ok(Provider { bound: Bound::new(&config).await?, config, port })
 }
 
-fn config((place, post): (&Place, &Post), port: u16) -> anyhow::Result<Config> {
+fn config((place, post, program): At<'_>, port: u16) -> anyhow::Result<Config> {
     let mut settings = serde_json::json!({
         "issuer": format!("http://localhost:{port}"),
         "listen": format!("127.0.0.1:{port}"),
@@ -61,7 +66,7 @@ fn config((place, post): (&Place, &Post), port: u16) -> anyhow::Result<Config> {
         "store": {"url": format!("sqlite:{}", place.database().display())},
         "log": {"level": "warn"},
     });
-    for (section, value) in post.settings(place) {
+    for (section, value) in post.settings(place).into_iter().chain(program.map(Program::settings)) {
         settings[section] = value;
     }
     let text = toml::to_string(&settings).context("the settings cannot be written as TOML")?;

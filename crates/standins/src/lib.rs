@@ -7,6 +7,7 @@
 //! - [`outbox`]: the phones and mailboxes that codes are sent to, as one page.
 //! - [`sms_gateway`]: four SMS gateways, and one of no known form.
 //! - [`smtp`]: a mail server that catches letters.
+//! - [`toolbox`]: Astral.Toolbox, which signs with certificates for pages.
 //!
 //! [`look`] is the shell that their pages, and those of the demonstration's products, have in common.
 
@@ -14,3 +15,4 @@ pub mod look;
 pub mod outbox;
 pub mod sms_gateway;
 pub mod smtp;
+pub mod toolbox;

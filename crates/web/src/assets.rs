@@ -60,6 +60,7 @@ struct Fixed {
     work: Asset,
     session: Asset,
     certificate: Asset,
+    certificate_style: Asset,
     icon: Asset,
 }
 
@@ -78,6 +79,12 @@ fn fixed() -> &'static Fixed {
             "js",
             include_bytes!("../assets/certificate.js"),
             "text/javascript; charset=utf-8",
+        ),
+        certificate_style: embed(
+            "certificate",
+            "css",
+            include_bytes!("../assets/certificate.css"),
+            "text/css; charset=utf-8",
         ),
         icon: embed("favicon", "svg", include_bytes!("../assets/favicon.svg"), "image/svg+xml"),
     })
@@ -119,6 +126,12 @@ pub fn certificate_path() -> &'static str {
     &fixed().certificate.path
 }
 
+/// The path of the style sheet that the pages of sign-in by certificate have beside the common one.
+#[must_use]
+pub fn certificate_style_path() -> &'static str {
+    &fixed().certificate_style.path
+}
+
 /// The icon; also the answer to `/favicon.ico`.
 #[must_use]
 pub fn icon() -> &'static Asset {
@@ -139,8 +152,17 @@ fn brand_asset(brand: &Brand) -> Asset {
 /// The file at a path, e.g. `/assets/kabinet-0123456789abcdef.css`.
 #[must_use]
 pub fn find(brands: &Brands, path: &str) -> Option<Asset> {
-    let Fixed { style, cabinet, script, work, session, certificate, icon } = fixed();
-    let known = [style, cabinet, script, work, session, certificate, icon]
+    let Fixed {
+        style,
+        cabinet,
+        script,
+        work,
+        session,
+        certificate,
+        certificate_style,
+        icon,
+    } = fixed();
+    let known = [style, cabinet, script, work, session, certificate, certificate_style, icon]
         .into_iter()
         .find(|asset| asset.path == path);
     known.cloned().or_else(|| {
@@ -163,6 +185,7 @@ mod tests {
             work_path(),
             session_path(),
             certificate_path(),
+            certificate_style_path(),
             &icon().path,
         ]
         .map(str::to_owned)
@@ -200,9 +223,18 @@ mod tests {
 
     #[test]
     fn nothing_that_is_served_names_another_host() {
-        let Fixed { style, cabinet, script, work, session, certificate, icon } = fixed().clone();
+        let Fixed {
+            style,
+            cabinet,
+            script,
+            work,
+            session,
+            certificate,
+            certificate_style,
+            icon,
+        } = fixed().clone();
         let brands = Brands::built_in();
-        let assets = [style, cabinet, script, work, session, certificate, icon]
+        let assets = [style, cabinet, script, work, session, certificate, certificate_style, icon]
             .into_iter()
             .chain(brands.iter().map(brand_asset));
         for asset in assets {

@@ -11,3 +11,4 @@ mod bare;
 mod engine;
 mod messages;
 mod oracle;
+mod toolbox;

@@ -357,6 +357,12 @@ impl Chrome<'_> {
         assets::certificate_path()
     }
 
+    /// The path of the style sheet of the pages of sign-in by certificate.
+    #[must_use]
+    pub fn certificate_style_path(&self) -> &'static str {
+        assets::certificate_style_path()
+    }
+
     /// The path of the icon.
     #[must_use]
     pub fn icon_path(&self) -> &'static str {
