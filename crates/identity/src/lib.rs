@@ -15,6 +15,7 @@
 
 pub mod account;
 mod agreement;
+pub mod asn;
 pub mod config;
 pub mod confirmation;
 pub mod contact;
@@ -27,6 +28,7 @@ mod organisation;
 pub mod recovery;
 pub mod registration;
 pub mod session;
+mod source;
 mod strength;
 mod throttle;
 pub mod trust;
@@ -66,6 +68,7 @@ pub use registration::{By, RegisterError, Registration};
 pub use session::{Ended, Ending, SignedIn};
 pub use work::{NeedsWork, Solution, Work};
 
+use asn::Networks;
 use delivery::Post;
 use hashing::{HashError, Hasher};
 use leaked::Filter;
@@ -116,6 +119,7 @@ pub(crate) struct Inner {
     pub hasher: Hasher,
     pub throttle: Throttle,
     pub leaked: ArcSwapOption<Filter>,
+    pub networks: ArcSwapOption<Networks>,
     pub codes: Stamper,
     pub payloads: Sealer,
     pub works: Sealer,
@@ -134,6 +138,7 @@ impl Identity {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
             leaked: ArcSwapOption::empty(),
+            networks: ArcSwapOption::empty(),
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
@@ -164,6 +169,11 @@ impl Identity {
     /// From now on nobody may set a password that this filter finds.
     pub fn refuse_leaked(&self, filter: Option<Filter>) {
         self.0.leaked.store(filter.map(Arc::new));
+    }
+
+    /// From now on codes are counted by autonomous system, too, as these tables know them.
+    pub fn count_by_system(&self, networks: Option<Networks>) {
+        self.0.networks.store(networks.map(Arc::new));
     }
 
     fn now(&self) -> Timestamp {
