@@ -284,6 +284,19 @@ impl Verifier {
         })
     }
 
+    /// Whether an answer says anything of a certificate that this issuer signed.
+    #[must_use]
+    pub fn heeds(&self, answer: &Arc<Ocsp>, (certificate, issuer): (&Certificate, &Certificate), now: i64) -> bool {
+        let asked = ocsp::Asked {
+            certificate,
+            issuer,
+            lists: &self.trust.crls,
+            now,
+            allow_foreign: self.policy.allow_foreign,
+        };
+        ocsp::status(std::slice::from_ref(answer), &asked) != ocsp::Status::Silent
+    }
+
     /// What lists and answers tell of one certificate: either may revoke it, either may clear it.
     fn status(&self, certificate: &Certificate, issuer: &Certificate, now: i64) -> Status {
         let lists = &self.trust.crls;

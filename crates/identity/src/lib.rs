@@ -126,6 +126,7 @@ pub(crate) struct Inner {
     pub signers: Sealer,
     pub verifier: ArcSwap<Verifier>,
     pub known: tokio::sync::Mutex<trust::Known>,
+    pub responders: trust::Responders,
     pub fetch: Fetch,
 }
 
@@ -145,6 +146,7 @@ impl Identity {
             signers: master.sealer("signer"),
             verifier: ArcSwap::from_pointee(trust::nobody(&config)),
             known: tokio::sync::Mutex::default(),
+            responders: trust::Responders::default(),
             fetch,
             post: Post::new(routes, &master),
             store,

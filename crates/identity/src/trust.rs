@@ -4,6 +4,7 @@
 //! 2. Authorities below them come from the operator, from the list of accredited authorities
 //!    ([`Identity::import_authorities`]; of it only what leads to an anchor is kept), and from signatures whose chain held.
 //! 3. Their revocation lists are fetched from addresses that such authorities name (`refresh`).
+//!    Where they leave a certificate in doubt, its authority's responder is asked (`responders`).
 //! 4. Every node keeps all of it, parsed once, in the verifier ([`Identity::load_trust`]): at its start, and whenever another
 //!    node or the command line tells of a change ([`Kind::Trust`]).
 //!
@@ -13,6 +14,7 @@
 
 mod accredited;
 mod refresh;
+mod responders;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::{Algorithms, Config, Error, Identity};
 
 pub use accredited::{MAX_BYTES as MAX_LIST_OF_AUTHORITIES, Unread};
 pub use refresh::{Fault, Fetched, MAX_LIST};
+pub(crate) use responders::Responders;
 
 /// The longest address of revocation lists.
 const MAX_ADDRESS: usize = 1024;

@@ -1,7 +1,6 @@
 //! Answers of `openssl ocsp` to our requests, by the authority itself, by a responder that it certified, and by a stranger.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use kabinet_gost::{
     Anchor, Certificate, Content, Crl, Ocsp, ParameterSet, Policy, Reason, Request, Trust, Verifier, ocsp, pem,
@@ -34,9 +33,9 @@ impl Lab {
             crls: vec![Arc::new(Crl::parse(&der("root.crl")).unwrap())],
             answers: Vec::new(),
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = kabinet::Ambient::real().clock.now().0;
         let verifier = Verifier { trust, policy: Policy::default() };
-        Self { engine, kind, verifier, now: i64::try_from(now).unwrap() }
+        Self { engine, kind, verifier, now }
     }
 
     fn certificate(&self, who: &str) -> Certificate {

@@ -8,6 +8,7 @@
 
 mod answers;
 mod bare;
+mod curl;
 mod engine;
 mod messages;
 mod oracle;
