@@ -25,6 +25,7 @@ use kabinet_core::language::Words;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_core::time::Timestamp;
 use kabinet_identity::{Identity, NewAccount};
+use kabinet_store::trust::Role;
 use kabinet_store::{Store, change, client, grant};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
@@ -395,6 +396,20 @@ impl TestApp {
         self.identity.publish(&new, &origin()).await.expect("a sound document");
         let path = format!("/legal/{}?brand={}&version={}", kind.as_str(), new.brand, new.version);
         crate::eventually("the node hears of the document", async || self.get(&path).await.code() == 200).await;
+    }
+
+    /// Adds the authorities of the ГОСТ fixtures as an operator does, and waits until the first node has heard of them.
+    pub async fn trust_fixtures(&self) {
+        for (file, role) in [("root-ca", Role::Anchor), ("issuing-ca", Role::Intermediate)] {
+            let file = crate::signature::fixture(&format!("{file}.crt.pem"));
+            let der = kabinet_gost::pem::read(&file).expect("PEM").remove(0).der;
+            let certificate = kabinet_gost::Certificate::parse(&der).expect("a certificate");
+            self.identity.add_authority(&certificate, role, &origin()).await.expect("an authority");
+        }
+        crate::eventually("the node hears of the anchor", async || {
+            self.get("/login").await.body.contains("method-certificate")
+        })
+        .await;
     }
 
     /// Signs a person in on `/login` and leaves the browser at `/account`.

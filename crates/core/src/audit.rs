@@ -104,6 +104,12 @@ events! {
     BrandChanged = "brand.changed"
     /// A saved brand was deleted.
     BrandDeleted = "brand.deleted"
+    /// An authority was added to those that sign-in by certificate believes.
+    TrustAdded = "trust.added"
+    /// An authority was taken from them.
+    TrustRemoved = "trust.removed"
+    /// The list of accredited authorities was imported.
+    TrustImported = "trust.imported"
     /// A signing key was made.
     KeyCreated = "key.created"
     /// Signing keys moved on.

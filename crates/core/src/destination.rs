@@ -81,6 +81,38 @@ pub fn judge(tally: &Tally, limits: &Limits, now: Timestamp) -> Verdict {
     }
 }
 
+/// What was counted in an hour for the codes that one autonomous system asks for.
+///
+/// An autonomous system is no suspect: a mobile one holds a third of a country behind few addresses. So numbers alone cost
+/// work at most; it is closed only when hardly any of a great many codes come back, which honest people of the same
+/// system prevent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Requests, and the number from which on each costs some work.
+    pub asked: (i64, i64),
+    /// SMS that were sent.
+    pub sent: i64,
+    /// Codes of such that were entered.
+    pub entered: i64,
+}
+
+/// A source whose codes do not come back is closed once it was sent this many times the sample.
+const SHUT: i64 = 5;
+
+/// What becomes of the next code of a source, in an hour that is over in `seconds`.
+#[must_use]
+pub fn judge_source(source: &Source, sample: i64, percent: i64, seconds: i64) -> Verdict {
+    let Source { asked: (asked, most), sent, entered } = *source;
+    let is_poor = sent >= sample && entered.saturating_mul(100) < sent.saturating_mul(percent);
+    if is_poor && sent >= sample.saturating_mul(SHUT) {
+        Verdict::Closed { seconds: seconds.max(1) }
+    } else if is_poor || asked > most {
+        Verdict::Tight
+    } else {
+        Verdict::Open
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +138,26 @@ mod tests {
         ] {
             assert_eq!(judge(&tally, &limits, NOW), verdict, "{tally:?}");
         }
+    }
+
+    #[test]
+    fn a_source_costs_work_when_it_asks_for_much_and_is_closed_only_when_nothing_of_a_lot_comes_back() {
+        let of = |asked, sent, entered| Source { asked: (asked, 2000), sent, entered };
+        for (source, verdict) in [
+            (of(1, 0, 0), Verdict::Open),
+            (of(2000, 199, 0), Verdict::Open),
+            (of(2001, 0, 0), Verdict::Tight),
+            (of(200, 200, 39), Verdict::Tight),
+            (of(200, 200, 40), Verdict::Open),
+            (of(999, 999, 0), Verdict::Tight),
+            (of(1000, 1000, 199), Verdict::Closed { seconds: 60 }),
+            (of(1000, 1000, 200), Verdict::Open),
+            // However much it asks for, if people answer.
+            (of(1_000_000, 1_000_000, 700_000), Verdict::Tight),
+        ] {
+            assert_eq!(judge_source(&source, 200, 20, 60), verdict, "{source:?}");
+        }
+        assert_eq!(judge_source(&of(1, 1_000_000, 0), 200, 0, 60), Verdict::Open);
     }
 
     #[test]

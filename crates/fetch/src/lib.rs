@@ -3,7 +3,8 @@
 //! A URL that came from outside (a client's metadata, a call-back, an upstream's discovery document) must not reach
 //! inside (OWASP ASVS 5.0 §1.3.6; CVE-2020-10770 and its many successors). So a call goes through these steps:
 //!
-//! 1. The scheme is https. Plain http is for addresses that the operator lists in [`Options::allow`].
+//! 1. The scheme is https. Plain http is for addresses that the operator lists in [`Options::allow`], and for public ones
+//!    where what comes back is signed ([`Options::plain_http`]).
 //! 2. A host that is an address, in any spelling (`0x7f.1`, `[::ffff:127.0.0.1]`), is checked by [`address`].
 //! 3. A name is resolved here, its forbidden addresses are dropped, and the connection goes to what is left: there is
 //!    no second resolution that could answer otherwise.
@@ -43,6 +44,8 @@ pub use message::{Error, Failure, Request, Response};
 pub struct Options {
     /// Networks that may be called although they are not public, also over plain http.
     pub allow: Vec<IpNet>,
+    /// Whether public addresses may be called over plain http too. Only for what proves itself by its own signature.
+    pub plain_http: bool,
     /// Further certificate authorities, PEM.
     pub ca: Option<Bytes>,
     /// The proxy for calls to public addresses; what is in `allow` is called directly.
@@ -59,6 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             allow: Vec::new(),
+            plain_http: false,
             ca: None,
             proxy: None,
             timeout: Duration::from_secs(5),

@@ -1,7 +1,7 @@
 //! The client that calls the network.
 //!
 //! Two connection pools: `inside` connects to listed addresses only, over http or https and never through a proxy;
-//! `outside` speaks https only. Which one a URL takes is decided anew for each hop. A pool is made at its first use:
+//! `outside` speaks https only, unless plain http was allowed. Which one a URL takes is decided anew for each hop. A pool is made at its first use:
 //! reading the system's certificate authorities takes longer than everything else in the start of a node.
 
 use std::net::{IpAddr, SocketAddr};
@@ -111,20 +111,20 @@ impl Live {
     }
 
     async fn pool_for(&self, url: &Url) -> Result<Pool, Error> {
-        let is_https = match url.scheme() {
+        let is_enough = match url.scheme() {
             "https" => true,
-            "http" => false,
+            "http" => self.options.plain_http,
             _ => return Err(Error::Refused),
         };
         let address = match url.host().ok_or(Error::Refused)? {
             Host::Ipv4(v4) => IpAddr::V4(v4),
             Host::Ipv6(v6) => IpAddr::V6(v6),
             // The resolver of the pool drops what that pool may not connect to.
-            Host::Domain(_) if !is_https => return Ok(Pool::Inside),
+            Host::Domain(_) if !is_enough => return Ok(Pool::Inside),
             Host::Domain(_) if self.options.proxy.is_none() => return Ok(Pool::Outside),
             Host::Domain(name) => return self.pool_beside_proxy(name).await,
         };
-        match (is_listed(address, &self.options.allow), is_public(address) && is_https) {
+        match (is_listed(address, &self.options.allow), is_public(address) && is_enough) {
             (true, _) => Ok(Pool::Inside),
             (false, true) => Ok(Pool::Outside),
             (false, false) => Err(Error::Refused),
@@ -156,9 +156,9 @@ fn build(options: &Options, pool: Pool) -> reqwest::Result<Client> {
     let builder = builder(options)?;
     match (pool, &options.proxy) {
         (Pool::Inside, _) => builder.dns_resolver(resolver(Scope::Listed)),
-        (Pool::Outside, None) => builder.https_only(true).dns_resolver(resolver(Scope::ListedAndPublic)),
+        (Pool::Outside, None) => builder.https_only(!options.plain_http).dns_resolver(resolver(Scope::ListedAndPublic)),
         (Pool::Outside, Some(url)) => builder
-            .https_only(true)
+            .https_only(!options.plain_http)
             .proxy(Proxy::all(url.clone())?)
             .dns_resolver(resolver(Scope::Proxy)),
     }

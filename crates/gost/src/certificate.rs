@@ -81,6 +81,7 @@ struct Extensions {
     issuer_sign_tool: Vec<String>,
     identification_kind: Option<u8>,
     crl_addresses: Vec<String>,
+    ocsp_addresses: Vec<String>,
     distribution_points: Option<Vec<Vec<u8>>>,
 }
 
@@ -298,6 +299,12 @@ impl Certificate {
         &self.0.extensions.crl_addresses
     }
 
+    /// Where the issuer answers about it (RFC 6960 §3.1), as the certificate says: an attacker's word until a path is verified.
+    #[must_use]
+    pub fn ocsp_addresses(&self) -> &[String] {
+        &self.0.extensions.ocsp_addresses
+    }
+
     /// The names (GeneralName in DER) of the distribution points whose lists are the issuer's own and for all reasons; none
     /// where there is no such extension.
     pub(crate) fn distribution_points(&self) -> Option<&[Vec<u8>]> {
@@ -354,6 +361,7 @@ impl Extensions {
                 self.identification_kind = inside.integer()?.first().copied().filter(|kind| *kind < 0x80);
                 inside.end()?;
             }
+            oid::AUTHORITY_INFO_ACCESS => self.ocsp_addresses = ocsp_addresses(value)?,
             oid::CRL_DISTRIBUTION_POINTS => {
                 let names = distribution_points(value)?;
                 self.crl_addresses = addresses(&names)?;
@@ -363,6 +371,21 @@ impl Extensions {
         }
         Ok(())
     }
+}
+
+/// The addresses of responders in authorityInfoAccess (RFC 5280 §4.2.2.1).
+fn ocsp_addresses(value: &[u8]) -> Result<Vec<String>> {
+    let mut list = Reader::of_only(value, tag::SEQUENCE)?;
+    let mut found = Vec::new();
+    while !list.is_empty() {
+        let mut one = list.sequence()?;
+        let (method, place) = (one.oid()?, one.element()?);
+        one.end()?;
+        if method == oid::OCSP && place.tag == tag::context(6) {
+            found.push(text(tag::IA5_STRING, place.content)?);
+        }
+    }
+    Ok(found)
 }
 
 /// The content of the one element of this tag.

@@ -6,7 +6,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | the verdict | [`verify`]: the checks in their order; [`verdict`]: every reason to refuse, with its code and step |
-//! | trust | `path`: paths by `rustls-webpki`; `authority`: who may be trusted below an anchor; [`crl`]: revocation; [`identity`]: whom a certificate names |
+//! | trust | `path`: paths by `rustls-webpki`; `authority`: who may be trusted below an anchor; [`crl`], [`ocsp`]: revocation; [`identity`]: whom a certificate names |
 //! | messages | `cms`, [`certificate`], `name`, `algorithm`: what fits what; `foreign`: RSA and ECDSA by OpenSSL |
 //! | encodings | `der`, [`ber`], [`pem`], [`oid`] |
 //! | numbers | `curve`, `parameters`: points and the twelve parameter sets; [`signature`], [`digest`] |
@@ -28,6 +28,7 @@ mod foreign;
 pub mod fuzz;
 pub mod identity;
 mod name;
+pub mod ocsp;
 pub mod oid;
 mod parameters;
 mod path;
@@ -42,6 +43,7 @@ pub use cms::{MAX_ATTRIBUTES, MAX_BYTES, MAX_CERTIFICATES};
 pub use crl::Crl;
 pub use der::Malformed;
 pub use name::Name;
+pub use ocsp::Ocsp;
 pub use parameters::ParameterSet;
 pub use path::Anchor;
 pub use verdict::{Accepted, Reason, Refusal, Verdict};

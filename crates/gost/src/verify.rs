@@ -27,6 +27,7 @@ use crate::cms::{Attributes, CertificateId, Envelope, MAX_CERTIFICATES, Message,
 use crate::crl::{self, Crl, Status};
 use crate::digest::Digest;
 use crate::identity::{Kind, Subject};
+use crate::ocsp::{self, Ocsp};
 use crate::oid;
 use crate::path::{self, Anchor, Wanted};
 use crate::search::Budget;
@@ -41,6 +42,8 @@ pub struct Trust {
     pub certificates: Vec<Certificate>,
     /// Revocation lists.
     pub crls: Vec<Arc<Crl>>,
+    /// Answers of responders.
+    pub answers: Vec<Arc<Ocsp>>,
 }
 
 /// Which certificates are wanted.
@@ -281,14 +284,43 @@ impl Verifier {
         })
     }
 
+    /// Whether an answer says anything of a certificate that this issuer signed.
+    #[must_use]
+    pub fn heeds(&self, answer: &Arc<Ocsp>, (certificate, issuer): (&Certificate, &Certificate), now: i64) -> bool {
+        let asked = ocsp::Asked {
+            certificate,
+            issuer,
+            lists: &self.trust.crls,
+            now,
+            allow_foreign: self.policy.allow_foreign,
+        };
+        ocsp::status(std::slice::from_ref(answer), &asked) != ocsp::Status::Silent
+    }
+
+    /// What lists and answers tell of one certificate: either may revoke it, either may clear it.
+    fn status(&self, certificate: &Certificate, issuer: &Certificate, now: i64) -> Status {
+        let lists = &self.trust.crls;
+        let listed = crl::status(lists, certificate, issuer, now);
+        let asked = ocsp::Asked {
+            certificate,
+            issuer,
+            lists,
+            now,
+            allow_foreign: self.policy.allow_foreign,
+        };
+        match (listed, ocsp::status(&self.trust.answers, &asked)) {
+            (Status::Revoked, _) | (_, ocsp::Status::Revoked) => Status::Revoked,
+            (_, ocsp::Status::Good) => Status::Good,
+            (listed, ocsp::Status::Silent) => listed,
+        }
+    }
+
     /// Asks about every certificate but the anchor. A revoked one outweighs whatever else is wrong with the lists.
     fn check_revocation(&self, chain: &[Certificate], now: i64) -> Result<RevocationStatus, Refusal> {
         if self.policy.revocation == Revocation::Off {
             return Ok(RevocationStatus::NotChecked);
         }
-        let links = chain
-            .windows(2)
-            .map(|link| (&link[0], crl::status(&self.trust.crls, &link[0], &link[1], now)));
+        let links = chain.windows(2).map(|link| (&link[0], self.status(&link[0], &link[1], now)));
         let links: Vec<(&Certificate, Status)> = links.collect();
         let about = |reason, one: &Certificate| Refusal::new(reason, one.subject().title());
         if let Some((one, _)) = links.iter().find(|(_, status)| *status == Status::Revoked) {

@@ -275,6 +275,12 @@ pub struct ConfirmationConfig {
     pub entered_percent: i64,
     /// For how long a range or a country is closed otherwise, seconds.
     pub closed: i64,
+    /// Codes that one autonomous system asks for in an hour before each further one costs some work.
+    pub per_asn: i64,
+    /// The same for registrations that it begins.
+    pub registrations_per_asn: i64,
+    /// How many SMS one must have asked for in an hour before it is judged by how many codes were entered.
+    pub asn_sample: i64,
 }
 
 impl Default for ConfirmationConfig {
@@ -293,6 +299,9 @@ impl Default for ConfirmationConfig {
             samples: (20, 1000),
             entered_percent: 20,
             closed: 30 * MINUTE,
+            per_asn: 2000,
+            registrations_per_asn: 1000,
+            asn_sample: 200,
         }
     }
 }

@@ -220,6 +220,7 @@ impl Identity {
         self.post(&mut tx, letter).await?;
         tx.commit().await?;
         self.posted();
+        self.count_sent(&row.contact, visit).await;
         Ok(())
     }
 
@@ -251,13 +252,16 @@ impl Identity {
             trust: serde_json::from_slice::<Sealed<IgnoredAny>>(&payload).map_err(inconsistent)?.trust,
             payload,
         };
-        match purpose {
+        let contact = attempt.contact.clone();
+        let done = match purpose {
             Purpose::Register => self.finish_registration(attempt, visit).await,
             Purpose::Recover => self.finish_recovery(attempt, visit).await,
             Purpose::Contact => self.finish_contact(attempt, visit).await,
             Purpose::SignIn => self.finish_fresh(attempt, visit).await,
             _ => Err(CodeError::Unknown),
-        }
+        }?;
+        self.count_entered(&contact, visit).await;
+        Ok(done)
     }
 
     /// The open transaction in which the right code was spent. A wrong one is committed as a spent try.
@@ -345,6 +349,7 @@ impl Identity {
         self.post(&mut tx, letter).await?;
         tx.commit().await?;
         self.posted();
+        self.count_sent(contact, visit).await;
         Ok(id)
     }
 

@@ -2,14 +2,15 @@
 //!
 //! 1. **network**: so many codes in an hour and in a day are asked for from one; from a third of them on, an unknown browser
 //!    does some work first;
-//! 2. **device**: a browser that has signed in to the account passes the gates of network and destination, and is counted
-//!    apart at those of the contact, so that strangers never stand between an account and its owner;
-//! 3. **country** and **number**: in the number itself, see `Identity::reaches`;
-//! 4. **contact**: so many codes in an hour and in a day, whoever asks, and none after too many wrong ones;
-//! 5. **range** and **country**: how many codes go there and how many are entered (`kabinet_core::destination`).
+//! 2. **asn**: the same for the autonomous system of that network, where the operator has tables (`source.rs`);
+//! 3. **device**: a browser that has signed in to the account passes the gates of network, system and destination, and is
+//!    counted apart at those of the contact, so that strangers never stand between an account and its owner;
+//! 4. **country** and **number**: in the number itself, see `Identity::reaches`;
+//! 5. **contact**: so many codes in an hour and in a day, whoever asks, and none after too many wrong ones;
+//! 6. **range** and **country**: how many codes go there and how many are entered (`kabinet_core::destination`).
 //!
-//! Whoever is refused is told the same at each of 1, 4 and 5: to come again in so many minutes. Which gate it was stands in the
-//! log and in the metric. A code that was refused has not been counted.
+//! Whoever is refused is told the same at each of 1, 2, 5 and 6: to come again in so many minutes. Which gate it was stands in
+//! the log and in the metric. A code that was refused has not been counted.
 
 use std::time::Duration;
 
@@ -72,10 +73,10 @@ pub(crate) fn refused(gate: &'static str) {
 }
 
 impl Identity {
-    /// Counts a request of this network: the gate that stands before any work of ours.
+    /// Counts a request of this network and of its autonomous system: the gate that stands before any work of ours.
     pub(crate) async fn pass_network(&self, action: Action, contact: &Contact, visit: &Visit) -> Result<(), CodeError> {
         self.accept_work(action, visit).await;
-        let (mut wait, mut is_tense) = (0, false);
+        let (mut wait, mut gate, mut is_tense) = (0, "network", false);
         for (window, most, seconds) in NETWORK {
             let key = network_key(window, &visit.network);
             let hits = self.0.store.ephemeral().hit(&key, Duration::from_secs(seconds)).await;
@@ -84,12 +85,17 @@ impl Identity {
                 wait = i64::try_from(seconds).unwrap_or(i64::MAX);
             }
         }
+        match self.pass_source(action, contact, visit).await {
+            Verdict::Open => {}
+            Verdict::Closed { seconds } if wait == 0 => (wait, gate) = (seconds, "asn"),
+            _ => is_tense = true,
+        }
         if (wait == 0 && !is_tense) || self.is_own_device(contact, visit).await? {
             return Ok(());
         }
         match wait {
             0 => Ok(self.demand_work(action, visit).await?),
-            seconds => Err(refuse("network", seconds)),
+            seconds => Err(refuse(gate, seconds)),
         }
     }
 

@@ -15,6 +15,7 @@
 
 pub mod account;
 mod agreement;
+pub mod asn;
 pub mod config;
 pub mod confirmation;
 pub mod contact;
@@ -27,9 +28,10 @@ mod organisation;
 pub mod recovery;
 pub mod registration;
 pub mod session;
+mod source;
 mod strength;
 mod throttle;
-mod trust;
+pub mod trust;
 mod work;
 
 use std::sync::Arc;
@@ -44,6 +46,7 @@ use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
+use kabinet_fetch::Fetch;
 use kabinet_gost::Verifier;
 use kabinet_store::{Store, Tx, audit};
 
@@ -65,6 +68,7 @@ pub use registration::{By, RegisterError, Registration};
 pub use session::{Ended, Ending, SignedIn};
 pub use work::{NeedsWork, Solution, Work};
 
+use asn::Networks;
 use delivery::Post;
 use hashing::{HashError, Hasher};
 use leaked::Filter;
@@ -98,6 +102,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// How messages leave.
     pub routes: Routes,
+    /// How revocation lists are fetched: also over plain http, since each is signed.
+    pub fetch: Fetch,
 }
 
 /// Who people are.
@@ -113,27 +119,35 @@ pub(crate) struct Inner {
     pub hasher: Hasher,
     pub throttle: Throttle,
     pub leaked: ArcSwapOption<Filter>,
+    pub networks: ArcSwapOption<Networks>,
     pub codes: Stamper,
     pub payloads: Sealer,
     pub works: Sealer,
     pub signers: Sealer,
     pub verifier: ArcSwap<Verifier>,
+    pub known: tokio::sync::Mutex<trust::Known>,
+    pub responders: trust::Responders,
+    pub fetch: Fetch,
 }
 
 impl Identity {
     /// Puts the parts together; nothing is read or written yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, config, master, clock, entropy, routes } = parts;
+        let Parts { store, config, master, clock, entropy, routes, fetch } = parts;
         Self(Arc::new(Inner {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
             leaked: ArcSwapOption::empty(),
+            networks: ArcSwapOption::empty(),
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
             signers: master.sealer("signer"),
             verifier: ArcSwap::from_pointee(trust::nobody(&config)),
+            known: tokio::sync::Mutex::default(),
+            responders: trust::Responders::default(),
+            fetch,
             post: Post::new(routes, &master),
             store,
             config,
@@ -157,6 +171,11 @@ impl Identity {
     /// From now on nobody may set a password that this filter finds.
     pub fn refuse_leaked(&self, filter: Option<Filter>) {
         self.0.leaked.store(filter.map(Arc::new));
+    }
+
+    /// From now on codes are counted by autonomous system, too, as these tables know them.
+    pub fn count_by_system(&self, networks: Option<Networks>) {
+        self.0.networks.store(networks.map(Arc::new));
     }
 
     fn now(&self) -> Timestamp {

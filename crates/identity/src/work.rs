@@ -66,7 +66,7 @@ impl Identity {
         let store = &self.0.store;
         let is_tense = match action {
             Action::SignIn => network_standing(store, &visit.network).await.is_tense,
-            _ => gates::is_tense(store, &visit.network).await,
+            _ => gates::is_tense(store, &visit.network).await || self.is_source_tense(action, visit).await,
         };
         is_tense.then(|| self.new_work(action, visit))
     }

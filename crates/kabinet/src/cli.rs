@@ -12,6 +12,7 @@ mod logout;
 mod password;
 mod registration;
 mod serve;
+mod trust;
 mod user;
 
 use std::io::{BufRead, Write};
@@ -67,6 +68,9 @@ enum Command {
     /// Signatures made with certificates
     #[command(subcommand)]
     Certificate(certificate::Command),
+    /// Authorities that sign-in by certificate believes, and their revocation lists
+    #[command(subcommand)]
+    Trust(trust::Command),
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -149,6 +153,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Client(command) => client::run(command, desk, output).await,
         Command::Brand(command) => brand::run(command, desk, output).await,
         Command::User(command) => user::run(command, desk, output).await,
+        Command::Trust(command) => trust::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,
         Command::Delivery(command) => delivery::run(command, desk, output).await,
         Command::Logout(command) => logout::run(command, desk, output).await,

@@ -1,6 +1,7 @@
 //! What runs beside the requests. Every job is a task that ends with the shutdown signal.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use tracing::{debug, error, info, warn};
 
 use crate::Ambient;
 use crate::config::Config;
-use crate::leaked::Followed;
+use crate::followed::Followed;
 use crate::shutdown::Shutdown;
+use crate::{leaked, networks};
 
 /// How long a job may take to end before it is dropped.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -27,7 +29,7 @@ const ASK: Duration = Duration::from_millis(250);
 const RECONNECT: Duration = Duration::from_secs(1);
 /// How often expired rows are taken away.
 const SWEEP: Duration = Duration::from_secs(60);
-/// How often the filter file of leaked passwords is looked at.
+/// How often files that are followed are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The running jobs. Dropped, they stop at once.
@@ -108,6 +110,41 @@ impl Jobs {
         });
     }
 
+    /// Reads anew whom sign-in by certificate believes when it changed after the change `seen`.
+    pub(crate) fn follow_trust(&mut self, provider: &Provider, identity: &Identity, mut seen: i64) {
+        let (provider, identity) = (provider.clone(), identity.clone());
+        self.run(async move {
+            let mut ticks = tokio::time::interval(ASK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                let newest = provider.trust_changed();
+                if newest == seen {
+                    continue;
+                }
+                match identity.load_trust().await {
+                    Ok(()) => seen = newest,
+                    Err(why) => warn!(error = %why, "the trust of sign-in by certificate stays as it was"),
+                }
+            }
+        });
+    }
+
+    /// Fetches revocation lists when it is their turn.
+    pub(crate) fn refresh_lists(&mut self, identity: &Identity) {
+        let identity = identity.clone();
+        self.run(async move {
+            let mut ticks = tokio::time::interval(SWEEP);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                if let Err(why) = identity.refresh_due_lists().await {
+                    warn!(error = %why, "revocation lists wait for another minute");
+                }
+            }
+        });
+    }
+
     /// Takes away what has expired, in the database and in memory.
     pub(crate) fn sweep(&mut self, provider: &Provider, store: &Store, clock: Arc<dyn Clock>) {
         let (provider, store) = (provider.clone(), store.clone());
@@ -177,25 +214,44 @@ impl Jobs {
         });
     }
 
-    /// Reads the filter file of leaked passwords again when it changed; one that is unfit leaves the old one in force.
-    pub(crate) fn follow_filter(&mut self, identity: &Identity, file: Followed) {
-        let file = Arc::new(Mutex::new(file));
-        let identity = identity.clone();
+    /// Reads files that the configuration names again when they changed; what is unfit leaves the old ones in force.
+    pub(crate) fn follow_files(&mut self, config: &Config, identity: &Identity) {
+        if let Some(path) = &config.password.filter {
+            let identity = identity.clone();
+            let read = |paths: &[PathBuf]| paths.first().map(|path| leaked::read(path)).transpose();
+            self.follow("password.filter", Followed::of(vec![path.clone()], read), move |filter| {
+                identity.refuse_leaked(filter);
+            });
+        }
+        if !config.confirmation.networks.is_empty() {
+            let identity = identity.clone();
+            let files = Followed::of(config.confirmation.networks.clone(), networks::read);
+            self.follow("confirmation.networks", files, move |tables| identity.count_by_system(tables));
+        }
+    }
+
+    fn follow<T: Send + 'static>(
+        &mut self,
+        key: &'static str,
+        files: Followed<T>,
+        apply: impl Fn(T) + Clone + Send + 'static,
+    ) {
+        let files = Arc::new(Mutex::new(files));
         self.every(LOOK, move || {
-            let (identity, file) = (identity.clone(), file.clone());
+            let (files, apply) = (files.clone(), apply.clone());
             async move {
-                // Off the async threads: the file may have gigabytes.
-                let look = move || file.lock().unwrap_or_else(PoisonError::into_inner).changed();
+                // Off the async threads: a file may have gigabytes.
+                let look = move || files.lock().unwrap_or_else(PoisonError::into_inner).changed();
                 match tokio::task::spawn_blocking(look).await {
-                    Ok(Ok(Some(filter))) => {
-                        info!(passwords = filter.passwords(), "the filter of leaked passwords was reloaded");
-                        identity.refuse_leaked(Some(filter));
+                    Ok(Ok(Some(read))) => {
+                        apply(read);
+                        info!(key, "a changed file was read again");
                     }
                     Ok(Ok(None)) => {}
                     Ok(Err(why)) => {
-                        error!(error = format!("{why:#}"), "the changed password.filter is unfit; the old one stays");
+                        error!(key, error = format!("{why:#}"), "a changed file is unfit; what was read before stays");
                     }
-                    Err(why) => error!(error = %why, "password.filter was not looked at"),
+                    Err(why) => error!(key, error = %why, "a file was not looked at"),
                 }
             }
         });

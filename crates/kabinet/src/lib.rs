@@ -3,11 +3,13 @@
 pub mod config;
 pub mod leaked;
 pub mod listen;
+pub mod networks;
 pub mod outbound;
 pub mod telemetry;
 
 mod ambient;
 mod delivery;
+mod followed;
 mod jobs;
 mod operations;
 mod outbox;
@@ -60,14 +62,21 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     let provider = provider(config, &store, &master, &ambient).await?;
     let identity = identity(config, &store, master.clone(), &ambient)?;
     identity.refuse_leaked(leaked::configured(config)?);
+    // What changes from here on is told to the node: it has not heard of it yet.
+    let trust_seen = provider.trust_changed();
+    identity
+        .load_trust()
+        .await
+        .context("the trust of sign-in by certificate cannot be read")?;
+    identity.count_by_system(networks::configured(config)?);
     let mut jobs = Jobs::of(&store);
     jobs.follow_changes(&provider, &store, config.redis.url.is_some());
+    jobs.follow_trust(&provider, &identity, trust_seen);
+    jobs.refresh_lists(&identity);
     jobs.settle(&identity);
     jobs.deliver(&identity);
     jobs.tell_of_logouts(&provider);
-    if let Some(path) = &config.password.filter {
-        jobs.follow_filter(&identity, leaked::Followed::of(path.clone()));
-    }
+    jobs.follow_files(config, &identity);
     jobs.tend_keys(config, &store, &keys::sealer(&master), &ambient);
     jobs.sweep(&provider, &store, ambient.clock.clone());
     if let Some(metrics) = collected {
@@ -128,6 +137,7 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         clock,
         entropy,
         routes: delivery::routes(config)?,
+        fetch: outbound::lists(config)?,
     };
     Ok(Identity::new(parts))
 }

@@ -11,18 +11,30 @@ use crate::config::Config;
 /// How long a call to what a client published may take: somebody waits for the answer.
 pub const CLIENTS: Duration = Duration::from_secs(5);
 
+/// How long a revocation list may take.
+const LISTS: Duration = Duration::from_secs(10);
+
 /// A client whose calls end after `patience`.
 ///
 /// # Errors
 /// When the file of certificate authorities cannot be used.
 pub fn fetch(config: &Config, patience: Duration) -> anyhow::Result<Fetch> {
-    let options = Options {
+    Fetch::new(options(config, patience)?).context("outbound.ca")
+}
+
+/// A client for revocation lists: authorities publish them over plain http, since each bears a signature.
+pub(crate) fn lists(config: &Config) -> anyhow::Result<Fetch> {
+    let options = Options { plain_http: true, ..options(config, LISTS)? };
+    Fetch::new(options).context("outbound.ca")
+}
+
+fn options(config: &Config, patience: Duration) -> anyhow::Result<Options> {
+    Ok(Options {
         allow: config.outbound.allow.iter().map(|network| network.0).collect(),
         ca: authorities(config)?,
         timeout: patience,
         ..Options::default()
-    };
-    Fetch::new(options).context("outbound.ca")
+    })
 }
 
 /// The file of further certificate authorities, if one is named.

@@ -101,6 +101,9 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             samples: (confirmation.range_sample.into(), confirmation.country_sample.into()),
             entered_percent: confirmation.entered_percent.into(),
             closed: confirmation.closed.get(),
+            per_asn: confirmation.per_asn.into(),
+            registrations_per_asn: confirmation.registrations_per_asn.into(),
+            asn_sample: confirmation.asn_sample.into(),
         },
         work: WorkConfig {
             bits: config.work.bits.into(),

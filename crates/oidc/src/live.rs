@@ -41,6 +41,8 @@ struct State {
     seen: i64,
     /// The number of the last change of a client.
     clients_changed: i64,
+    /// The number of the last change of whom sign-in by certificate believes.
+    trust_changed: i64,
     heard: Option<Instant>,
     /// The same by the clock on the wall, which goes on while the machine sleeps.
     heard_at: Timestamp,
@@ -81,6 +83,7 @@ impl Provider {
             state.clients.clear();
             state.users.clear();
             state.clients_changed = newest;
+            state.trust_changed = newest;
         }
         for change in changes {
             match change.kind {
@@ -91,6 +94,7 @@ impl Provider {
                     state.clients_changed = change.n;
                 }
                 Kind::User => drop(state.users.remove(&UserId::from(change.what))),
+                Kind::Trust => state.trust_changed = change.n,
                 Kind::Keys | Kind::Brand | Kind::Document => {}
             }
         }
@@ -116,6 +120,13 @@ impl Provider {
             self.inner.documents.store(Arc::new(kabinet_store::document::published(db).await?));
         }
         Ok(())
+    }
+
+    /// The number of the last change, as this node knows, of whom sign-in by certificate believes: what others keep of it is
+    /// as old as the number that they saw.
+    #[must_use]
+    pub fn trust_changed(&self) -> i64 {
+        self.inner.live.state().trust_changed
     }
 
     /// The brands, from memory.

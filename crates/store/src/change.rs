@@ -41,6 +41,8 @@ pub enum Kind {
     Document,
     /// A brand was saved or deleted; `ref` is its name.
     Brand,
+    /// The trust of sign-in by certificate changed; `ref` says whereby.
+    Trust,
 }
 
 impl Kind {
@@ -53,13 +55,22 @@ impl Kind {
             Self::Keys => "keys",
             Self::Document => "document",
             Self::Brand => "brand",
+            Self::Trust => "trust",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Grant, Self::Token, Self::Client, Self::User, Self::Keys, Self::Document, Self::Brand]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        let all = [
+            Self::Grant,
+            Self::Token,
+            Self::Client,
+            Self::User,
+            Self::Keys,
+            Self::Document,
+            Self::Brand,
+            Self::Trust,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

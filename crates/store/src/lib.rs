@@ -39,6 +39,7 @@ pub mod registration;
 pub mod session;
 pub mod sweep;
 pub mod throttle;
+pub mod trust;
 pub mod user;
 
 pub use db::{Db, Options, Store, Tx};
@@ -118,6 +119,7 @@ pub fn statements() -> Vec<&'static str> {
         session::ALL,
         sweep::ALL,
         throttle::ALL,
+        trust::ALL,
         user::ALL,
     ]
     .concat()

@@ -138,7 +138,10 @@
   }
 
   // The cabinet's sections on a phone: the one that is open is in sight.
-  for (const here of all(".side [aria-current]")) here.parentElement.scrollLeft = here.offsetLeft - 24;
+  for (const here of all(".side [aria-current]")) {
+    const row = here.parentElement;
+    row.scrollLeft = here.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+  }
 
   // Times: in the person's zone, the exact value on hover.
   for (const time of all("time[datetime]")) {
@@ -165,8 +168,6 @@
       setTimeout(() => { delete form.dataset.sent; }, 10000);
     });
   }
-  // On a narrow screen the sections of the account stand in a row that is wider: the present one is brought into sight.
-  for (const here of all(".side [aria-current]")) here.parentElement.scrollLeft = here.offsetLeft - 16;
 
   addEventListener("pageshow", () => {
     for (const form of all("form[data-sent]")) delete form.dataset.sent;

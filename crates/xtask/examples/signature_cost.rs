@@ -67,6 +67,7 @@ fn ours(read: &impl Fn(&str) -> anyhow::Result<Vec<u8>>) -> anyhow::Result<Verif
         anchors: vec![Anchor::parse(&der("root-ca.crt.pem")?)?],
         certificates: vec![Certificate::parse(&der("issuing-ca.crt.pem")?)?],
         crls: vec![list("root.crl.pem")?, list("issuing.crl.pem")?],
+        answers: Vec::new(),
     };
     Ok(Verifier { trust, policy: Policy::default() })
 }

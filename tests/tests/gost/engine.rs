@@ -113,10 +113,11 @@ impl Engine {
         }
     }
 
-    fn certify(&self, name: &str, by: &str, subject: &str, kind: &Kind) {
+    pub fn certify(&self, name: &str, by: &str, subject: &str, kind: &Kind) {
         let extensions = match name {
             "root" => "ext_root",
             "issuing" => "ext_sub",
+            "responder" => "ext_ocsp",
             _ => "ext_ee",
         };
         let [key, request, certificate] = ["key", "csr", "crt"].map(|kind| format!("{name}.{kind}"));
@@ -126,6 +127,16 @@ impl Engine {
         let own: &[&str] = if name == by { &["-selfsign"] } else { &[] };
         let fixed = ["-in", &request, "-out", &certificate, "-notext", "-extensions", extensions];
         self.ca(by, kind, &[&fixed, &FROM_TO[..], own].concat());
+    }
+
+    /// The answer of a responder to the request, for a day; `signer` is the name of its certificate and key.
+    pub fn answer(&self, kind: &Kind, signer: &str, request: &[u8]) -> Vec<u8> {
+        self.write("request.der", request);
+        let (certificate, key) = (format!("{signer}.crt"), format!("{signer}.key"));
+        let files = ["-index", "issuing/index.txt", "-CA", "issuing.crt", "-rsigner", &certificate, "-rkey", &key];
+        let form = ["-rmd", kind.digest, "-ndays", "1", "-reqin", "request.der", "-respout", "answer.der"];
+        self.run(&[&["ocsp"], &files[..], &form].concat());
+        self.read("answer.der")
     }
 
     fn ca(&self, authority: &str, kind: &Kind, arguments: &[&str]) {

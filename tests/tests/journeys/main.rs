@@ -32,6 +32,7 @@ mod registration;
 mod sessions;
 mod sign_in;
 mod single_use;
+mod systems;
 mod tabs;
 mod texts;
 mod tls;

@@ -24,6 +24,7 @@ fn fixtures() -> Verifier {
         anchors: vec![Anchor::parse(&der(fixture!("root-ca.crt.pem"))).unwrap()],
         certificates: vec![Certificate::parse(&der(fixture!("issuing-ca.crt.pem"))).unwrap()],
         crls: lists(&[fixture!("root.crl.pem"), fixture!("issuing.crl.pem")]),
+        answers: Vec::new(),
     };
     Verifier { trust, policy: Policy::default() }
 }

@@ -18,6 +18,8 @@ mod challenge;
 mod draft;
 mod link;
 
+use std::sync::Arc;
+
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Factor;
 use kabinet_core::certificate::{Business, Facts, Holder, Linked};
@@ -28,7 +30,8 @@ use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_gost::identity::{Kind, Subject};
 use kabinet_gost::oid::hex;
-use kabinet_gost::{Accepted, Content, Reason, Request, Verdict, pem};
+use kabinet_gost::verdict::RevocationStatus;
+use kabinet_gost::{Accepted, Content, Ocsp, Reason, Request, Verdict, pem};
 use kabinet_store::{Tx, certificate, user};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -234,18 +237,7 @@ impl Identity {
         self.pass_signatures(visit).await?;
         let kept = self.try_challenge(what, id, visit).await?;
         let signature = pem::base64(signature).map_err(|_| CertificateError::Malformed)?;
-        let verdict = self.verify(&kept.text, &signature).await?;
-        let verdict = match &verdict.result {
-            Err(refusal) if matches!(refusal.reason, Reason::RevocationUnknown | Reason::CrlStale) => {
-                // The lists of an authority that nobody met before, or that nobody has fetched for long.
-                if self.fetch_missing_lists(&verdict.seen.chain).await {
-                    self.verify(&kept.text, &signature).await?
-                } else {
-                    verdict
-                }
-            }
-            _ => verdict,
-        };
+        let verdict = self.verify_asking(&kept.text, &signature).await?;
         let accepted = verdict.result.map_err(|refusal| {
             tracing::info!(
                 error.code = refusal.reason.code(),
@@ -268,9 +260,33 @@ impl Identity {
         Ok(Signer(holder))
     }
 
+    /// Verifies; where lists leave a certificate in doubt, once more with what its authority says.
+    async fn verify_asking(&self, text: &str, signature: &[u8]) -> Result<Verdict, CertificateError> {
+        let is_in_doubt = |verdict: &Verdict| match &verdict.result {
+            Ok(accepted) => matches!(accepted.revocation, RevocationStatus::Unknown | RevocationStatus::Stale),
+            Err(refusal) => {
+                matches!(refusal.reason, Reason::RevocationUnknown | Reason::CrlStale | Reason::CrlBad)
+            }
+        };
+        let mut verdict = self.verify(text, signature, Vec::new()).await?;
+        if is_in_doubt(&verdict) && self.fetch_missing_lists(&verdict.seen.chain).await {
+            verdict = self.verify(text, signature, Vec::new()).await?;
+        }
+        if is_in_doubt(&verdict) {
+            let answers = self.ask_responders(&verdict.seen.chain).await;
+            if !answers.is_empty() {
+                verdict = self.verify(text, signature, answers).await?;
+            }
+        }
+        Ok(verdict)
+    }
+
     /// Some milliseconds of computing, under the permits that hashing has.
-    async fn verify(&self, text: &str, signature: &[u8]) -> Result<Verdict, CertificateError> {
-        let (verifier, now) = (self.verifier(), self.now().0);
+    async fn verify(&self, text: &str, signature: &[u8], answers: Vec<Arc<Ocsp>>) -> Result<Verdict, CertificateError> {
+        let (mut verifier, now) = (self.verifier(), self.now().0);
+        if !answers.is_empty() {
+            Arc::make_mut(&mut verifier).trust.answers = answers;
+        }
         let (text, signature) = (text.to_owned(), signature.to_vec());
         let permit = self.0.hasher.permit().await?;
         let (verdict, _) = aside(permit, move || {
@@ -514,7 +530,7 @@ fn holder(accepted: &Accepted) -> Option<Holder> {
         certificate: Facts {
             issuer: certificate.issuer().title().to_owned(),
             serial: hex(certificate.serial()),
-            sha256: hex(&Sha256::digest(certificate.der())),
+            sha256: certificate.sha256(),
             key: hex(&Sha256::digest(certificate.key_info())),
             not_after: Timestamp(certificate.not_after()),
             is_qualified: *is_qualified,

@@ -11,5 +11,6 @@ mod new_passwords;
 mod passwords;
 mod registrations;
 mod sessions;
+mod systems;
 mod work;
 mod world;

@@ -11,6 +11,7 @@ use kabinet_core::id::{ConfirmationId, UserId};
 use kabinet_core::seal::MasterKey;
 use kabinet_core::secret::{Secret, TokenHash};
 use kabinet_core::time::Timestamp;
+use kabinet_fetch::Fetch;
 use kabinet_identity::{
     By, Config, Confirmed, Failure, HashingConfig, Identity, Message, NewAccount, Parts, Proof, Purpose, Receipt,
     Registration, Route, Routes, Sending, Visit,
@@ -110,6 +111,11 @@ pub fn config() -> Config {
     }
 }
 
+/// Calls that must not happen here.
+fn nowhere() -> Fetch {
+    Fetch::new(kabinet_fetch::Options::default()).unwrap()
+}
+
 impl World {
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -137,6 +143,7 @@ impl World {
                 email: vec![parts.2.clone()],
                 day_limit: None,
             },
+            fetch: nowhere(),
         })
     }
 
@@ -154,6 +161,7 @@ impl World {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             routes,
+            fetch: nowhere(),
         })
     }
 

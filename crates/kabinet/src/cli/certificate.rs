@@ -17,7 +17,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use kabinet::Ambient;
 use kabinet_core::time::Timestamp;
 use kabinet_gost::identity::Subject;
-use kabinet_gost::{Anchor, Certificate, Content, Crl, Policy, Request, Trust, Verdict, Verifier, pem};
+use kabinet_gost::{Anchor, Certificate, Content, Crl, Ocsp, Policy, Request, Trust, Verdict, Verifier, pem};
 use serde_json::{Value, json};
 
 use super::{Output, moment};
@@ -53,6 +53,9 @@ pub(crate) struct Verify {
     /// A revocation list; may be repeated
     #[arg(long = "crl", value_name = "FILE")]
     crls: Vec<PathBuf>,
+    /// An answer of an OCSP responder, in DER; may be repeated
+    #[arg(long = "ocsp", value_name = "FILE")]
+    answers: Vec<PathBuf>,
     /// The moment to verify for, as 2027-01-31T12:00:00Z; without it now
     #[arg(long, value_name = "RFC3339", value_parser = rfc_3339)]
     at: Option<Timestamp>,
@@ -137,6 +140,11 @@ fn verify(arguments: &Verify) -> anyhow::Result<Verdict> {
             trust.crls.push(Arc::new(list));
         }
     }
+    for file in &arguments.answers {
+        let bytes = read("--ocsp", file, kabinet_gost::ocsp::MAX_BYTES as u64)?;
+        let answer = Ocsp::parse(&bytes).with_context(|| not_a("--ocsp", file, "successful OCSP answer"))?;
+        trust.answers.push(Arc::new(answer));
+    }
     // Of one that is longer the rest does not matter: it is refused as too large.
     let signature = signature(&beginning("--signature", &arguments.signature, SIGNATURE_BYTES)?);
     let content = arguments.content.as_ref().map(|file| read("--content", file, FILE_BYTES)).transpose()?;
@@ -182,7 +190,7 @@ fn beginning(flag: &str, file: &Path, bytes: u64) -> anyhow::Result<Vec<u8>> {
     Ok(read)
 }
 
-fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
     let bytes = beginning(flag, file, limit + 1)?;
     if bytes.len() as u64 > limit {
         bail!("{flag}: {} is larger than {} MiB", file.display(), limit / 1024 / 1024);
@@ -191,7 +199,7 @@ fn read(flag: &str, file: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The objects of this kind in a file; a PEM file may hold others beside them.
-fn objects(flag: &str, file: &Path, label: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+pub(super) fn objects(flag: &str, file: &Path, label: &str) -> anyhow::Result<Vec<Vec<u8>>> {
     let bytes = read(flag, file, FILE_BYTES)?;
     let all = pem::read(&bytes).with_context(|| format!("{flag}: {} is no PEM and no DER", file.display()))?;
     let wanted = all.into_iter().filter(|one| one.label.as_deref().is_none_or(|found| found == label));
@@ -248,7 +256,7 @@ fn certificate_json(certificate: &Certificate) -> Value {
     })
 }
 
-fn rfc_3339_of(at: i64) -> String {
+pub(super) fn rfc_3339_of(at: i64) -> String {
     chrono::DateTime::from_timestamp(at, 0)
         .map_or_else(|| at.to_string(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

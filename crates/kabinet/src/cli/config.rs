@@ -21,6 +21,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, loaded: &Loaded, output: Output) -> anyhow::Result<()> {
     match command {
         Command::Check => {
+            kabinet::networks::configured(&loaded.config)?;
             let file = loaded.file.as_ref().map(|file| file.display().to_string());
             let source = file.clone().map_or_else(|| "no file".to_owned(), |file| format!("the file {file}"));
             output.answer(&json!({"ok": true, "file": file}), || format!("The configuration is sound ({source})."))

@@ -3,6 +3,7 @@
 mod brands;
 mod checks;
 mod keys;
+mod trust;
 
 use std::process::ExitCode;
 

@@ -311,6 +311,15 @@ fn codes(confirmation: &Confirmation, found: &mut Found) {
     within(found, "confirmation.range_sample", confirmation.range_sample, 5, 10_000);
     within(found, "confirmation.country_sample", confirmation.country_sample, 100, 1_000_000);
     within(found, "confirmation.entered_percent", confirmation.entered_percent.into(), 0, 90);
+    within(found, "confirmation.per_asn", confirmation.per_asn, 10, 10_000_000);
+    within(
+        found,
+        "confirmation.registrations_per_asn",
+        confirmation.registrations_per_asn,
+        10,
+        10_000_000,
+    );
+    within(found, "confirmation.asn_sample", confirmation.asn_sample, 20, 1_000_000);
     at_most(found, "confirmation.closed", confirmation.closed, Seconds::hours(24));
 }
 

@@ -333,6 +333,17 @@ pub struct Confirmation {
     pub entered_percent: u8,
     /// For how long a range or a country gets no codes otherwise.
     pub closed: Seconds,
+    /// Tables that say which autonomous system an address belongs to. Reason: none, they are the operator's choice and grow
+    /// old; without them nothing is counted by autonomous system.
+    #[serde(deserialize_with = "list")]
+    pub networks: Vec<PathBuf>,
+    /// Codes that one autonomous system asks for in an hour before each further one costs some work. Reason: a mobile
+    /// operator is one, with a third of the country behind it, and people do not wait for a number.
+    pub per_asn: u32,
+    /// The same for registrations that it begins.
+    pub registrations_per_asn: u32,
+    /// How many SMS one must have asked for in an hour before it is judged by how many codes were entered.
+    pub asn_sample: u32,
 }
 
 impl Default for Confirmation {
@@ -352,6 +363,10 @@ impl Default for Confirmation {
             country_sample: 1000,
             entered_percent: 20,
             closed: Seconds::minutes(30),
+            networks: Vec::new(),
+            per_asn: 2000,
+            registrations_per_asn: 1000,
+            asn_sample: 200,
         }
     }
 }

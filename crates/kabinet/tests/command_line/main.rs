@@ -350,6 +350,51 @@ fn a_filter_file_of_leaked_passwords_is_made_asked_and_in_force() {
 }
 
 #[test]
+fn a_table_of_networks_that_cannot_be_read_stops_the_start_with_file_line_and_reason() {
+    let place = Place::new("networks");
+    let write = |name: &str, text: &str| std::fs::write(place.0.join(name), text).unwrap();
+    write(
+        "kabinet.toml",
+        "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n[confirmation]\nnetworks = [\"v4.csv\", \"v6.tsv\"]\n",
+    );
+    let with = |arguments: &'static [&'static str]| [&["--config", "kabinet.toml"], arguments].concat();
+    let finding = || -> Value {
+        let report = place.run(&with(&["doctor", "--json"]), "").stdout;
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["name"] == "networks")
+            .cloned()
+            .unwrap()
+    };
+    write("v4.csv", "# ours\n192.0.2.0/24,64500\n192.0.2.1/24,64500\n");
+    write("v6.tsv", "2001:db8::\t2001:db8::ffff\t64500\tRU\tEXAMPLE\n");
+    place.json(&["migrate"], "");
+    let why = "confirmation.networks: v4.csv:3: the network has bits set beyond its prefix";
+    for command in [&["config", "check"][..], &["serve"]] {
+        let (code, said) = place.refusal(&with(command));
+        assert!(code == 1 && said == format!("kabinet: {why}\n"), "{command:?}: {said}");
+    }
+    let failed = finding();
+    assert_eq!((&failed["status"], &failed["message"]), (&"fail".into(), &format!("{why}.").into()));
+
+    write("v4.csv", "192.0.2.0/24,64500\n");
+    assert_eq!(place.json(&with(&["config", "check"]), "")["ok"], true);
+    let sound = finding();
+    assert_eq!(sound["status"], "ok");
+    assert!(sound["message"].as_str().unwrap().contains(": 2 networks, 1 KB"), "{sound}");
+    write("v4.csv", "");
+    write("v6.tsv", "");
+    let (code, said) = place.refusal(&with(&["config", "check"]));
+    assert!(code == 1 && said.contains("the files hold no network"), "{said}");
+    std::fs::remove_file(place.0.join("v6.tsv")).unwrap();
+    let (code, said) = place.refusal(&with(&["serve"]));
+    assert!(code == 1 && said.contains("confirmation.networks: cannot read v6.tsv"), "{said}");
+}
+
+#[test]
 fn documents_are_published_once_and_what_was_published_is_never_changed() {
     let place = Place::new("documents");
     place.json(&["migrate"], "");

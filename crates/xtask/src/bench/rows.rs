@@ -2,6 +2,7 @@
 
 mod answers;
 mod fan_out;
+mod nodes;
 mod sign_ins;
 mod signatures;
 
@@ -101,6 +102,7 @@ type Measure = fn(&mut Scene<'_>) -> Vec<Row>;
 /// Groups of rows by the name that `--only` takes. `start` comes first: the others use the server that it leaves.
 pub const GROUPS: &[(&str, Measure)] = &[
     ("start", start),
+    ("stop", nodes::stop),
     ("memory", memory),
     ("credentials", credentials),
     ("authorize", authorize_and_redeem),
@@ -109,6 +111,7 @@ pub const GROUPS: &[(&str, Measure)] = &[
     ("id_token", answers::id_tokens),
     ("signed", answers::signed),
     ("logout", fan_out::fan_out),
+    ("revocation", nodes::revocation),
     ("signature", signatures::signatures),
 ];
 
@@ -250,11 +253,15 @@ const STATEMENTS: [&str; 2] = ["≤ 4 reads + 1 write, by a test", "one transact
 
 /// What a signed-in person's browser sends.
 fn authorize_request(client: &Client, cookies: String) -> Vec<u8> {
+    authorize_for("openid profile offline_access", client, cookies)
+}
+
+fn authorize_for(scope: &str, client: &Client, cookies: String) -> Vec<u8> {
     let query = http::encode(&[
         ("response_type", "code"),
         ("client_id", &client.id),
         ("redirect_uri", REDIRECT_URI),
-        ("scope", "openid profile offline_access"),
+        ("scope", scope),
         ("state", "bench-state"),
         ("nonce", "bench-nonce"),
     ]);

@@ -20,7 +20,10 @@ pub const REDIRECT_URI: &str = "http://127.0.0.1:9/callback";
 pub struct Provider {
     binary: PathBuf,
     dir: PathBuf,
+    name: &'static str,
     pub port: u16,
+    /// The port in the issuer; a neighbour listens elsewhere.
+    issuer: u16,
     admin_port: u16,
     is_migrated: bool,
     child: Option<Child>,
@@ -45,14 +48,32 @@ impl Provider {
     pub fn create(binary: &Path, guardian: &Guardian) -> Result<Self> {
         let dir = guardian.dir().join("provider");
         std::fs::create_dir_all(&dir)?;
+        let port = servers::free_port()?;
         Ok(Self {
             binary: binary.to_path_buf(),
             dir,
-            port: servers::free_port()?,
+            name: "provider",
+            port,
+            issuer: port,
             admin_port: servers::free_port()?,
             is_migrated: false,
             child: None,
             small_hashes: false,
+        })
+    }
+
+    /// Another node on the same database.
+    pub fn neighbour(&self) -> Result<Self> {
+        Ok(Self {
+            binary: self.binary.clone(),
+            dir: self.dir.clone(),
+            name: "neighbour",
+            port: servers::free_port()?,
+            issuer: self.issuer,
+            admin_port: servers::free_port()?,
+            is_migrated: true,
+            child: None,
+            small_hashes: self.small_hashes,
         })
     }
 
@@ -64,7 +85,7 @@ impl Provider {
         };
         command
             .current_dir(&self.dir)
-            .env("KABINET__ISSUER", format!("http://127.0.0.1:{}", self.port))
+            .env("KABINET__ISSUER", format!("http://127.0.0.1:{}", self.issuer))
             .env("KABINET__LISTEN", format!("127.0.0.1:{}", self.port))
             .env("KABINET__ADMIN_LISTEN", format!("127.0.0.1:{}", self.admin_port))
             .env("KABINET__STORE__URL", format!("sqlite:{}", self.dir.join("kabinet.db").display()))
@@ -130,12 +151,12 @@ impl Provider {
             self.cli(&["migrate"], None)?;
             self.is_migrated = true;
         }
-        let log = std::fs::File::create(self.dir.join("log"))?;
+        let log = std::fs::File::create(self.log())?;
         let mut command = self.command(true);
         command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let begun = Instant::now();
         let mut child = command.spawn()?;
-        guardian.watch("provider", child.id());
+        guardian.watch(self.name, child.id());
         let request = http::get("/.well-known/openid-configuration", &[]);
         loop {
             if Connection::new(self.port).send(&request).is_ok_and(|answer| answer.status == 200) {
@@ -155,17 +176,23 @@ impl Provider {
         }
     }
 
+    fn log(&self) -> PathBuf {
+        self.dir.join(format!("{}.log", self.name))
+    }
+
     fn last_log_line(&self) -> String {
-        let log = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
         log.trim().lines().next_back().unwrap_or_default().to_owned()
     }
 
-    /// Ends the server with SIGTERM, as an orchestrator does.
-    pub fn stop(&mut self, guardian: &Guardian) {
-        let Some(mut child) = self.child.take() else { return };
+    /// Ends the server with SIGTERM, as an orchestrator does; how long it took, if it ran.
+    pub fn stop(&mut self, guardian: &Guardian) -> Option<Duration> {
+        let mut child = self.child.take()?;
+        let begun = Instant::now();
         Command::new("kill").arg(child.id().to_string()).status().ok();
         child.wait().ok();
-        guardian.forget("provider");
+        guardian.forget(self.name);
+        Some(begun.elapsed())
     }
 
     /// Resident memory in KiB.

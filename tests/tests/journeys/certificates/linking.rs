@@ -68,7 +68,7 @@ async fn one_persons_certificate_belongs_to_one_account() {
     sign(&app, &mut browser, ANNA).await;
     browser.fill_in(&other, &[]).await;
     assert_eq!(browser.page.status, 409, "{}", browser.page.text());
-    assert_eq!(browser.get("/account/methods").await.has("no-certificates"), true);
+    assert!(browser.get("/account/methods").await.has("no-certificates"));
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ const MOST: usize = 20;
 
 /// What a code of [`Purpose::SignIn`] does when it is right.
 #[derive(Serialize, Deserialize)]
+#[serde(tag = "then")]
 pub enum Fresh {
     /// It is the second proof of a sign-in.
     #[serde(rename = "sign-in")]

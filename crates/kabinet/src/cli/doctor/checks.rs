@@ -1,7 +1,7 @@
 //! The checks, in the order in which one depends on another.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -17,6 +17,8 @@ use url::{Host, Url};
 use super::Findings;
 
 const DAY: i64 = 86_400;
+/// Tables of autonomous systems older than this are wrong about many networks.
+const OLD_TABLES: i64 = 180 * DAY;
 /// A list of leaked passwords older than this misses a lot.
 const OLD_LIST: i64 = 365 * DAY;
 /// The clocks of a node and of its database may differ by this many seconds.
@@ -41,6 +43,7 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
             redis(config, &store, findings).await;
             documents(config, &store, findings).await;
             super::brands::all(&store, findings).await;
+            super::trust::all(config, &store, ambient.clock.now(), findings).await;
             store.close().await;
         }
         Err(why) => findings.fail("database", why),
@@ -48,6 +51,7 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
     hashing(config, findings);
     hashing_memory(config, findings);
     leaked(config, ambient.clock.now(), findings);
+    networks(config, ambient.clock.now(), findings);
     delivery(config, findings);
     discovery(config, findings).await;
 }
@@ -282,6 +286,35 @@ fn leaked(config: &Config, now: Timestamp, findings: &mut Findings) {
         findings.warn("leaked", format!("{holds}; make it again of a newer list."));
     } else {
         findings.ok("leaked", format!("{holds}."));
+    }
+}
+
+/// The tables of autonomous systems.
+fn networks(config: &Config, now: Timestamp, findings: &mut Findings) {
+    let files = &config.confirmation.networks;
+    let tables = match kabinet::networks::read(files) {
+        Ok(Some(tables)) => tables,
+        Ok(None) => {
+            let none = "No tables (confirmation.networks); codes are not counted by autonomous system.";
+            return findings.ok("networks", none);
+        }
+        Err(why) => return findings.fail("networks", format!("confirmation.networks: {why:#}.")),
+    };
+    let age = |file: &PathBuf| {
+        let changed = std::fs::metadata(file).and_then(|found| found.modified()).ok()?;
+        let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(now.since(Timestamp(i64::try_from(since.as_secs()).ok()?)) / DAY)
+    };
+    let days = files.iter().filter_map(age).max().unwrap_or(0);
+    let holds = format!(
+        "confirmation.networks: {} networks, {} KB, the oldest file {days} days old",
+        tables.networks(),
+        tables.size().div_ceil(1000)
+    );
+    if days * DAY > OLD_TABLES {
+        findings.warn("networks", format!("{holds}; get newer ones."));
+    } else {
+        findings.ok("networks", format!("{holds}."));
     }
 }
 
