@@ -22,6 +22,7 @@ const LANES = 3;
 const SUITES = {
   pages: './journeys/pages.mjs',
   flow: './journeys/flow.mjs',
+  certificate: './journeys/certificate.mjs',
   'field-rules': './journeys/field-rules.mjs',
   'phone-field': './journeys/phone-field.mjs',
   registration: './journeys/registration.mjs',

@@ -41,9 +41,10 @@ export class Browser {
 
   /**
    * Runs `body` with a page of a new profile, and checks afterwards what the pages did. `application` is the origin of a
-   * product that lives in the browser: its page may call the provider, and it may be on the provider's site.
+   * product that lives in the browser: its page may call the provider, and it may be on the provider's site. Where `agents`
+   * is set, pages may look for programs on this computer that are not there.
    */
-  async visit(body, { scripts = true, application, ...options } = {}) {
+  async visit(body, { scripts = true, application, agents = false, ...options } = {}) {
     const har = join(this.hars, `${++this.visits}.har`);
     const context = await this.chromium.newContext({
       recordHar: { path: har, content: 'omit' },
@@ -54,7 +55,7 @@ export class Browser {
       ...options,
     });
     context.setDefaultTimeout(60_000);
-    const faults = watch(context, application);
+    const faults = watch(context, application, agents);
     const page = await context.newPage();
     try {
       await body(page, context);
@@ -96,15 +97,20 @@ export class Browser {
   }
 }
 
-function watch(context, application) {
+/** What the browser says of a WebSocket on this computer, or of an extension, that is not there. */
+const NO_AGENT = /^WebSocket connection to 'wss?:\/\/127\.0\.0\.1:|^Failed to load resource: net::ERR_(FAILED|BLOCKED_BY_CLIENT)/;
+
+function watch(context, application, agents) {
   const faults = [];
   const documents = new Set();
   context.on('request', (request) => {
     if (request.isNavigationRequest()) documents.add(request.url());
+    else if (agents && request.url().startsWith('chrome-extension://')) return;
     else if (!isOwn(request, application)) faults.push(`${request.frame().url()} loaded ${request.url()}`);
   });
   context.on('console', (message) => {
     const refusedPage = /status of [45]\d\d/.test(message.text()) && documents.has(message.location().url);
+    if (agents && NO_AGENT.test(message.text())) return;
     if (message.type() === 'error' && !refusedPage) faults.push(`console error on ${message.location().url}: ${message.text()}`);
   });
   context.on('weberror', (error) => faults.push(`script error: ${error.error()}`));

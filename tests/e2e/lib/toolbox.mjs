@@ -28,19 +28,9 @@ export class Toolbox {
   }
 }
 
-/**
- * Lets pages reach this computer, as a person does who answers the browser's question with yes. Permissions are given in
- * one call: each takes away what the one before it gave.
- */
-export async function letReach(page, permissions = ['loopbackNetwork', 'localNetwork', 'localNetworkAccess']) {
-  const session = await page.context().newCDPSession(page);
-  const { targetInfo } = await session.send('Target.getTargetInfo');
-  const { browserContextId } = targetInfo;
-  try {
-    await session.send('Browser.grantPermissions', { permissions, browserContextId });
-  } finally {
-    await session.detach();
-  }
+/** Lets pages of the provider reach this computer, as a person does who answers the browser's question with yes. */
+export function letReach(page, { issuer }) {
+  return page.context().grantPermissions(['local-network-access'], { origin: issuer });
 }
 
 /** Every connection of this page to the program is told to go wrong in this way; see `crates/standins/src/toolbox.rs`. */

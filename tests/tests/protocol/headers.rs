@@ -161,6 +161,22 @@ async fn pages_load_nothing_from_elsewhere_and_run_only_marked_scripts() {
 }
 
 #[tokio::test]
+async fn only_the_page_of_a_certificate_reaches_programs_on_the_persons_computer() {
+    let app = TestApp::start().await;
+    app.trust_fixtures().await;
+    let open = app.get("/login/certificate").await.ok().header("content-security-policy").to_owned();
+    let program = "connect-src 'self' wss://127.0.0.1:9292/RegistrationOffice ws://127.0.0.1:9292/RegistrationOffice;";
+    assert!(open.contains(program), "{open}");
+    assert!(open.contains("' chrome-extension://iifchhfnnmpdbibifmljnfjhpififfog "), "{open}");
+    for path in ["/login", "/register", "/recover", "/login/certificate/unlinked", "/nowhere", "/legal/agreement"] {
+        let answer = app.get(path).await;
+        let policy = answer.header("content-security-policy");
+        assert!(!policy.contains("127.0.0.1") && !policy.contains("extension:"), "{path}: {policy}");
+    }
+    assert!(app.get("/login").await.header("content-security-policy").contains("connect-src 'self';"));
+}
+
+#[tokio::test]
 async fn a_form_with_credentials_is_answered_by_303_and_nothing_else() {
     let mut world = World::signed_out(Profile::Web, |m| m.first_party = false).await;
     let ask = world.rp.ask();
