@@ -10,3 +10,5 @@ mod bare;
 mod engine;
 mod messages;
 mod oracle;
+mod trust;
+mod trust_commands;
