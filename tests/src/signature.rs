@@ -13,6 +13,8 @@ use kabinet_gost::digest::Digest;
 use kabinet_gost::signature::SigningKey;
 use kabinet_gost::{Certificate, pem};
 
+use crate::browser::Browser;
+
 /// The attribute messageDigest (RFC 5652 §11.2), DER.
 const MESSAGE_DIGEST: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
 
@@ -24,6 +26,44 @@ const MESSAGE_DIGEST: [u8; 11] = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d
 pub fn fixture(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/gost/fixtures").join(name);
     std::fs::read(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+/// A text that is to be signed.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// Its number.
+    pub id: String,
+    /// The text.
+    pub text: Vec<u8>,
+    /// The code on the screen.
+    pub code: String,
+}
+
+impl Challenge {
+    /// Asks for a text as the script of the page of a certificate does.
+    ///
+    /// # Panics
+    /// When none is given.
+    pub async fn of(browser: &Browser) -> Self {
+        let answer = Self::asked(browser).await;
+        let of = |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        Self {
+            id: of("challenge"),
+            text: STANDARD.decode(of("text")).expect("base64"),
+            code: of("code"),
+        }
+    }
+
+    /// What the script is answered.
+    ///
+    /// # Panics
+    /// When the page is none of a certificate.
+    pub async fn asked(browser: &Browser) -> serde_json::Value {
+        let mut script = browser.clone();
+        let body = script.filled("certificate-form", &[], "submit");
+        script.post("/login/certificate/challenge", &body).await;
+        script.page.answer.as_ref().expect("an answer").json()
+    }
 }
 
 /// Somebody of the fixtures who signs: `person-256`, `person-512`, `org-256`, `expired-256`, `revoked-256`, `plain-256`.
@@ -40,7 +80,14 @@ impl Holder {
         STANDARD.encode(self.message(text, entropy))
     }
 
-    /// The same as bytes.
+    /// What the script puts into the form of the page that is shown: `challenge` and `signature`.
+    pub async fn fields(self, browser: &Browser, entropy: &dyn Entropy) -> [(&'static str, String); 2] {
+        let asked = Challenge::of(browser).await;
+        let signature = self.sign(&asked.text, entropy);
+        [("challenge", asked.id), ("signature", signature)]
+    }
+
+    /// The same as [`sign`](Self::sign), as bytes.
     ///
     /// # Panics
     /// When the fixture is not what it should be.

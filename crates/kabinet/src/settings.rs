@@ -157,6 +157,7 @@ mod tests {
         assert_eq!(
             ours,
             kabinet_identity::Config {
+                issuer: "http://localhost:8080".to_owned(),
                 host: "localhost".to_owned(),
                 ..kabinet_identity::Config::default()
             }

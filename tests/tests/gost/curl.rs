@@ -44,13 +44,8 @@ async fn link(app: &TestApp) -> kabinet_tests::Person {
     let person = app.anyone().await;
     let mut browser = app.browser();
     browser.get("/login/certificate").await;
-    let body = browser.filled("certificate-form", &[], "submit");
-    let mut script = browser.clone();
-    script.post("/login/certificate/challenge", &body).await;
-    let asked = script.page.answer.as_ref().unwrap().json();
-    let text = kabinet_gost::pem::base64(asked["text"].as_str().unwrap()).unwrap();
-    let signature = Holder("person-256").sign(&text, &*app.ambient.entropy);
-    let fields = [("challenge", asked["challenge"].as_str().unwrap()), ("signature", signature.as_str())];
+    let signed = Holder("person-256").fields(&browser, &*app.ambient.entropy).await;
+    let fields: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     browser.submit("certificate-form", &fields, "submit").await;
     browser.click("go-link").await;
     browser.fill_in(&person, &[]).await;

@@ -22,7 +22,9 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let app = TestApp::start().await;
+        // The authorities of the fixtures publish their lists nowhere.
+        let app = TestApp::start_with(|config| config.certificate.revocation = kabinet_gost::Revocation::Off).await;
+        app.trust_fixtures().await;
         let (person, other_person) = (app.anyone().await, app.anyone().await);
         let (mut browser, mut other) = (app.browser(), app.browser());
         app.sign_in(&mut browser, &person).await;

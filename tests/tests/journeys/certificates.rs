@@ -4,13 +4,11 @@ mod linking;
 mod refused;
 mod registering;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use kabinet_core::client::Profile;
 use kabinet_core::scope::Scope;
 use kabinet_gost::Revocation;
 use kabinet_identity::config::SecondProof;
-use kabinet_tests::signature::Holder;
+use kabinet_tests::signature::{Challenge, Holder};
 use kabinet_tests::{Browser, Person, Rp, TestApp, Tokens};
 use serde_json::Value;
 
@@ -38,31 +36,8 @@ async fn start_with(second_proof: SecondProof) -> TestApp {
     app
 }
 
-/// A text to be signed.
-struct Challenge {
-    id: String,
-    text: Vec<u8>,
-    code: String,
-}
-
-/// Asks for a text as the script of the page that is shown does.
 async fn challenge(browser: &Browser) -> Challenge {
-    let answer = ask(browser).await;
-    let answer = answer.as_object().unwrap_or_else(|| panic!("{}", browser.page.text()));
-    let of = |name: &str| answer[name].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned();
-    assert_eq!(answer["expires_in"], 300);
-    Challenge {
-        id: of("challenge"),
-        text: STANDARD.decode(of("text")).unwrap(),
-        code: of("code"),
-    }
-}
-
-async fn ask(browser: &Browser) -> Value {
-    let mut script = browser.clone();
-    let body = script.filled("certificate-form", &[], "submit");
-    script.post("/login/certificate/challenge", &body).await;
-    script.page.answer.as_ref().expect("an answer").json()
+    Challenge::of(browser).await
 }
 
 /// Signs on the page that is shown and sends its form.
@@ -71,9 +46,9 @@ async fn sign(app: &TestApp, browser: &mut Browser, holder: Holder) {
 }
 
 async fn sign_with(app: &TestApp, browser: &mut Browser, holder: Holder, more: &[(&str, &str)]) {
-    let asked = challenge(browser).await;
-    let signature = holder.sign(&asked.text, &*app.ambient.entropy);
-    let fields = [&[("challenge", asked.id.as_str()), ("signature", signature.as_str())], more].concat();
+    let signed = holder.fields(browser, &*app.ambient.entropy).await;
+    let signed = signed.iter().map(|(name, value)| (*name, value.as_str()));
+    let fields: Vec<(&str, &str)> = signed.chain(more.iter().copied()).collect();
     browser.submit("certificate-form", &fields, "submit").await;
 }
 

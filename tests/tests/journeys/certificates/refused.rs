@@ -179,7 +179,7 @@ async fn a_network_that_guesses_is_slowed_down() {
     browser.get("/login/certificate").await;
     let mut status = 0;
     for _ in 0..15 {
-        let asked = ask(&browser).await;
+        let asked = Challenge::asked(&browser).await;
         let Some(id) = asked["challenge"].as_str() else {
             assert_eq!(asked["error"], "throttled");
             status = 429;
