@@ -142,6 +142,9 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     kabinet::telemetry::install(&bound.config.log);
     let bases: Vec<Url> = sockets.parties.iter().map(|socket| place::url(socket, "/")).collect::<Result<_, _>>()?;
     seed::plant(&bound.config, &ambient, &saved, &bases).await?;
+    if let Ok(program) = &program {
+        seed::trust(&bound.config, &ambient, program).await?;
+    }
 
     let fetch = Fetch::new(loopback()?)?;
     let outbox = place::url(&sockets.outbox, "/outbox")?;

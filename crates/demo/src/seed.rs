@@ -9,6 +9,7 @@ use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::ClientId;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_identity::NewAccount;
+use kabinet_store::trust::Role;
 use kabinet_store::{Store, audit, change, client, user};
 use serde_json::{Value, json};
 use url::Url;
@@ -16,6 +17,7 @@ use url::Url;
 use crate::party::protocol::Registration;
 use crate::party::{PRODUCTS, Product};
 use crate::place::{Saved, SavedClient, readable_password};
+use crate::toolbox::Program;
 
 /// The phone of the ready account.
 pub const PHONE: &str = "+79105940899";
@@ -116,6 +118,20 @@ async fn plant_account(config: &Config, store: &Store, ambient: &Ambient, passwo
         role: None,
     };
     identity.create_user(account, &origin()).await?;
+    Ok(())
+}
+
+/// Lets the provider believe the authority of the signature program. What is believed already stays.
+///
+/// # Errors
+/// When the database cannot be used or the authority's certificates are of no use.
+pub async fn trust(config: &Config, ambient: &Ambient, program: &Program) -> anyhow::Result<()> {
+    let store = kabinet::open_store(config).await?;
+    let identity = kabinet::identity(config, &store, master_key(config, &*ambient.entropy)?, ambient)?;
+    for (certificate, role) in program.authority.certificates()?.iter().zip([Role::Anchor, Role::Intermediate]) {
+        identity.add_authority(certificate, role, &origin()).await?;
+    }
+    store.close().await;
     Ok(())
 }
 

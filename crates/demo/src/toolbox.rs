@@ -3,7 +3,7 @@
 //! It signs with OpenSSL's GOST engine. Where that is not installed there is no such program, and everything else goes on.
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use axum::Router;
@@ -18,12 +18,8 @@ use crate::place;
 pub struct Program {
     /// Its page.
     pub url: Url,
-    /// The root of its certificates.
-    pub anchor: PathBuf,
-    /// The authority below the root.
-    pub intermediate: PathBuf,
-    /// The revocation lists of both.
-    pub lists: [PathBuf; 2],
+    /// Whose certificates it signs with.
+    pub authority: Authority,
     socket: TcpListener,
     router: Router,
 }
@@ -43,9 +39,8 @@ impl Program {
         let lists = url.to_string();
         let made = tokio::task::spawn_blocking(move || Authority::open(&dir, &lists)).await?;
         let authority = made.context("the stand-in for Astral.Toolbox")?;
-        let (anchor, intermediate, lists) = (authority.anchor(), authority.intermediate(), authority.lists());
-        let (router, _) = toolbox::router(authority);
-        Ok(Self { url, anchor, intermediate, lists, socket, router })
+        let (router, _) = toolbox::router(authority.clone());
+        Ok(Self { url, authority, socket, router })
     }
 
     /// The same on the usual port.
@@ -71,9 +66,9 @@ impl Program {
         json!({
             "url": self.url,
             "address": self.address(),
-            "anchor": self.anchor,
-            "intermediate": self.intermediate,
-            "lists": self.lists,
+            "anchor": self.authority.anchor(),
+            "intermediate": self.authority.intermediate(),
+            "lists": self.authority.lists(),
         })
     }
 

@@ -54,13 +54,17 @@
   // A certificate's owner, by the numbers of the attributes (ФСБ order 795).
   const NAMES = {
     "2.5.4.3": "name", "2.5.4.4": "surname", "2.5.4.42": "given", "2.5.4.10": "organisation", "2.5.4.12": "title",
-    "1.2.643.3.131.1.1": "inn", "1.2.643.100.4": "organisationInn",
+    "1.2.643.3.131.1.1": "inn", "1.2.643.100.4": "organisationInn", "1.2.643.100.5": "trader",
   };
   const owner = (subject) => {
     const person = [subject.surname, subject.given].filter(Boolean).join(" ");
     // Numbers of organisations stood in the field of people with two zeros before them.
     const inn = subject.organisationInn || (subject.inn ?? "").replace(/^00(?=\d{10}$)/, "");
-    return { owner: person || subject.name || "", organisation: subject.organisation ?? "", title: subject.title ?? "", inn };
+    const { name = "", organisation = "", title = "", trader } = subject;
+    const role = organisation ? [organisation, title] : [trader ? words.trader : words.person];
+    // A seal names an organisation alone.
+    const about = person ? role.filter(Boolean).join(" · ") : words.organisation;
+    return { owner: person || organisation || name || words.nameless, about, inn };
   };
 
   // ---- Astral.Toolbox ----------------------------------------------------------------------------------------------
@@ -242,7 +246,7 @@
   };
 
   // A name as Windows prints it: `CN="ООО ""Ромашка""", SN=Иванова`. For the eye only.
-  const LABELS = { CN: "name", SN: "surname", G: "given", GN: "given", O: "organisation", T: "title", "ИНН": "inn", INN: "inn", "ИНН ЮЛ": "organisationInn", INNLE: "organisationInn" };
+  const LABELS = { CN: "name", SN: "surname", G: "given", GN: "given", O: "organisation", T: "title", "ИНН": "inn", INN: "inn", "ИНН ЮЛ": "organisationInn", INNLE: "organisationInn", "ОГРНИП": "trader", OGRNIP: "trader" };
   const printed = (text) => {
     const named = {};
     for (const [, label, quoted, plain] of text.matchAll(/([^=,]+)=(?:"((?:[^"]|"")*)"|([^,]*))(?:,|$)/g)) {
@@ -367,11 +371,10 @@
     const radio = label.querySelector("input");
     Object.assign(radio, { id: `certificate-${n}`, name: "certificate", value: String(n), required: true });
     label.htmlFor = radio.id;
-    label.querySelector("b").textContent = certificate.owner || certificate.organisation || words.nameless;
-    const { organisation, title, inn } = certificate;
-    const about = organisation ? [organisation, title] : [words.person];
-    label.querySelector("[data-line=about]").textContent = about.filter(Boolean).join(" · ");
+    const { owner, about, inn } = certificate;
     const until = [inn && fill(words.inn, { inn }), validity(certificate)];
+    label.querySelector("b").textContent = owner;
+    label.querySelector("[data-line=about]").textContent = about;
     label.querySelector("[data-line=until]").textContent = until.filter(Boolean).join(" · ");
     label.classList.toggle("ended", certificate.ends < Date.now());
     return label;

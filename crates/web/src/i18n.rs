@@ -178,6 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn no_message_is_defined_twice() {
+        for sources in [&RU, &EN] {
+            let lines = sources.iter().flat_map(|source| source.lines());
+            let starts = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains('='));
+            assert_eq!(starts.count(), keys(sources).len());
+        }
+    }
+
+    #[test]
     fn every_key_that_a_template_or_a_view_names_exists() {
         let here = concat!(env!("CARGO_MANIFEST_DIR"), "/");
         let known = keys(&RU);

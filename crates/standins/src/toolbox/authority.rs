@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use kabinet_gost::{Certificate, pem};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::hash::MessageDigest;
 use openssl::x509::X509;
@@ -33,6 +34,9 @@ pub enum Error {
     /// A certificate that was just made cannot be read.
     #[error("a certificate cannot be read: {0}")]
     Certificate(#[from] openssl::error::ErrorStack),
+    /// One that a verifier would not read either.
+    #[error("{0} is not the certificate of an authority")]
+    NoAuthority(PathBuf),
 }
 
 /// Until when a certificate is valid.
@@ -226,6 +230,19 @@ impl Authority {
     #[must_use]
     pub fn intermediate(&self) -> PathBuf {
         self.dir.join("issuing.crt")
+    }
+
+    /// The root and the authority below it, as a verifier reads them.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn certificates(&self) -> Result<[Certificate; 2], Error> {
+        let read = |file: PathBuf| {
+            let objects = pem::read(&std::fs::read(&file)?).ok().and_then(|objects| objects.into_iter().next());
+            let certificate = objects.and_then(|object| Certificate::parse(&object.der).ok());
+            certificate.ok_or(Error::NoAuthority(file))
+        };
+        Ok([read(self.anchor())?, read(self.intermediate())?])
     }
 
     /// The lists of the root and of the authority below it, PEM.

@@ -37,6 +37,8 @@ certificate-code-text = The text to be signed has the same code. If the program 
 certificate-cancel = Cancel
 certificate-sending = Checking the signature…
 certificate-person = Individual
+certificate-trader = Sole proprietor
+certificate-organisation = Organisation
 certificate-inn = INN { $inn }
 certificate-until = until { $date }
 certificate-left = until { $date } · { $days } left
@@ -140,8 +142,8 @@ certificate-error-other = The signature was not accepted. Try again or sign in a
 
 # Ways to sign in, in the account
 methods-lead = What this account can be signed in to with. Changing it takes a proof that it is you.
-password-set = set
-password-not-set = not set
+password-is-set = set
+password-is-not-set = not set
 certificates-title = Signature certificates
 certificates-lead = A certificate is recognised by its owner's СНИЛС or ИНН: a new one of the same person need not be linked.
 certificates-none = No certificates.

@@ -37,6 +37,8 @@ certificate-code-text = Этот же код стоит в подписывае�
 certificate-cancel = Отменить
 certificate-sending = Проверяем подпись…
 certificate-person = Физическое лицо
+certificate-trader = Индивидуальный предприниматель
+certificate-organisation = Организация
 certificate-inn = ИНН { $inn }
 certificate-until = до { $date }
 certificate-left = до { $date } · осталось { $days }
@@ -140,8 +142,8 @@ certificate-error-other = Подпись не принята. Повторите
 
 # Ways to sign in, in the account
 methods-lead = Чем можно войти в этот аккаунт. Чтобы изменить способ входа, понадобится подтвердить, что это вы.
-password-set = задан
-password-not-set = не задан
+password-is-set = задан
+password-is-not-set = не задан
 certificates-title = Сертификаты электронной подписи
 certificates-lead = Вход по сертификату узнаёт владельца по СНИЛС или ИНН: новый сертификат того же человека привязывать не нужно.
 certificates-none = Сертификатов нет.
