@@ -74,7 +74,12 @@ impl Engine {
     /// Lets certificates that are made from now on say that their issuers' lists are at `base`.
     pub fn lists_at(&self, base: &str) {
         let text = std::fs::read_to_string(fixture("gost-openssl.cnf")).unwrap();
-        self.write("own.cnf", text.replace("http://crl.test.invalid", base).as_bytes());
+        self.write(
+            "own.cnf",
+            text.replace("http://crl.test.invalid", base)
+                .replace("http://ocsp.test.invalid/", &format!("{base}/ocsp"))
+                .as_bytes(),
+        );
     }
 
     /// The authority's list of this moment, made and to be replaced at these times (`YYYYMMDDHHMMSSZ`), in DER.

@@ -12,6 +12,7 @@ mod curl;
 mod engine;
 mod messages;
 mod oracle;
+mod responders;
 mod toolbox;
 mod trust;
 mod trust_commands;
