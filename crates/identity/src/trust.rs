@@ -233,7 +233,8 @@ pub async fn report(db: &Db, now: Timestamp, algorithms: Algorithms) -> kabinet_
 
 impl Identity {
     /// Verifies signatures by certificate, with the trust of this moment.
-    pub(crate) fn verifier(&self) -> Arc<Verifier> {
+    #[must_use]
+    pub fn verifier(&self) -> Arc<Verifier> {
         self.0.verifier.load_full()
     }
 
@@ -407,9 +408,7 @@ impl Identity {
         // Off the async threads: some thousand signatures are verified.
         let sift = move || {
             let (import, listed) = sift(&xml, &rows, now, allow_foreign)?;
-            let mut rows = rows;
-            rows.retain(|row| row.source != Source::List && !listed.iter().any(|one| one.thumbprint == row.thumbprint));
-            rows.extend(listed.iter().cloned());
+            let rows = after_import(rows, &listed);
             Ok::<_, TrustError>((import, listed, wanted(&rows, now, allow_foreign)))
         };
         let sifted = tokio::task::spawn_blocking(sift).await;
@@ -461,6 +460,20 @@ impl Identity {
         self.0.store.ephemeral().publish().await;
         self.load_trust().await
     }
+}
+
+/// The authorities as they are once these have been imported: `store` does the same in the database.
+fn after_import(rows: Vec<Authority>, listed: &[Authority]) -> Vec<Authority> {
+    let known: BTreeSet<String> = rows.iter().map(|row| row.thumbprint.clone()).collect();
+    let mut after = rows;
+    for row in &mut after {
+        let named = listed.iter().find(|one| one.thumbprint == row.thumbprint);
+        row.status = named.and_then(|one| one.status.clone());
+        row.addresses = named.map(|one| one.addresses.clone()).unwrap_or_default();
+    }
+    after.retain(|row| row.source != Source::List || row.status.is_some());
+    after.extend(listed.iter().filter(|one| !known.contains(&one.thumbprint)).cloned());
+    after
 }
 
 /// Keeps of a list what leads to an anchor.

@@ -51,7 +51,12 @@ impl Engine {
         Command::new("openssl")
             .args(arguments)
             .current_dir(self.dir.path())
-            .env("OPENSSL_CONF", fixture("gost-openssl.cnf"))
+            .env(
+                "OPENSSL_CONF",
+                Some(self.file("own.cnf"))
+                    .filter(|own| own.is_file())
+                    .unwrap_or_else(|| fixture("gost-openssl.cnf")),
+            )
             .env("CADIR", self.dir.path())
             .output()
             .unwrap_or_else(|why| panic!("openssl cannot be run: {why}"))
@@ -64,6 +69,28 @@ impl Engine {
             "openssl {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
+    }
+
+    /// Lets certificates that are made from now on say that their issuers' lists are at `base`.
+    pub fn lists_at(&self, base: &str) {
+        let text = std::fs::read_to_string(fixture("gost-openssl.cnf")).unwrap();
+        self.write("own.cnf", text.replace("http://crl.test.invalid", base).as_bytes());
+    }
+
+    /// The authority's list of this moment, made and to be replaced at these times (`YYYYMMDDHHMMSSZ`), in DER.
+    pub fn list(&self, authority: &str, kind: &Kind, from: &str, to: &str) -> Vec<u8> {
+        let times = ["-crl_lastupdate", from, "-crl_nextupdate", to];
+        self.ca(authority, kind, &[&["-gencrl", "-out", "list.crl"], &times[..]].concat());
+        self.der("list.crl")
+    }
+
+    pub fn revoke(&self, name: &str, kind: &Kind) {
+        self.ca("issuing", kind, &["-revoke", &format!("{name}.crt")]);
+    }
+
+    /// What a PEM file holds.
+    pub fn der(&self, file: &str) -> Vec<u8> {
+        kabinet_gost::pem::read(&self.read(file)).unwrap().remove(0).der
     }
 
     /// Makes a key pair in the file; X‖Y, each little-endian, comes back.

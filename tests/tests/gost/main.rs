@@ -13,3 +13,5 @@ mod engine;
 mod messages;
 mod oracle;
 mod toolbox;
+mod trust;
+mod trust_commands;

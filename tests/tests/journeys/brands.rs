@@ -288,7 +288,7 @@ async fn a_client_whose_people_may_not_use_a_password_gets_nobody_in_by_one() {
     let app = TestApp::start().await;
     let person = app.anyone().await;
     let open = of(&app, "astral-edo", |_| ()).await;
-    let closed = of(&app, "astral-edo", |client| client.login_methods = Some(vec![MethodName::Certificate])).await;
+    let closed = of(&app, "astral-edo", |client| client.login_methods = Some(vec![MethodName::Esia])).await;
     let mut browser = at_sign_in(&app, &closed).await;
     assert_eq!((browser.page.status, browser.page.error().as_str()), (403, "login-closed"));
     let flow = browser.page.at.split_once("flow=").unwrap().1.to_owned();

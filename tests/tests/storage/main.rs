@@ -19,5 +19,6 @@ mod place;
 mod spending;
 mod statements;
 mod sweeper;
+mod trust;
 mod world;
 mod writer;

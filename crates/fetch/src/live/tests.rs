@@ -145,6 +145,25 @@ async fn http_is_refused_to_a_public_address_and_so_is_every_other_scheme() {
     assert_eq!(get(&fetch, "http://no-such-name.invalid/").await, Error::Refused);
 }
 
+#[tokio::test]
+async fn http_to_a_public_address_is_for_who_allows_it_and_opens_nothing_inside() {
+    let live = Live::new(Options { plain_http: true, ..loopback() }).unwrap();
+    let pool = async |url: &str| live.pool_for(&url.parse().unwrap()).await;
+    for url in ["http://1.1.1.1/", "https://1.1.1.1/", "http://crl.example/", "https://crl.example/"] {
+        assert!(matches!(pool(url).await, Ok(Pool::Outside)), "{url}");
+    }
+    assert!(matches!(pool("http://127.0.0.1/").await, Ok(Pool::Inside)));
+    for url in [
+        "http://10.0.0.1/",
+        "http://[::1]/",
+        "https://169.254.169.254/",
+        "ftp://1.1.1.1/",
+        "ldap://crl.example/",
+    ] {
+        assert!(matches!(pool(url).await, Err(Error::Refused)), "{url}");
+    }
+}
+
 #[test]
 fn each_pool_keeps_only_the_addresses_that_it_may_connect_to() {
     let found: Vec<SocketAddr> = ["10.0.0.1:0", "8.8.8.8:0", "[::1]:0", "127.0.0.1:0"]

@@ -313,7 +313,9 @@ impl Identity {
         for address in addresses_in(certificate) {
             self.note_address(address).await?;
             match self.ask_address(address, also).await? {
-                Attempt::Done(_) | Attempt::Waits => {}
+                Attempt::Done(_) => {}
+                // Another node may have fetched it a moment ago.
+                Attempt::Waits => self.load_trust().await?,
                 Attempt::Busy => self.wait_for(address).await?,
             }
             let trust = &self.verifier().trust;
@@ -474,9 +476,6 @@ impl Identity {
     pub(super) fn measure_lists(&self) {
         let verifier = self.0.verifier.load();
         let (lists, now) = (&verifier.trust.crls, self.now().0);
-        if lists.is_empty() && verifier.trust.anchors.is_empty() {
-            return;
-        }
         #[expect(clippy::cast_precision_loss, reason = "seconds and counts are far below 2^52")]
         let number = |value: i64| value as f64;
         let oldest = lists.iter().map(|list| now - list.this_update()).max().unwrap_or(0);

@@ -71,7 +71,7 @@ fn a_brand_that_is_refused_is_told_everything_that_is_wrong_at_once() {
         .replace("ДОКИ", "ДО\u{202e}КИ")
         .replace(
             "registration_methods = []",
-            "registration_methods = [\"esia\"]\nlogin_methods = [\"certificate\"]",
+            "registration_methods = [\"esia\"]\nlogin_methods = [\"telegram\"]",
         )
         .replace("{product}: ", "{user}: <script>");
     let said = refused("Doki!", &bad);
@@ -115,7 +115,7 @@ fn a_brand_that_clients_name_stays_and_a_client_names_only_what_is_there() {
     for (wrong, flag) in [
         (&["--login-method", "esia"][..], "--login-method: allows no method"),
         (&["--login-method", "none"], "--login-method: allows no way"),
-        (&["--registration-method", "certificate"], "--registration-method: allows no method"),
+        (&["--registration-method", "esia"], "--registration-method: allows no method"),
         (&["--registration-method", "telegram"], "--registration-method: names telegram"),
         (
             &["--registration-method", "none", "--registration-method", "password"],
