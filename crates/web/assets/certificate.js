@@ -226,10 +226,11 @@
     postMessage("cadesplugin_echo_request", location.origin);
   });
   const extension = async () => {
-    // Another extension, or the plug-in's own page script, may have made it already.
+    // Another extension, or the plug-in's own page script, may have made it already. It is a promise, too, so it must not
+    // be given back as it is.
     if (window.cadesplugin) {
       await window.cadesplugin;
-      return window.cadesplugin;
+      return (name) => window.cadesplugin.CreateObjectAsync(name);
     }
     await Promise.any(EXTENSIONS.map((id) => load(`chrome-extension://${id}${SCRIPT}`))).catch(() => {});
     const address = await within(echo(), ECHO, "absent");
@@ -242,7 +243,7 @@
       CreateObjectAsync: (name) => made.CreateObjectAsync(name),
     };
     await new Promise((resolve, reject) => window.cpcsp_chrome_nmcades.check_chrome_plugin(resolve, reject));
-    return window.cadesplugin;
+    return (name) => made.CreateObjectAsync(name);
   };
 
   // A name as Windows prints it: `CN="ООО ""Ромашка""", SN=Иванова`. For the eye only.
@@ -258,10 +259,10 @@
   const PROVIDERS = [75, 80, 81, 2, 77, 78];
 
   class Plugin {
-    constructor(maker) {
+    constructor(make) {
       this.make = async (name) => {
         try {
-          return await maker.CreateObjectAsync(name);
+          return await make(name);
         } catch (error) {
           throw told(String(error?.message ?? error));
         }
@@ -271,7 +272,7 @@
     // Nothing where there is none.
     static find() {
       const none = () => { Plugin.found = null; };
-      return (Plugin.found ??= within(extension(), EXTENSION, "absent").then((maker) => new Plugin(maker), none));
+      return (Plugin.found ??= within(extension(), EXTENSION, "absent").then((make) => new Plugin(make), none));
     }
 
     certificates() {

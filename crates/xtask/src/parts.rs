@@ -46,6 +46,7 @@ const SERVERS: &[Need] = &[Need::OpensslHeaders, Need::Postgres, Need::Redis];
 const BROWSER: &[Need] = &[
     Need::OpensslHeaders,
     Need::Chromium,
+    Need::GostEngine,
     Need::Apache,
     Need::ModAuthOpenidc,
     Need::Fonts,

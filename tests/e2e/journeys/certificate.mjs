@@ -5,12 +5,13 @@
 import { strict as assert } from 'node:assert';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { tabTo } from '../lib/browser.mjs';
+import { Browser, tabTo } from '../lib/browser.mjs';
 import { axeFaults, htmlFaults, smallTargets, wideFaults } from '../lib/checks.mjs';
 import { freePort } from '../lib/process.mjs';
-import { Provider } from '../lib/provider.mjs';
+import { claims, follow, signIn } from '../lib/person.mjs';
+import { newEmail, Provider } from '../lib/provider.mjs';
 import { test } from '../lib/report.mjs';
-import { behaving, letReach, Toolbox } from '../lib/toolbox.mjs';
+import { behaving, letReach, Toolbox, withPlugin } from '../lib/toolbox.mjs';
 import { newProduct } from '../parties/openid-client/app.mjs';
 
 /** What the page's script may do that other pages' may not: fail to reach a program on this computer. */
@@ -66,12 +67,20 @@ async function onPage(world, { mode, where = 'there', query, options = {}, befor
   await world.browser.visit(async (page) => {
     await letReach(page, at.provider);
     if (mode) await behaving(page, mode);
-    await before?.(page);
+    await before?.(page, scenery);
     if (query) await page.goto(`${at.product.url}/sign-in?${query}`);
     await toCertificate(page, at);
     await body(page, { ...scenery, ...at });
   }, { ...AGENTS, ...options });
 }
+
+/** Refusals of the server: whose certificate, its code, and words of its own. */
+const REFUSALS = [
+  ['revoked', 'Сидорова', undefined, /отозван/],
+  ['untrusted', 'Чужой', undefined, /не доверяет/],
+  ['seal', 'АО «Печать»', undefined, /без имени человека/],
+  ['digest_mismatch', 'Иванова', 'other-text', /другого текста/],
+];
 
 const state = (page, name) => page.locator(`#state-${name}`).waitFor();
 
@@ -82,6 +91,8 @@ async function assertState(world, page, name) {
   assert.doesNotMatch(await page.locator('body').innerText(), /\{\s*\$|\{\w+\}|certificate-/, 'a text lacks a value');
   await world.browser.picture(page, `certificate-${name}`);
   assert.deepEqual(await wideFaults(page, [360, 320]), []);
+  // Those that differ in their words alone are looked at once.
+  if (ANSWERS.some(([, other]) => other === name) && name !== 'failed') return;
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     assert.deepEqual(await axeFaults(page), [], colorScheme);
@@ -112,6 +123,122 @@ const ANSWERS = [
 ];
 
 export default [
+  test('a person links a certificate, signs in with it, and unlinks it', (world) =>
+    onPage(world, {}, async (page, { provider, product }) => {
+      const person = await provider.person();
+      await page.goto(provider.url('/account/methods'));
+      await signIn(page, person);
+      await world.browser.picture(page, 'account-methods-none');
+      await follow(page, '#link-certificate button');
+      await state(page, 'choose');
+      assert.equal(await page.locator('#remember').count(), 0);
+      await world.browser.picture(page, 'certificate-link');
+      await sign(page, 'Иванова');
+      await page.locator('#login-form').waitFor();
+      await world.browser.picture(page, 'certificate-link-proof');
+      await page.fill('#login-form #password', person.password);
+      await follow(page, '#login-form #submit');
+      await page.locator('#unlink-certificate').waitFor();
+      assert.match(await page.locator('#certificates').innerText(), /Иванова Мария Сергеевна/);
+      await world.browser.picture(page, 'account-methods');
+      assert.deepEqual([...(await axeFaults(page)), ...(await wideFaults(page, [360, 320]))], []);
+
+      await world.browser.visit(async (other) => {
+        await letReach(other, provider);
+        await toCertificate(other, { product });
+        const before = provider.outbox.messages(person.phone).length;
+        await sign(other, 'Иванова');
+        // A browser that the account does not know proves more: a signature cannot tell which page asked for it.
+        await other.locator('#code-form').waitFor();
+        await other.fill('#code-form #code', await provider.outbox.code(person.phone, before));
+        await follow(other, '#code-form #submit');
+        const told = await claims(other);
+        assert.equal(told.sub, person.sub);
+        assert.ok(told.amr.includes('cert'), JSON.stringify(told.amr));
+      }, AGENTS);
+
+      await page.context().clearCookies({ name: /session/ });
+      await toCertificate(page, { product });
+      await sign(page, 'Иванова');
+      assert.equal((await claims(page)).sub, person.sub, 'a browser that the account knows needs no more');
+
+      await page.goto(provider.url('/account/methods'));
+      await follow(page, '#unlink-certificate button');
+      await page.fill('#login-form #password', person.password);
+      await follow(page, '#login-form #submit');
+      await page.locator('#no-certificates').waitFor();
+    })),
+
+  test('a head registers with a certificate and is at the product', (world) =>
+    onPage(world, {}, async (page, { provider, product }) => {
+      await page.goto(`${product.url}/sign-in`);
+      await page.click('#go-register');
+      await page.click('#method-certificate');
+      await state(page, 'choose');
+      await world.browser.picture(page, 'certificate-register');
+      await sign(page, /^\s*Петров/);
+      await page.locator('#register-form').waitFor();
+      await world.browser.picture(page, 'certificate-details');
+      assert.deepEqual([...(await axeFaults(page)), ...(await wideFaults(page, [360, 320]))], []);
+      assert.equal(await page.locator('#organisation').innerText(), 'ООО «Ромашка»');
+      const email = newEmail();
+      if ((await page.locator('#register-form #email').count()) === 0) await page.click('#toggle-identifier');
+      await page.fill('#register-form #email', email);
+      await page.check('#register-form #pd-consent');
+      await follow(page, '#register-form #submit');
+      await page.fill('#code-form #code', await provider.outbox.code(email));
+      await follow(page, '#code-form #submit');
+      await follow(page, '#continue');
+      assert.deepEqual((await claims(page)).amr, ['cert']);
+    })),
+
+  test('a certificate that nobody linked leads to an account that is there, and the content may come with the signature', (world) =>
+    onPage(world, { mode: 'attached' }, async (page, { provider }) => {
+      const person = await provider.person();
+      await sign(page, 'Кузнецов');
+      await page.locator('#unlinked').waitFor();
+      assert.equal(await page.locator('#owner').innerText(), 'Кузнецов Андрей Викторович');
+      await world.browser.picture(page, 'certificate-unlinked');
+      assert.deepEqual([...(await axeFaults(page)), ...(await wideFaults(page, [360, 320]))], []);
+      await follow(page, '#go-retry');
+      await sign(page, 'Кузнецов');
+      await page.locator('#go-link').waitFor();
+      await follow(page, '#go-link');
+      await signIn(page, person);
+      assert.equal((await claims(page)).sub, person.sub);
+    })),
+
+  ...REFUSALS.flatMap(([code, whose, mode, words]) =>
+    test(`${code}: the server's refusal stands above the chooser, which begins again`, (world) =>
+      onPage(world, { mode }, async (page) => {
+        await sign(page, whose);
+        const error = page.locator(`#certificate-error[data-error=${code}]`);
+        await error.waitFor();
+        assert.match(await error.innerText(), words);
+        await assertState(world, page, 'choose');
+        await world.browser.picture(page, `certificate-refused-${code}`);
+        assert.equal(await page.evaluate(() => document.activeElement?.id), 'certificate-error', 'the error has the focus');
+        assert.match(await page.title(), /^Ошибка: /);
+      }))),
+
+  test('expired: whoever shows the expired and takes one reads that it is over', (world) =>
+    onPage(world, {}, async (page) => {
+      await state(page, 'choose');
+      await page.check('#show-expired');
+      await page.locator('#certificates label.ended').click();
+      await page.click('#submit');
+      await page.locator('#certificate-error[data-error=expired]').waitFor();
+    })),
+
+  ...[false, true].flatMap((handshake) =>
+    test(`the CAdES plug-in signs where Toolbox is not there (${handshake ? 'as an extension' : 'as the page has it'})`, (world) =>
+      onPage(world, { before: (page, { toolbox }) => withPlugin(page, toolbox, handshake) }, async (page) => {
+        await state(page, 'choose');
+        assert.match(await page.locator('#certificates label', { hasText: /^\s*Петров/ }).innerText(), /^Петров Пётр Ильич\nООО «Ромашка» · Генеральный директор\nИНН 9800002003 · до/);
+        await sign(page, 'Чужой');
+        await page.locator('#certificate-error[data-error=untrusted]').waitFor();
+      }))),
+
   test('the chooser shows who owns each certificate, for whom and until when, and hides the expired', (world) =>
     onPage(world, {}, async (page) => {
       await assertState(world, page, 'choose');
@@ -217,6 +344,25 @@ export default [
     onPage(world, { before: (page) => page.addInitScript(() => {
       navigator.permissions.query = async () => ({ state: 'denied' });
     }) }, (page) => assertState(world, page, 'blocked'))),
+
+  test('Chromium itself refuses a public page, and lets it through once the person has allowed it', async (world) => {
+    const { there: { provider, product } } = await scene(world);
+    const browser = await Browser.start(world.browser.shots, [`--ip-address-space-overrides=127.0.0.1:${new URL(provider.issuer).port}=public`]);
+    try {
+      await browser.visit(async (page) => {
+        await toCertificate(page, { product });
+        await state(page, 'ask');
+        // Without a window there is nobody to ask: the answer is no.
+        await page.click('#connect');
+        await state(page, 'blocked');
+        await letReach(page, provider);
+        await page.click('#refresh-blocked');
+        await state(page, 'choose');
+      }, AGENTS);
+    } finally {
+      await browser.stop();
+    }
+  }),
 
   test('a browser that knows no such permission is tried at once', (world) =>
     onPage(world, { before: (page) => page.addInitScript(() => {

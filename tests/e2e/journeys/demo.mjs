@@ -9,6 +9,7 @@ import { Outbox } from '../lib/outbox.mjs';
 import { Background, logFile, until } from '../lib/process.mjs';
 import { newEmail, newPhone, PASSWORD } from '../lib/provider.mjs';
 import { test } from '../lib/report.mjs';
+import { letReach } from '../lib/toolbox.mjs';
 
 /** Starts the demo in an empty directory and gives what it printed once everything answers. */
 async function withDemo(world, body) {
@@ -96,4 +97,18 @@ export default [
         assert.match(letter.text, new RegExp(`${letter.code}, .*войти в ${demo.relying_parties[1].name}`));
         assert.equal(statSync(demo.outbox).mode & 0o777, 0o600);
       }))),
+
+  test('the demo signs with a certificate of its stand-in, and believes it', (world) =>
+    withDemo(world, ({ issuer, standins, relying_parties: [party] }) =>
+      world.browser.visit(async (page) => {
+        await page.goto(standins.toolbox);
+        assert.match(await page.locator('.notice').innerText(), /не сертифицированное СКЗИ/);
+        await world.browser.picture(page, 'demo-toolbox');
+        await letReach(page, { issuer });
+        await start(page, party);
+        await page.click('#method-certificate');
+        await page.locator('#state-choose').waitFor();
+        await page.click('#submit');
+        await page.locator('#unlinked').waitFor();
+      }, { agents: true }))),
 ].flat();

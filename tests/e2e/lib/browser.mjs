@@ -21,7 +21,8 @@ const FLAGS = [
 const VIEWS = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } };
 
 export class Browser {
-  static async start(shots) {
+  /** `flags` are further ones of Chromium's command line. */
+  static async start(shots, flags = []) {
     const browser = new Browser();
     browser.shots = shots;
     browser.hars = mkdtempSync(join(tmpdir(), 'kabinet-e2e-har-'));
@@ -29,7 +30,7 @@ export class Browser {
     if (shots) mkdirSync(shots, { recursive: true });
     browser.chromium = await chromium.launch({
       executablePath: process.env.E2E_CHROMIUM ?? '/usr/bin/chromium',
-      args: FLAGS,
+      args: [...FLAGS, ...flags],
     });
     return browser;
   }
