@@ -53,8 +53,11 @@ pub(crate) struct Known {
     certificates: HashMap<String, Certificate>,
     lists: HashMap<String, Arc<Crl>>,
     /// What the verifier of this moment was made from.
-    made_of: Option<(Vec<(String, Role)>, BTreeSet<String>)>,
+    made_of: Option<MadeOf>,
 }
+
+/// Thumbprints with their roles, and digests of lists.
+type MadeOf = (Vec<(String, Role)>, BTreeSet<String>);
 
 /// Why an authority was not added, or a list of them not imported.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 //! Needs `openssl` with `libengine-gost-openssl`, and a Python with gostcrypto (`E2E_PYTHON`, else `python3`);
 //! `cargo xtask test --only gost` installs both. Without them these tests fail and say so.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod answers;
 mod bare;

@@ -331,9 +331,12 @@ async fn a_list_out_of_date_is_told_and_clears_nobody() {
     assert!(identity.trust_report().await.unwrap().failing(now).is_empty());
 }
 
-/// A list of accredited authorities: status, addresses and certificates of each.
-pub fn accredited(authorities: &[(&str, &[String], &[Vec<u8>])]) -> String {
-    let one = |(status, addresses, certificates): &(&str, &[String], &[Vec<u8>])| {
+/// An authority in the list of accredited ones: its status, addresses of its lists, its certificates.
+type Listed<'a> = (&'a str, &'a [String], &'a [Vec<u8>]);
+
+/// A list of accredited authorities.
+pub fn accredited(authorities: &[Listed<'_>]) -> String {
+    let one = |(status, addresses, certificates): &Listed<'_>| {
         let addresses: String = addresses.iter().map(|one| format!("<Адрес>{one}</Адрес>")).collect();
         let certificate = |der: &Vec<u8>| {
             let data = STANDARD.encode(der);

@@ -117,10 +117,11 @@ enum Attempt {
     Busy,
 }
 
-/// A list that was verified.
+/// A list that was verified, as it is stored.
 struct Checked {
-    list: Crl,
-    der: Vec<u8>,
+    list: trust::List,
+    /// DER in base64.
+    data: String,
     issuer: Certificate,
 }
 
@@ -153,11 +154,10 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn head(checked: &Checked, now: Timestamp) -> trust::List {
-    let Checked { list, der, issuer } = checked;
+fn checked(list: &Crl, der: &[u8], issuer: Certificate, now: Timestamp) -> Checked {
     let series = [issuer.authority_id().as_bytes(), list.point_der()].concat();
     let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-    trust::List {
+    let list = trust::List {
         series: hex(&Digest::Sha256.of(&series)),
         issuer: issuer.subject().title().to_owned(),
         digest: hex(&Digest::Sha256.of(der)),
@@ -168,11 +168,12 @@ fn head(checked: &Checked, now: Timestamp) -> trust::List {
         entries: count(list.entries()),
         bytes: count(der.len()),
         stored_at: now,
-    }
+    };
+    Checked { list, data: STANDARD.encode(der), issuer }
 }
 
 /// Reads a list and finds the authority that made it.
-fn check(bytes: &[u8], trust: &Trust, now: i64, allow_foreign: bool) -> Result<Checked, Fault> {
+fn check(bytes: &[u8], trust: &Trust, now: Timestamp, allow_foreign: bool) -> Result<Checked, Fault> {
     // A SEQUENCE of more than 127 octets; anything else is PEM or nothing.
     let der = if matches!(bytes, [0x30, length, ..] if *length >= 0x80) {
         bytes.to_vec()
@@ -185,18 +186,17 @@ fn check(bytes: &[u8], trust: &Trust, now: i64, allow_foreign: bool) -> Result<C
     if !list.is_understood() {
         return Err(Fault::NotUnderstood);
     }
-    if list.this_update() > now {
+    if list.this_update() > now.0 {
         return Err(Fault::Future);
     }
     let all = trust.anchors.iter().map(kabinet_gost::Anchor::certificate).chain(&trust.certificates);
     let mut fault = Fault::UnknownIssuer;
     for authority in all.filter(|one| one.subject_der() == list.issuer_der()) {
-        if trust.lead(authority, now, allow_foreign).is_err() {
+        if trust.lead(authority, now.0, allow_foreign).is_err() {
             continue;
         }
         if list.is_of(authority) {
-            let issuer = authority.clone();
-            return Ok(Checked { list, der, issuer });
+            return Ok(checked(&list, &der, authority.clone(), now));
         }
         fault = Fault::WrongSignature;
     }
@@ -269,7 +269,7 @@ impl Identity {
             change::tell(&mut tx, Kind::Trust, &["lists".to_owned()], self.now()).await?;
         }
         tx.commit().await?;
-        Ok(self.load_trust().await?)
+        self.load_trust().await
     }
 
     /// Fetches the revocation lists that are missing for a signature: `chain` is that of a verdict that found them missing,
@@ -400,7 +400,7 @@ impl Identity {
         let mut trust = self.0.verifier.load().trust.clone();
         trust.crls = Vec::new();
         trust.certificates.extend_from_slice(also);
-        let (now, allow_foreign) = (self.now().0, self.allows_foreign());
+        let (now, allow_foreign) = (self.now(), self.allows_foreign());
         // Off the async threads: the digest of 16 MiB takes a while.
         let check = move || check(&bytes, &trust, now, allow_foreign);
         tokio::task::spawn_blocking(check).await.unwrap_or(Err(Fault::NoList))
@@ -436,8 +436,7 @@ impl Identity {
     /// Stores a list in place of an older one of its series, and knows it from then on.
     async fn keep(&self, address: &str, checked: Checked, also: &[Certificate]) -> Result<Result<bool, Fault>, Error> {
         let now = self.now();
-        let new = head(&checked, now);
-        let data = STANDARD.encode(&checked.der);
+        let Checked { list: new, data, issuer } = checked;
         let next_at = turn(new.this_update.0, new.next_update.0, now.0);
         loop {
             let mut tx = self.0.store.begin().await?;
@@ -454,8 +453,8 @@ impl Identity {
                 tx.rollback().await?;
                 continue;
             }
-            if also.contains(&checked.issuer) {
-                let row = row_of(&checked.issuer, Role::Intermediate, Source::Signature, now);
+            if also.contains(&issuer) {
+                let row = row_of(&issuer, Role::Intermediate, Source::Signature, now);
                 trust::learn_authority(&mut tx, &row).await?;
             }
             trust::succeeded(&mut tx, address, &new.series, now, next_at).await?;
