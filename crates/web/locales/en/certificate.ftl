@@ -159,8 +159,9 @@ certificate-linked = The certificate is linked. Your contacts have been told.
 certificate-unlinked = The certificate is removed. Your contacts have been told.
 certificate-no-contact = A new device needs a code, and there is nowhere to send it. Sign in with your password or contact support.
 certificate-no-code = No code can be sent now: try again later.
-fresh-link = Prove your account to link the certificate of { $owner }
-fresh-unlink = Prove that it is you to remove the certificate
+fresh-title = Confirm that it is you
+fresh-link = Enter the account that the certificate of { $owner } is to be linked to.
+fresh-unlink = Enter your password to remove the certificate.
 fresh-submit = Confirm
 fresh-other-account = These belong to another account. Enter the contact and the password of the one you are signed in to.
 

@@ -128,11 +128,18 @@ pub struct FormPlace {
     pub hidden: Vec<(&'static str, String)>,
     /// What the proof is for, where it begins no session: then nothing is offered beside the form.
     pub fresh: Option<Message>,
+    /// Where whoever does not want that goes back to.
+    pub back: &'static str,
 }
 
 impl Default for FormPlace {
     fn default() -> Self {
-        Self { page: "/login".to_owned(), hidden: Vec::new(), fresh: None }
+        Self {
+            page: "/login".to_owned(),
+            hidden: Vec::new(),
+            fresh: None,
+            back: "/login",
+        }
     }
 }
 
@@ -146,7 +153,7 @@ impl FormPlace {
 impl SignIn<'_> {
     fn heading(&self) -> String {
         match &self.place.fresh {
-            Some(what) => self.chrome.message(what),
+            Some(_) => self.chrome.t("fresh-title").into_owned(),
             None => self.chrome.login_title(),
         }
     }

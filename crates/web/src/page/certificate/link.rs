@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::certificate::Linked;
 use kabinet_core::contact::ContactKind;
-use kabinet_core::id::CertificateId;
+use kabinet_core::id::{CertificateId, UserId};
 use kabinet_identity::{Fresh, LinkError, Signer};
 use kabinet_oidc::sealed::Target;
 
@@ -108,6 +108,7 @@ fn unlinking(certificate: &CertificateId) -> FormPlace {
         page: METHODS.to_owned(),
         hidden: vec![("certificate", certificate.to_string())],
         fresh: Some(Message::of("fresh-unlink")),
+        back: METHODS,
     }
 }
 
@@ -224,8 +225,9 @@ pub(crate) async fn certificate_post(visit: Visit, form: Form) -> Response {
 }
 
 /// The form that proves the account, for this signer.
-fn linking(signer: &Signer, carried: &str) -> FormPlace {
+fn linking(signer: &Signer, carried: &str, user: Option<&UserId>) -> FormPlace {
     FormPlace {
+        back: if user.is_some() { METHODS } else { "/login/certificate" },
         page: with_query(HERE, "signer", carried),
         hidden: vec![("signer", carried.to_owned())],
         fresh: Some(Message::of("fresh-link").with("owner", signer.holder().name.clone())),
@@ -242,7 +244,7 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     let Some((signer, user)) = visit.site.identity.open_signer(&asked.signer, &person) else {
         return too_late(&visit).await;
     };
-    let place = linking(&signer, &asked.signer);
+    let place = linking(&signer, &asked.signer, user.as_ref());
     let mut shown = match user {
         Some(_) => match signed(&visit).await {
             Ok(signed) => of_person(&signed, place),
@@ -267,12 +269,12 @@ pub(crate) async fn post(visit: Visit, form: Form) -> Response {
     let Some((signer, user)) = visit.site.identity.open_signer(carried, &person) else {
         return too_late(&visit).await;
     };
-    let proof = match proven(&visit, &opened, &form, linking(&signer, carried)).await {
+    let proof = match proven(&visit, &opened, &form, linking(&signer, carried, user.as_ref())).await {
         Ok(proof) => proof,
         Err(response) => return response,
     };
     let shown = |kind, value| login::Shown {
-        place: linking(&signer, carried),
+        place: linking(&signer, carried, user.as_ref()),
         ..login::Shown::of(kind, value)
     };
     let (kind, typed) = form.identifier();
