@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const WAIT: Duration = Duration::from_secs(5);
 /// How often who waits for another node's call looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
-const MAX_LOOKS: u32 = 100;
+const MAX_LOOKS: u32 = 300;
 /// How long a lease lasts, seconds: longer than a call and what follows it.
 const LEASE: i64 = 60;
 /// How many addresses are asked at the same time.
@@ -220,7 +220,8 @@ impl Identity {
         Ok(asked)
     }
 
-    /// Asks every address now, whosever turn it is; what came of it, in the order of the alphabet.
+    /// Asks every address now, whosever turn it is; what came of it, in the order of the alphabet. What another node is
+    /// asking at this moment is waited for and left out of the answer.
     ///
     /// # Errors
     /// When the database fails.
@@ -233,11 +234,24 @@ impl Identity {
         loop {
             let round = self.refresh_round().await?;
             if round.is_empty() {
+                self.wait_for_others().await?;
                 all.sort_by(|one: &Fetched, other| one.address.cmp(&other.address));
                 return Ok(all);
             }
             all.extend(round);
         }
+    }
+
+    /// Waits until nobody has a lease any more, and knows then what they found.
+    async fn wait_for_others(&self) -> Result<(), Error> {
+        for _ in 0..MAX_LOOKS {
+            let now = self.now();
+            if trust::addresses(self.0.store.db()).await?.iter().all(|one| one.leased_until <= now) {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        self.load_trust().await
     }
 
     async fn refresh_round(&self) -> Result<Vec<Fetched>, Error> {
