@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use crate::digest::Digest;
 use crate::{
-    Anchor, Certificate, Content, Crl, ParameterSet, Policy, Request, Revocation, Trust, Verifier, ber, pem, signature,
+    Anchor, Certificate, Content, Crl, Ocsp, ParameterSet, Policy, Request, Revocation, Trust, Verifier, ber, pem,
+    signature,
 };
 
 const CONTENT: &[u8] = include_bytes!("../fixtures/challenge.txt");
@@ -15,6 +16,7 @@ const PEOPLE: [&[u8]; 5] = [
     include_bytes!("../fixtures/plain-256.crt.pem"),
     include_bytes!("../fixtures/revoked-256.crt.pem"),
 ];
+const AUTHORITY: &[u8] = include_bytes!("../fixtures/issuing-ca.crt.pem");
 /// 2027-01-01T00:00:00Z.
 const NOW: i64 = 1_798_761_600;
 
@@ -43,7 +45,7 @@ static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
 
 static KNOWN: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| PEOPLE.iter().flat_map(|file| objects(file)).collect());
 
-/// F07: messages, certificates and revocation lists. Nothing panics; a message is accepted only with a certificate that the
+/// F07: messages, certificates, revocation lists and answers of responders. Nothing panics; a message is accepted only with a certificate that the
 /// authority of the fixtures issued; what is made DER stays as it is when made DER again; a list may be asked.
 pub fn structures(bytes: &[u8]) {
     let request = Request {
@@ -73,6 +75,18 @@ pub fn structures(bytes: &[u8]) {
         verifier.trust.crls = vec![Arc::new(list)];
         let signature = include_bytes!("../fixtures/detached-person-256.p7s");
         let _ = verifier.check(Request { signature, ..request });
+    }
+    if let Ok(answer) = Ocsp::parse(bytes) {
+        let answer = Arc::new(answer);
+        let sound = Ocsp::parse(include_bytes!("../fixtures/ocsp-person-256.der"));
+        let [Some(person), Some(authority)] =
+            [PEOPLE[0], AUTHORITY].map(|file| objects(file).first().and_then(|der| Certificate::parse(der).ok()))
+        else {
+            return;
+        };
+        // Only what the authority signed says anything.
+        let is_heeded = VERIFIER.heeds(&answer, (&person, &authority), NOW);
+        assert!(!is_heeded || sound.is_ok_and(|sound| sound.says_what(&answer)), "a stranger answered");
     }
     let _ = pem::read(bytes);
 }
@@ -104,7 +118,8 @@ mod tests {
 
     #[test]
     fn the_promises_hold_over_the_fixtures_and_their_damaged_copies() {
-        let files: [&[u8]; 6] = [
+        let files: [&[u8]; 7] = [
+            include_bytes!("../fixtures/ocsp-person-256.der"),
             include_bytes!("../fixtures/attached-person-256.p7s"),
             include_bytes!("../fixtures/detached-person-512.p7s"),
             include_bytes!("../fixtures/detached-noattr-256.p7s"),

@@ -134,6 +134,16 @@ impl Ocsp {
         Ok(answer)
     }
 
+    /// Whether the other one has the same signed content.
+    #[cfg(any(feature = "fuzz", test))]
+    pub(crate) fn says_what(&self, other: &Self) -> bool {
+        let digest = |one: &Self| match &one.signed {
+            Covered::Digest(_, digest) => digest.clone(),
+            Covered::Octets(octets) => octets.clone(),
+        };
+        digest(self) == digest(other)
+    }
+
     /// Until when its freshest word clears somebody, seconds since 1970.
     #[must_use]
     pub fn good_until(&self) -> i64 {
@@ -323,4 +333,59 @@ pub(crate) fn status(answers: &[Arc<Ocsp>], asked: &Asked<'_>) -> Status {
         status = Status::Good;
     }
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2027-01-01T00:00:00Z.
+    const NOW: i64 = 1_798_761_600;
+
+    fn certificate(pem: &[u8]) -> Certificate {
+        Certificate::parse(&crate::pem::read(pem).unwrap()[0].der).unwrap()
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_certificate_while_it_is_in_date_and_whole() {
+        let der = include_bytes!("../fixtures/ocsp-person-256.der");
+        let answers = [Arc::new(Ocsp::parse(der).unwrap())];
+        let issuer = certificate(include_bytes!("../fixtures/issuing-ca.crt.pem"));
+        let person = certificate(include_bytes!("../fixtures/person-256.crt.pem"));
+        let other = certificate(include_bytes!("../fixtures/org-256.crt.pem"));
+        let asked = |certificate, now| {
+            let asked = Asked {
+                certificate,
+                issuer: &issuer,
+                lists: &[],
+                now,
+                allow_foreign: false,
+            };
+            status(&answers, &asked)
+        };
+        assert_eq!(asked(&person, NOW), Status::Good);
+        assert_eq!(asked(&other, NOW), Status::Silent);
+        assert_eq!(asked(&person, answers[0].good_until() + 1), Status::Silent);
+        assert_eq!(asked(&person, answers[0].singles[0].this_update - SKEW - 1), Status::Silent);
+        assert!((0..der.len()).all(|length| Ocsp::parse(&der[..length]).is_err()));
+        assert!(Ocsp::parse(&vec![0x30; MAX_BYTES + 1]).is_err());
+    }
+
+    #[test]
+    fn a_request_names_the_certificate_by_its_issuer_and_number() {
+        let issuer = certificate(include_bytes!("../fixtures/issuing-ca.crt.pem"));
+        let person = certificate(include_bytes!("../fixtures/person-256.crt.pem"));
+        let request = request(&person, &issuer).unwrap();
+        let mut id = Reader::new(&request);
+        for _ in 0..5 {
+            id = id.sequence().unwrap();
+        }
+        let algorithm = id.sequence().unwrap().oid().unwrap();
+        let (name, key) = (id.expect(tag::OCTET_STRING).unwrap(), id.expect(tag::OCTET_STRING).unwrap());
+        assert_eq!(algorithm, oid::SHA1);
+        assert!(
+            Digest::Sha1.is_of(issuer.subject_der(), name) && Digest::Sha1.is_of(key_octets(&issuer).unwrap(), key)
+        );
+        assert_eq!(id.integer().unwrap(), person.serial());
+    }
 }
