@@ -466,7 +466,8 @@
   };
   let signed = false;
   form.addEventListener("submit", (event) => {
-    if (signed) return;
+    // Pressed twice: the first press counts.
+    if (signed || event.defaultPrevented) return;
     event.preventDefault();
     const certificate = known[list.querySelector("input:checked")?.value];
     if (!certificate || !agent) return restore();

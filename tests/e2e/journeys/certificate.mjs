@@ -11,7 +11,7 @@ import { freePort } from '../lib/process.mjs';
 import { claims, follow, signIn } from '../lib/person.mjs';
 import { newEmail, Provider } from '../lib/provider.mjs';
 import { test } from '../lib/report.mjs';
-import { behaving, letReach, Toolbox, withPlugin } from '../lib/toolbox.mjs';
+import { behaving, letReach, patient, Toolbox, withPlugin } from '../lib/toolbox.mjs';
 import { newProduct } from '../parties/openid-client/app.mjs';
 
 /** What the page's script may do that other pages' may not: fail to reach a program on this computer. */
@@ -61,14 +61,14 @@ async function toCertificate(page, { product }) {
 }
 
 /** Runs `body` on the page of a certificate, on whose computer the program is reachable. */
-async function onPage(world, { mode, where = 'there', query, options = {}, before }, body) {
+async function onPage(world, { mode, where = 'there', options = {}, hasPatience = true, before }, body) {
   const scenery = await scene(world);
   const at = scenery[where];
   await world.browser.visit(async (page) => {
     await letReach(page, at.provider);
+    if (hasPatience) await patient(page);
     if (mode) await behaving(page, mode);
     await before?.(page, scenery);
-    if (query) await page.goto(`${at.product.url}/sign-in?${query}`);
     await toCertificate(page, at);
     await body(page, { ...scenery, ...at });
   }, { ...AGENTS, ...options });
@@ -145,6 +145,7 @@ export default [
 
       await world.browser.visit(async (other) => {
         await letReach(other, provider);
+        await patient(other);
         await toCertificate(other, { product });
         const before = provider.outbox.messages(person.phone).length;
         await sign(other, 'Иванова');
@@ -232,7 +233,10 @@ export default [
 
   ...[false, true].flatMap((handshake) =>
     test(`the CAdES plug-in signs where Toolbox is not there (${handshake ? 'as an extension' : 'as the page has it'})`, (world) =>
-      onPage(world, { before: (page, { toolbox }) => withPlugin(page, toolbox, handshake) }, async (page) => {
+      onPage(world, { hasPatience: false, before: async (page, { toolbox }) => {
+        await patient(page, true);
+        await withPlugin(page, toolbox, handshake);
+      } }, async (page) => {
         await state(page, 'choose');
         assert.match(await page.locator('#certificates label', { hasText: /^\s*Петров/ }).innerText(), /^Петров Пётр Ильич\nООО «Ромашка» · Генеральный директор\nИНН 9800002003 · до/);
         await sign(page, 'Чужой');
@@ -299,7 +303,7 @@ export default [
 
   ...['hang', 'wrong-id'].flatMap((mode) =>
     test(`${mode}: without an answer of its own the page gives up in the end`, (world) =>
-      onPage(world, { mode, before: (page) => page.clock.install() }, async (page) => {
+      onPage(world, { mode, hasPatience: false, before: (page) => page.clock.install() }, async (page) => {
         await sign(page, 'Иванова');
         await state(page, 'signing');
         await page.clock.fastForward('06:00');
@@ -350,6 +354,7 @@ export default [
     const browser = await Browser.start(world.browser.shots, [`--ip-address-space-overrides=127.0.0.1:${new URL(provider.issuer).port}=public`]);
     try {
       await browser.visit(async (page) => {
+        await patient(page);
         await toCertificate(page, { product });
         await state(page, 'ask');
         // Without a window there is nobody to ask: the answer is no.

@@ -9,7 +9,7 @@ import { Outbox } from '../lib/outbox.mjs';
 import { Background, logFile, until } from '../lib/process.mjs';
 import { newEmail, newPhone, PASSWORD } from '../lib/provider.mjs';
 import { test } from '../lib/report.mjs';
-import { letReach } from '../lib/toolbox.mjs';
+import { letReach, patient } from '../lib/toolbox.mjs';
 
 /** Starts the demo in an empty directory and gives what it printed once everything answers. */
 async function withDemo(world, body) {
@@ -105,6 +105,7 @@ export default [
         assert.match(await page.locator('.notice').innerText(), /не сертифицированное СКЗИ/);
         await world.browser.picture(page, 'demo-toolbox');
         await letReach(page, { issuer });
+        await patient(page);
         await start(page, party);
         await page.click('#method-certificate');
         await page.locator('#state-choose').waitFor();

@@ -33,6 +33,17 @@ export function letReach(page, { issuer }) {
   return page.context().grantPermissions(['local-network-access'], { origin: issuer });
 }
 
+/**
+ * The page's script waits twenty times as long for a program as it says, so that no machine is too slow for it. How long it
+ * waits for the first word of an extension, which most browsers do not have, stays; `all` changes that, too.
+ */
+export function patient(page, all = false) {
+  return page.addInitScript((least) => {
+    const real = window.setTimeout;
+    window.setTimeout = (what, ms, ...more) => real(what, ms >= least ? ms * 20 : ms, ...more);
+  }, all ? 1_000 : 2_000);
+}
+
 /** Every connection of this page to the program is told to go wrong in this way; see `crates/standins/src/toolbox.rs`. */
 export function behaving(page, mode) {
   return page.addInitScript((wrong) => {
