@@ -7,7 +7,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 56] = [
+pub const ROUTES: [(&str, &str, Access); 57] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -25,6 +25,7 @@ pub const ROUTES: [(&str, &str, Access); 56] = [
     ("GET", "/consent", Browser),
     ("GET", "/legal/{document}", Anyone),
     ("GET", "/login", Browser),
+    ("GET", "/logos/{hash}", Anyone),
     ("GET", "/logout", Browser),
     ("GET", "/oauth2/authorize", Browser),
     ("GET", "/oauth2/jwks", Anyone),
@@ -69,6 +70,7 @@ pub const ROUTES: [(&str, &str, Access); 56] = [
 /// A path of the route. Assets have their hash in their names: this one is none.
 pub fn example(path: &str) -> String {
     path.replace("{file}", "none.css")
+        .replace("{hash}", "none")
         .replace("{document}", "pd-policy")
         .replace("{client_id}", "none")
         .replace("{route}/{secret}", "sms_ru/unknown")
