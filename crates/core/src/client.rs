@@ -309,7 +309,7 @@ pub struct ClientMetadata {
     /// Where the product lives: the way back from an error page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_uri: Option<String>,
-    /// Its sign; kept for its owner and never shown, since a picture from elsewhere tells that place who signs in.
+    /// Its sign; fetched once when the client is saved and shown from our own origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logo_uri: Option<String>,
     /// How it deals with data about people; shown on its sign-in and consent pages.

@@ -25,6 +25,7 @@ pub mod logout;
 pub mod method;
 pub mod organisation;
 pub mod password;
+pub mod picture;
 pub mod redirect;
 pub mod registration;
 pub mod response_type;

@@ -8,7 +8,7 @@ use kabinet_identity::{
 use kabinet_oidc::config::RegistrationConfig;
 use kabinet_oidc::keys::rotation::{JWKS_CACHE, Schedule};
 
-use crate::config::{Config, RegistrationMode, Seconds};
+use crate::config::{Config, RegistrationMode, Seconds, ShowLogos};
 
 /// Settings of the protocol.
 pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
@@ -36,6 +36,10 @@ pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
             scope: config.registration.scopes.iter().map(String::as_str).collect(),
             per_hour: config.registration.per_hour.into(),
             unused: config.registration.unused.get(),
+            show_logos: match config.registration.show_logos {
+                ShowLogos::Vouched => kabinet_store::logo::Shown::Vouched,
+                ShowLogos::All => kabinet_store::logo::Shown::All,
+            },
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use kabinet_core::response_type::ResponseType;
 use kabinet_core::scope::Scope;
+use kabinet_store::logo::Shown;
 use serde::{Deserialize, Serialize};
 
 /// Settings of the protocol.
@@ -40,6 +41,8 @@ pub struct RegistrationConfig {
     pub per_hour: i64,
     /// After how many seconds a client that registered without a token and that nobody used goes.
     pub unused: i64,
+    /// Whose pictures are shown.
+    pub show_logos: Shown,
 }
 
 impl Default for RegistrationConfig {
@@ -49,6 +52,7 @@ impl Default for RegistrationConfig {
             scope: Scope::from_iter(["openid", "profile", "email", "phone", "address", "offline_access"]),
             per_hour: 10,
             unused: 7 * 86_400,
+            show_logos: Shown::Vouched,
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod grant;
 pub mod introspect;
 pub mod keys;
 pub mod live;
+pub mod logo;
 pub mod logout;
 pub mod par;
 pub mod registration;

@@ -5,9 +5,10 @@
 //! 2. What: `core::registration` makes metadata of what was said; privileges cannot be asked for.
 //! 3. `sector_identifier_uri` is fetched through the guarded client and must list every redirect URI (OpenID Connect
 //!    Registration §5).
-//! 4. Client, initial token and audit record are one transaction. The client gets a secret, where it authenticates by one,
+//! 4. `logo_uri` is fetched, too, where pages will show it (`logo.rs`); without it the registration goes on.
+//! 5. Client, initial token and audit record are one transaction. The client gets a secret, where it authenticates by one,
 //!    and a registration access token; hashes of both are kept.
-//! 5. With that token the client reads, replaces or deletes itself. Each replacement changes the token (RFC 7592 §5); of two
+//! 6. With that token the client reads, replaces or deletes itself. Each replacement changes the token (RFC 7592 §5); of two
 //!    at once one wins. What an administrator set stays. New redirect URIs or keys are a new party behind an old name, so
 //!    remembered consents are voided. A deletion ends every grant.
 //!
@@ -115,6 +116,7 @@ impl Provider {
             created_at: now,
             updated_at: now,
         };
+        let logo = self.renew_logo((&client.id, &client.metadata), initial.is_some()).await?;
         let token = TokenKind::Registration.generate(entropy);
         let mut record = Record::of(Event::ClientRegistered).client(&client.id);
         let mut tx = self.store().begin().await?;
@@ -124,6 +126,7 @@ impl Provider {
             record = record.with("initial_access_token", id);
         }
         client::insert(&mut tx, &client).await?;
+        logo.apply(&mut tx, &client.id, now).await?;
         store::insert(&mut tx, &client.id, &TokenHash::of(token.expose()), initial.is_none(), now).await?;
         self.finish(tx, record, &client.id, caller).await?;
         Ok(Registered { client, secret, token })
@@ -213,6 +216,8 @@ impl Provider {
             self.count_registration(caller).await?;
             self.check_sector(&metadata).await?;
         }
+        let is_vouched = !registration.open || registration.held.iter().any(|held| held == "logo_uri");
+        let logo = self.renew_logo((id, &metadata), is_vouched).await?;
         let now = self.now();
         let token = TokenKind::Registration.generate(self.entropy());
         let mut client = Client { metadata, updated_at: now, ..before.clone() };
@@ -231,6 +236,7 @@ impl Provider {
             return Err(CHANGED.into());
         }
         client::update(&mut tx, &client).await?;
+        logo.apply(&mut tx, id, now).await?;
         let mut record = Record::of(Event::ClientUpdated).client(id).with("by", "registration access token");
         if is_another_party(&before.metadata, &client.metadata) {
             let voided = consent::withdraw_all(&mut tx, id).await?;

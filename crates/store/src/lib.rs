@@ -30,6 +30,7 @@ pub mod document;
 pub mod ephemeral;
 pub mod grant;
 pub mod key;
+pub mod logo;
 pub mod logout;
 pub mod message;
 pub mod organisation;
@@ -110,6 +111,7 @@ pub fn statements() -> Vec<&'static str> {
         document::ALL,
         grant::ALL,
         key::ALL,
+        logo::ALL,
         logout::ALL,
         message::ALL,
         organisation::ALL,

@@ -15,8 +15,8 @@ crate::sql! {
     KNOWN = "SELECT id FROM initial_access_tokens WHERE token_hash = $1 AND uses_left > 0 AND expires_at > $2";
     SPEND = "UPDATE initial_access_tokens SET uses_left = uses_left - 1 WHERE token_hash = $1 AND uses_left > 0 AND expires_at > $2 RETURNING id";
     INSERT = "INSERT INTO registrations (client_id, token_hash, held, open, used, created_at) VALUES ($1, $2, '[]', $3, FALSE, $4)";
-    BY_CLIENT = "SELECT token_hash, held, created_at FROM registrations WHERE client_id = $1";
-    ROTATE = "UPDATE registrations SET token_hash = $3 WHERE client_id = $1 AND token_hash = $2 RETURNING token_hash, held, created_at";
+    BY_CLIENT = "SELECT token_hash, held, open, created_at FROM registrations WHERE client_id = $1";
+    ROTATE = "UPDATE registrations SET token_hash = $3 WHERE client_id = $1 AND token_hash = $2 RETURNING token_hash, held, open, created_at";
     HOLD = "UPDATE registrations SET held = $2 WHERE client_id = $1";
     USED = "UPDATE registrations SET used = TRUE WHERE NOT used AND created_at < $1 AND (\
         EXISTS (SELECT 1 FROM consents c WHERE c.client_id = registrations.client_id) \
@@ -55,6 +55,8 @@ pub struct Registration {
     pub token: TokenHash,
     /// Metadata that an administrator set.
     pub held: Vec<String>,
+    /// Whether it registered without a token.
+    pub open: bool,
     /// When it registered.
     pub created_at: Timestamp,
 }
@@ -63,6 +65,7 @@ pub struct Registration {
 struct Row {
     token_hash: String,
     held: String,
+    open: bool,
     created_at: i64,
 }
 
@@ -73,6 +76,7 @@ impl TryFrom<Row> for Registration {
         Ok(Self {
             token: TokenHash::from(row.token_hash),
             held: json("registrations", &row.held)?,
+            open: row.open,
             created_at: Timestamp(row.created_at),
         })
     }

@@ -35,6 +35,9 @@ use crate::i18n::Locale;
 use crate::view::{self, Chrome, ErrorPage, FormPost, Link, Message};
 use crate::visit::Visit;
 
+/// The path below which pictures of clients are served, with the closing slash.
+const LOGO_ROOT: &str = "/logos/";
+
 /// A flow that opened, with the text that carries it.
 #[derive(Clone, Debug)]
 pub(crate) struct Opened {
@@ -290,8 +293,20 @@ pub(crate) fn chrome<'a>(visit: &'a Visit, opened: Option<&Opened>, client: Opti
         here: visit.here.clone(),
         client_name: client.map(|client| client.metadata.client_name.clone()),
         client_texts: client.map(|client| client_texts(client, locale)).unwrap_or_default(),
+        client_logo: None,
         year: crate::i18n::year(visit.site.clock.now()),
         work: None,
+    }
+}
+
+/// The path of the picture of the client that the visit belongs to. A page does without one that cannot be read.
+pub(crate) async fn client_logo(visit: &Visit) -> Option<String> {
+    match visit.site.provider.logo_of(visit.client()?).await {
+        Ok(hash) => hash.map(|hash| format!("{LOGO_ROOT}{hash}")),
+        Err(error) => {
+            tracing::warn!(%error, "the picture of a client is not shown");
+            None
+        }
     }
 }
 

@@ -143,6 +143,7 @@ static OWN: &[Entry] = table! {
     post "/delivery/{route}/{secret}" Gateway => delivery::report;
     get "/legal/{document}" Anyone => legal::document;
     get "/assets/{file}" Anyone => legal::asset;
+    get "/logos/{hash}" Anyone => legal::logo;
     get "/" Anyone => account::start;
 };
 

@@ -11,6 +11,7 @@ export const PRODUCTS = {
   etp: { name: '1С-ЭТП', more: ['--brand', '1c-etp'] },
   long: { name: LONG_NAME, firstParty: false, scope: 'openid profile email phone address offline_access' },
   forged: { name: 'Аstral.ЭДО', firstParty: false },
+  pictured: { name: 'Продукт с логотипом', firstParty: false, hasLogo: true },
   front: { name: 'Продукт с фреймом', frontChannel: true },
   'needs-email': { name: 'Почтовый продукт', more: ['--required-claim', 'email'], scope: 'openid email' },
   'needs-phone': { name: 'Телефонный продукт', more: ['--required-claim', 'phone_number'], scope: 'openid phone' },
@@ -24,7 +25,7 @@ export const PRODUCTS = {
 
 /**
  * Providers: `strict` counts early, `brief` forgets at once, `mute` cannot send, `noisy` asks for work, `slow` takes long over
- * a password and lets one wait, `broken` has lost a table, `republished` and
+ * a password and lets one wait, `pictured` may fetch logos, `broken` has lost a table, `republished` and
  * `amended` publish legal texts.
  */
 export const SETTINGS = {
@@ -38,6 +39,8 @@ export const SETTINGS = {
   mute: { KABINET__DELIVERY__OUTBOX: undefined },
   noisy: { KABINET__WORK__BITS: '12', KABINET__WORK__DELAY: '60s' },
   slow: { KABINET__HASHING__PERMITS: '1', KABINET__HASHING__QUEUE: '1', KABINET__HASHING__ITERATIONS: '100' },
+  // Products keep their logos on loopback.
+  pictured: { KABINET__OUTBOUND__ALLOW: '127.0.0.1' },
   broken: {},
   republished: {},
   amended: {},

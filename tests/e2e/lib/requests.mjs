@@ -147,6 +147,15 @@ const REQUEST = {
   },
   consent: { open: toConsent, button: 'allow' },
   'consent-long-name': { product: 'long', open: toConsent, button: 'allow' },
+  'consent-logo': {
+    provider: 'pictured',
+    product: 'pictured',
+    open: async (at) => {
+      await toConsent(at);
+      await at.page.locator('#client-logo').waitFor();
+    },
+    button: 'allow',
+  },
   'consent-lookalike': { product: 'forged', open: toConsent, button: 'allow' },
   choose: {
     open: async (at) => {

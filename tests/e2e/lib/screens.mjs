@@ -42,6 +42,7 @@ const SIGN_IN = {
   'sign-in-etp': { product: 'etp', open: async () => {}, button: 'submit' },
   'sign-in-plain': { open: async () => {}, button: 'submit' },
   'sign-in-long-name': { product: 'long', open: async () => {}, button: 'submit' },
+  'sign-in-logo': { provider: 'pictured', product: 'pictured', open: ({ page }) => page.locator('#client-logo').waitFor(), button: 'submit' },
   'sign-in-email': { open: ({ page }) => follow(page, '#toggle-identifier'), button: 'submit' },
   'sign-in-typed': { product: 'edo', open: ({ page }) => identify(page, 'login-form', { phone: '+7 (916) 123-45-67', password: PASSWORD }), button: 'submit' },
   'sign-in-missing': { open: ({ page }) => send(page, 'login-form'), button: 'submit' },

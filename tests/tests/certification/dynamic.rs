@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Instant;
 
+use axum::body::Bytes;
 use kabinet_core::client::Alg;
 use kabinet_tests::{Ask, ClientKey, Page, Rp, Tokens, jwt};
 use serde_json::{Value, json};
@@ -145,12 +146,20 @@ pub(crate) async fn registration_tos_uri(run: &mut Run) {
     shown(run, "tos_uri", links).await;
 }
 
-/// Kept and given back, and not loaded: a picture from elsewhere would tell that place who signs in. The suite asks a person
-/// to look at the page here; without a picture the module ends in REVIEW.
+/// Shown from our own origin: a picture from elsewhere would tell that place who signs in. The suite asks a person to look at
+/// the page here.
 pub(crate) async fn registration_logo_uri(run: &mut Run) {
-    let is_not_loaded = |page: &Page, uri: &str| assert!(!page.source().contains(uri));
-    shown(run, "logo_uri", is_not_loaded).await;
+    run.at.party.publish_bytes("/logo_uri", Bytes::from_static(PNG));
+    let is_shown = |page: &Page, uri: &str| {
+        assert!(!page.source().contains(uri));
+        let pictures = page.html.attributes("img", "src");
+        assert!(pictures.len() == 1 && pictures[0].starts_with("/logos/"), "{pictures:?}");
+    };
+    shown(run, "logo_uri", is_shown).await;
 }
+
+/// One white pixel.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\xdac\xf8\x0f\0\x01\x01\x01\0\x1b\xb6\xeeV\0\0\0\0IEND\xaeB`\x82";
 
 /// Metadata of two redirect URIs whose sector lists these.
 async fn sector(run: &mut Run, listed: &[String]) -> Value {

@@ -40,7 +40,7 @@ pub(crate) struct Call {
 
 #[derive(Default)]
 struct Places {
-    published: HashMap<String, String>,
+    published: HashMap<String, Bytes>,
     calls: HashMap<String, Vec<Call>>,
 }
 
@@ -74,7 +74,12 @@ impl Party {
 
     /// Answers GET on a path with this text from now on; the URL.
     pub(crate) fn publish(&self, path: &str, text: &str) -> String {
-        self.places().published.insert(path.to_owned(), text.to_owned());
+        self.publish_bytes(path, Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    /// The same with whatever bytes.
+    pub(crate) fn publish_bytes(&self, path: &str, bytes: Bytes) -> String {
+        self.places().published.insert(path.to_owned(), bytes);
         format!("{}{path}", self.origin)
     }
 

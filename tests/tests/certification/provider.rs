@@ -244,6 +244,7 @@ fn settings(config: &Config, dir: &Path) -> Vec<(&'static str, String)> {
         ("KABINET__OUTBOUND__ALLOW", "127.0.0.0/8".to_owned()),
         ("KABINET__OUTBOUND__CA", file("ca.pem")),
         ("KABINET__REGISTRATION__MODE", "open".to_owned()),
+        ("KABINET__REGISTRATION__SHOW_LOGOS", "all".to_owned()),
         ("KABINET__REGISTRATION__RESPONSE_TYPES", response_types.join(",")),
         // The suite, too, registers more than a product would.
         ("KABINET__REGISTRATION__PER_HOUR", "100000".to_owned()),

@@ -7,7 +7,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 72] = [
+pub const ROUTES: [(&str, &str, Access); 73] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -31,6 +31,7 @@ pub const ROUTES: [(&str, &str, Access); 72] = [
     ("GET", "/login/certificate/confirm", Browser),
     ("GET", "/login/certificate/link", Browser),
     ("GET", "/login/certificate/unlinked", Browser),
+    ("GET", "/logos/{hash}", Anyone),
     ("GET", "/logout", Browser),
     ("GET", "/oauth2/authorize", Browser),
     ("GET", "/oauth2/jwks", Anyone),
@@ -85,6 +86,7 @@ pub const ROUTES: [(&str, &str, Access); 72] = [
 /// A path of the route. Assets have their hash in their names: this one is none.
 pub fn example(path: &str) -> String {
     path.replace("{file}", "none.css")
+        .replace("{hash}", "none")
         .replace("{document}", "pd-policy")
         .replace("{client_id}", "none")
         .replace("{route}/{secret}", "sms_ru/unknown")

@@ -1,7 +1,8 @@
 //! The texts that the products' guides quote, word for word, on the pages that a person sees. They are the contract
 //! with users: a changed letter must be a decision.
 //!
-//! Not here: the certificate and its agent (R56–R65), and texts of the guides about what products do (R1–R13).
+//! Not here: tiles of ways that this release lacks (R29–R31), what the program on the person's computer shows (R63, R64), and
+//! texts of the guides about what products do (R1–R13) or how their pictures are read.
 
 use kabinet_core::client::Profile;
 use kabinet_tests::{Browser, PASSWORD, TestApp};
@@ -94,4 +95,30 @@ async fn registration_says_what_the_guides_quote() {
             &["Регистрация завершена. Будет осуществлен переход в Личный кабинет."],
         );
     }
+}
+
+#[tokio::test]
+async fn the_pages_of_a_certificate_say_what_the_guides_quote() {
+    let page = "https://toolbox.example.test/";
+    let app = TestApp::start_with(|config| config.certificate.toolbox_page = Some(page.parse().unwrap())).await;
+    app.trust_fixtures().await;
+    let mut browser = app.browser();
+    browser.get("/login").await;
+    assert_says(&browser, "sign-in", &["или авторизуйтесь через", "Сертификат"]); // R27, R28
+    browser.click("method-certificate").await;
+    // R57, R58: each state is a section of the page that its script shows.
+    let absent = "Для входа с помощью электронной подписи необходимо установить и включить Astral.Toolbox.";
+    assert_says(&browser, "certificate", &["Отсутствует соединение с Astral.Toolbox", absent, "Обновить"]);
+    // R59
+    assert_says(&browser, "certificate", &["перейдите по ссылке Astral.Toolbox"]);
+    assert!(browser.page.html.attributes("a", "href").contains(&page.to_owned()));
+    // R61, R62
+    let words = ["или авторизуйтесь через", "Email / Тел", "Выберите необходимый сертификат:", "Войти"];
+    assert_says(&browser, "certificate", &words);
+    // R65
+    let provider = "Проверьте, установлено ли на компьютере СКЗИ ViPNet CSP или СКЗИ КриптоПро CSP";
+    let registered = "Также проверьте, зарегистрирован ли криптопровайдер.";
+    assert_says(&browser, "certificate", &["Не установлен криптопровайдер", provider, registered]);
+    browser.get("/register").await;
+    assert_says(&browser, "registration", &["или зарегистрируйтесь через", "Сертификат"]); // R38
 }

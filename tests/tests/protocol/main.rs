@@ -20,6 +20,7 @@ mod hostile;
 mod jwt_bearer;
 mod key_rotation;
 mod life_cycle;
+mod logos;
 mod logout;
 mod managing;
 mod mended;

@@ -62,7 +62,7 @@ pub(crate) fn management(said: &Value) -> (String, String) {
     (uri, text(said, "registration_access_token").to_owned())
 }
 
-async fn initial_token(app: &TestApp, uses: i64, life: i64) -> String {
+pub(crate) async fn initial_token(app: &TestApp, uses: i64, life: i64) -> String {
     let token = TokenKind::InitialAccess.generate(&*app.ambient.entropy);
     let now = Timestamp(app.now());
     let new = InitialToken {

@@ -5,9 +5,12 @@
 
 mod flags;
 
+use std::io::Write;
+
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use kabinet::config::Seconds;
+use kabinet::outbound;
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::client::{Client, ClientMetadata, ClientSecret, Profile};
 use kabinet_core::id::ClientId;
@@ -15,6 +18,7 @@ use kabinet_core::method::unusable;
 use kabinet_core::registration::differing;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_identity::method::built;
+use kabinet_oidc::logo::{self, Renewal};
 use kabinet_store::{Store, Tx, audit, change, client, grant, registration};
 use serde_json::{Value, json};
 
@@ -89,11 +93,16 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
             let mut client = find(desk, &id).await?;
             let before = client.metadata.clone();
             check_flags(&flags, desk).await?;
+            let names_logo = flags.names_logo();
             flags.apply(&mut client.metadata);
             client.metadata.client_name = name.unwrap_or(client.metadata.client_name);
             let is_disabled_now = disabled == Some(true) && !client.disabled;
             client.disabled = disabled.unwrap_or(client.disabled);
-            let changed = differing(&before, &client.metadata);
+            let mut changed = differing(&before, &client.metadata);
+            // Whoever names the picture that is there vouches for it.
+            if names_logo && !changed.iter().any(|name| name == "logo_uri") {
+                changed.push("logo_uri".to_owned());
+            }
             update(client, (is_disabled_now, &changed), desk, output).await
         }
         Command::RotateSecret { id, overlap } => rotate_secret(find(desk, &id).await?, overlap, desk, output).await,
@@ -126,8 +135,10 @@ async fn create(metadata: ClientMetadata, desk: &Desk, output: Output) -> anyhow
         created_at: now,
         updated_at: now,
     };
+    let logo = renew_logo(&client, Renewal::IfNew, desk).await?;
     let mut tx = desk.store.begin().await?;
     client::insert(&mut tx, &client).await?;
+    logo.apply(&mut tx, &client.id, now).await?;
     finish(tx, Event::ClientCreated, &client.id, desk).await?;
     let mut object = serde_json::to_value(&client.metadata)?;
     object["client_id"] = json!(client.id);
@@ -250,10 +261,14 @@ async fn update(
     if !client.metadata.token_endpoint_auth_method.has_secret() {
         client.secrets.clear();
     }
+    let names_logo = changed.iter().any(|name| name == "logo_uri");
+    let renewal = if names_logo { Renewal::Always } else { Renewal::IfNew };
+    let logo = renew_logo(&client, renewal, desk).await?;
     let mut tx = desk.store.begin().await?;
     if !client::update(&mut tx, &client).await? {
         bail!(unknown(&client.id));
     }
+    logo.apply(&mut tx, &client.id, client.updated_at).await?;
     hold(&mut tx, &client.id, changed).await?;
     if is_disabled_now {
         grant::end_of_client(&mut tx, &client.id, desk.now()).await?;
@@ -264,6 +279,20 @@ async fn update(
         let advice = format!("\nIt has no secret yet; run `kabinet client rotate-secret {}`.", client.id);
         format!("Changed {}.{}", client.id, if lacks { &advice } else { "" })
     })
+}
+
+/// Fetches the picture of a client that is about to be saved; without it the client is saved all the same.
+async fn renew_logo(client: &Client, renewal: Renewal, desk: &Desk) -> anyhow::Result<logo::Change> {
+    if client.metadata.logo_uri.is_none() {
+        return Ok(logo::Change::None);
+    }
+    let fetch = outbound::fetch(&desk.config, outbound::CLIENTS)?;
+    let (change, bad) = logo::renew(&fetch, desk.store.db(), (&client.id, &client.metadata), renewal).await?;
+    if let Some(why) = bad {
+        let said = format!("kabinet: --logo-uri: {why}; the client is saved, its next change tries again\n");
+        std::io::stderr().write_all(said.as_bytes()).context("cannot print the answer")?;
+    }
+    Ok(change)
 }
 
 /// A client that registered itself cannot change what an administrator set.

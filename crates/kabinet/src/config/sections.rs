@@ -165,6 +165,19 @@ pub struct Registration {
     /// After how long a client goes that registered where it is open and that nobody ever used. Reason: a table that
     /// anybody fills must empty itself.
     pub unused: Seconds,
+    /// Whose `logo_uri` is fetched and shown. Reason: whoever registers without a token could show anybody's picture.
+    pub show_logos: ShowLogos,
+}
+
+/// Whose pictures pages show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShowLogos {
+    /// Of clients that an administrator made, allowed to register or gave a picture.
+    #[default]
+    Vouched,
+    /// Of all.
+    All,
 }
 
 impl Default for Registration {
@@ -177,6 +190,7 @@ impl Default for Registration {
                 .to_vec(),
             per_hour: 10,
             unused: Seconds::days(7),
+            show_logos: ShowLogos::Vouched,
         }
     }
 }

@@ -350,6 +350,67 @@ fn a_filter_file_of_leaked_passwords_is_made_asked_and_in_force() {
 }
 
 #[test]
+fn a_picture_that_cannot_be_fetched_fails_no_command_and_naming_it_again_tries_again() {
+    let place = Place::new("logo");
+    place.json(&["migrate"], "");
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/logo.png", server.local_addr().unwrap());
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10\x08\x06\0\0\0\0\0\0\0";
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let Ok(mut stream) = stream else { return };
+            // The whole head, so that closing does not reset the connection.
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n")
+                && std::io::Read::read_to_end(&mut std::io::Read::take(&mut stream, 1), &mut head)
+                    .is_ok_and(|read| read == 1)
+            {}
+            let answer = [
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", png.len()).as_bytes(),
+                png,
+            ]
+            .concat();
+            let _ = stream.write_all(&answer);
+        }
+    });
+    // Inside addresses are not called unless they are listed; the client is there all the same, and the object alone on stdout.
+    let create = [
+        "client",
+        "create",
+        "Shop",
+        "--profile",
+        "web",
+        "--redirect-uri",
+        "https://rp.example/cb",
+        "--json",
+        "--logo-uri",
+    ];
+    let made = place.run(&[&create[..], &[&uri]].concat(), "");
+    let said = String::from_utf8(made.stderr).unwrap();
+    assert!(
+        made.status.success() && said.starts_with("kabinet: --logo-uri: ") && said.contains("the client is saved"),
+        "{said}"
+    );
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    assert_eq!(made["logo_uri"], uri.as_str());
+    let id = made["client_id"].as_str().unwrap();
+    std::fs::write(place.0.join("kabinet.toml"), "[outbound]\nallow = [\"127.0.0.1\"]\n").unwrap();
+    let update = |uri: &str| place.run(&["--config", "kabinet.toml", "client", "update", id, "--logo-uri", uri], "");
+    // A machine that is busy for seconds takes more than one try.
+    let tries = (0..30)
+        .map(|_| update(&uri))
+        .take_while(|done| done.status.success() && !done.stderr.is_empty());
+    assert!(tries.count() < 30, "it is fetched");
+    // Whatever else is changed leaves it alone.
+    let renamed = place.run(&["client", "update", id, "--client-name", "Store"], "");
+    assert!(renamed.status.success() && renamed.stderr.is_empty());
+    let (code, said) = place.refusal(&["client", "update", id, "--logo-uri", "javascript:alert(1)"]);
+    assert!(code == 1 && said.contains("--logo-uri: must be an http or https URL"), "{said}");
+    assert!(update("").status.success());
+    assert_eq!(place.json(&["client", "show", id], "").get("logo_uri"), None);
+}
+
+#[test]
 fn a_table_of_networks_that_cannot_be_read_stops_the_start_with_file_line_and_reason() {
     let place = Place::new("networks");
     let write = |name: &str, text: &str| std::fs::write(place.0.join(name), text).unwrap();

@@ -8,10 +8,10 @@ use kabinet_core::decision::Step;
 use kabinet_core::id::UserId;
 use kabinet_oidc::authorize::{Checked, Next};
 
-use super::{Opened, answer, chrome, failed, flow_or_page, go, html, onward, refused, to};
+use super::{Opened, answer, chrome, client_logo, failed, flow_or_page, go, html, onward, refused, to};
 use crate::form::{Asked, Form};
 use crate::site::Site;
-use crate::view::{self, Consent, Errors, Message};
+use crate::view::{self, Chrome, Consent, Errors, Message};
 use crate::visit::Visit;
 
 /// `GET /consent`
@@ -63,7 +63,10 @@ async fn page(
     let page = Consent {
         shown: session.map(|session| stamp(visit, opened, checked, &session.user_id)).unwrap_or_default(),
         session: session.map(|session| session.id.to_string()).unwrap_or_default(),
-        chrome: chrome(visit, Some(opened), Some(&checked.client)),
+        chrome: Chrome {
+            client_logo: client_logo(visit).await,
+            ..chrome(visit, Some(opened), Some(&checked.client))
+        },
         client_name: checked.client.metadata.client_name.clone(),
         redirect_host: host,
         scope: checked.allowing.clone(),

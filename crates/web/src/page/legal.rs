@@ -1,10 +1,10 @@
-//! Legal documents, and the files of the pages.
+//! Legal documents, the files of the pages, and the pictures of clients.
 
 use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 use http::{HeaderValue, StatusCode};
 use kabinet_core::document::{Document, Documents, EVERY_BRAND, Head, Kind};
 
@@ -67,4 +67,20 @@ pub(crate) async fn asset(visit: Visit) -> Response {
         (ETAG, HeaderValue::from_str(&asset.etag).unwrap_or(HeaderValue::from_static("\"asset\""))),
     ];
     (headers, asset.bytes.into_owned()).into_response()
+}
+
+/// `GET /logos/{hash}`: a picture that somebody else made. Its type is what it is by content, nothing guesses another
+/// (`nosniff` stands in every answer), and opened by itself it can do nothing.
+pub(crate) async fn logo(visit: Visit, Path(hash): Path<String>) -> Response {
+    let (format, bytes) = match visit.site.provider.logo(&hash).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return not_found(visit).await,
+        Err(error) => return failed(&visit, &error.to_string()).await,
+    };
+    let headers = [
+        (CONTENT_TYPE, format.media_type()),
+        (CACHE_CONTROL, assets::CACHE_CONTROL),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    ];
+    (headers, bytes).into_response()
 }

@@ -15,7 +15,9 @@ use kabinet_identity::{LoginError, Proof, SignedIn, Work};
 use kabinet_oidc::sealed::Target;
 
 use super::ways::Ways;
-use super::{Opened, add_device, chrome, closed, failed, flow_or_page, html, onward, to, to_with_sessions};
+use super::{
+    Opened, add_device, chrome, client_logo, closed, failed, flow_or_page, html, onward, to, to_with_sessions,
+};
 use crate::form::{Asked, Form};
 use crate::view::{self, Chrome, Errors, FormPlace, Message, Offers, SignIn};
 use crate::visit::Visit;
@@ -254,7 +256,11 @@ pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Respon
         work => work,
     };
     let page = SignIn {
-        chrome: Chrome { work, ..chrome(visit, Some(opened), None) },
+        chrome: Chrome {
+            work,
+            client_logo: client_logo(visit).await,
+            ..chrome(visit, Some(opened), None)
+        },
         identifier,
         value: if identifier == shown.identifier {
             shown.value

@@ -40,6 +40,8 @@ pub struct Chrome<'a> {
     pub client_name: Option<String>,
     /// The client's own texts: its privacy policy, its terms.
     pub client_texts: Vec<Link>,
+    /// The path of the client's picture, where the page shows it.
+    pub client_logo: Option<String>,
     /// The year in the footer.
     pub year: i64,
     /// The work that the form of this page may need.

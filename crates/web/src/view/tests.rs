@@ -52,6 +52,7 @@ impl<'a> Scene<'a> {
             here: here.to_owned(),
             client_name: self.client.map(str::to_owned),
             client_texts: Vec::new(),
+            client_logo: None,
             year: 2026,
             work: None,
         }

@@ -11,6 +11,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import * as oidc from 'openid-client';
+import { withLogo } from '../../lib/logo.mjs';
 import { freePort } from '../../lib/process.mjs';
 import { CANARY } from '../../lib/provider.mjs';
 
@@ -155,15 +156,17 @@ async function posted(request, url) {
 }
 
 /** Registers a client and starts a product for it; `more` are further words of `client create`. */
-export async function newProduct(provider, { name = 'Продукт', firstParty = true, scope, frontChannel = false, more = [] } = {}) {
+export async function newProduct(provider, { name = 'Продукт', firstParty = true, scope, frontChannel = false, hasLogo = false, more = [] } = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const client = await provider.client(name, {
-    redirectUris: [`${url}/callback`],
-    logoutUris: [`${url}/bye`],
-    firstParty,
-    more: [...more, ...(frontChannel ? ['--frontchannel-logout-uri', `${url}/front-channel`] : [])],
-  });
+  const register = (logo) =>
+    provider.client(name, {
+      redirectUris: [`${url}/callback`],
+      logoutUris: [`${url}/bye`],
+      firstParty,
+      more: [...more, ...logo, ...(frontChannel ? ['--frontchannel-logout-uri', `${url}/front-channel`] : [])],
+    });
+  const client = await (hasLogo ? withLogo((uri) => register(['--logo-uri', uri])) : register([]));
   const product = await Product.start({ provider, client, port, scope });
   return Object.assign(product, { client });
 }

@@ -130,6 +130,9 @@ pub(crate) struct Flags {
     /// Where the product lives: the way back from an error page
     #[arg(long, value_name = "URL")]
     client_uri: Option<String>,
+    /// Its picture, fetched now and shown on its sign-in and consent pages: PNG, JPEG or WebP; '' for none
+    #[arg(long, value_name = "URL")]
+    logo_uri: Option<String>,
     /// Its privacy policy; its sign-in and consent pages link to it
     #[arg(long, value_name = "URL")]
     policy_uri: Option<String>,
@@ -251,6 +254,11 @@ impl Flags {
     /// The brand that was given.
     pub(super) fn brand(&self) -> Option<&str> {
         self.brand.as_deref()
+    }
+
+    /// Whether a picture was named, be it the one that is there.
+    pub(super) fn names_logo(&self) -> bool {
+        self.logo_uri.is_some()
     }
 
     /// Refuses `none` or nothing beside a method: one of the two was not meant.
@@ -375,6 +383,7 @@ impl Flags {
         methods(&self.login_methods, &mut metadata.login_methods);
         methods(&self.registration_methods, &mut metadata.registration_methods);
         optional(self.client_uri, &mut metadata.client_uri);
+        optional(self.logo_uri, &mut metadata.logo_uri);
         optional(self.policy_uri, &mut metadata.policy_uri);
         optional(self.tos_uri, &mut metadata.tos_uri);
         list(self.contacts, &mut metadata.contacts);
