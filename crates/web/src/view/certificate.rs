@@ -274,6 +274,6 @@ sentences! {
     "key_invalid" "signature_malformed" "signature_bad" "not_yet_valid" "expired" "untrusted" "chain_forbidden"
     "key_usage" "extended_key_usage" "key_period" "not_qualified" "revoked" "crl_stale" "crl_bad" "revocation_unknown"
     "identity_invalid" "identity_missing"
-    "challenge-expired" "challenge-used" "challenge-unknown" "seal" "linked-elsewhere" "ambiguous" "throttled"
+    "challenge-expired" "challenge-used" "challenge-unknown" "seal" "linked-elsewhere" "ambiguous" "weaker" "throttled"
     "unavailable" "malformed"
 }
