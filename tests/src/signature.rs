@@ -93,15 +93,33 @@ impl Holder {
     /// When the fixture is not what it should be.
     #[must_use]
     pub fn message(self, text: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+        self.message_under(&certificate(self.0), text, entropy)
+    }
+
+    /// A detached signature of the text under another certificate of the same key and length, see [`reissue`], base64.
+    ///
+    /// # Panics
+    /// When the fixture is not what it should be.
+    #[must_use]
+    pub fn sign_under(self, certificate: &[u8], text: &[u8], entropy: &dyn Entropy) -> String {
+        STANDARD.encode(self.message_under(certificate, text, entropy))
+    }
+
+    fn message_under(self, under: &[u8], text: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
         let mut message = fixture(&format!("detached-{}.p7s", self.0));
-        let certificate = pem::read(&fixture(&format!("{}.crt.pem", self.0))).expect("a certificate");
-        let certificate = Certificate::parse(&certificate[0].der).expect("a certificate");
-        let (set, public) = certificate.gost_key().expect("a key of ГОСТ");
+        let own = certificate(self.0);
+        let (set, _) = Certificate::parse(&own).expect("a certificate").gost_key().expect("a key of ГОСТ");
         let digest = if set.bits() == 512 {
             Digest::Streebog512
         } else {
             Digest::Streebog256
         };
+
+        // The certificate stands in the message, and its digest in the attribute signingCertificateV2.
+        if under != own {
+            replace(&mut message, &own, under);
+            replace(&mut message, &digest.of(&own), &digest.of(under));
+        }
 
         let (attributes, signature) = signer(&message);
         let at = attributes.start + find(&message[attributes.clone()], &MESSAGE_DIGEST);
@@ -113,24 +131,63 @@ impl Holder {
         // RFC 5652 §5.4: the attributes are digested as a SET OF.
         let mut signed = message[attributes].to_vec();
         signed[0] = 0x31;
-        let key = pem::read(&fixture(&format!("{}.key.pem", self.0))).expect("a key");
-        let der = &key[0].der;
-        let mut number = der[der.len() - set.bits() / 8..].to_vec();
-        // The engine writes it little-endian.
-        number.reverse();
-        let key = SigningKey::new(set, &number).expect("a private key");
-        assert_eq!(key.public_key().as_deref(), Some(public.as_slice()), "{}", self.0);
-        let made = key.sign(&digest.of(&signed), |bytes| entropy.fill(bytes)).expect("a signature");
+        let made = key(self.0).sign(&digest.of(&signed), |bytes| entropy.fill(bytes)).expect("a signature");
         message[signature].copy_from_slice(&made);
         message
     }
+}
+
+/// A certificate of the fixtures, DER.
+fn certificate(name: &str) -> Vec<u8> {
+    pem::read(&fixture(&format!("{name}.crt.pem"))).expect("a certificate").remove(0).der
+}
+
+fn key(name: &str) -> SigningKey {
+    let (set, public) = Certificate::parse(&certificate(name))
+        .expect("a certificate")
+        .gost_key()
+        .expect("a key of ГОСТ");
+    let key = pem::read(&fixture(&format!("{name}.key.pem"))).expect("a key");
+    let der = &key[0].der;
+    let mut number = der[der.len() - set.bits() / 8..].to_vec();
+    // The engine writes it little-endian.
+    number.reverse();
+    let key = SigningKey::new(set, &number).expect("a private key");
+    assert_eq!(key.public_key().as_deref(), Some(public.as_slice()), "{name}");
+    key
+}
+
+/// The certificate of somebody of the fixtures with other bytes in it, signed anew by the fixtures' authority. `changes`: what
+/// stands there once, and what takes its place, of the same length.
+///
+/// # Panics
+/// When the fixture is not what it should be.
+#[must_use]
+pub fn reissue(holder: Holder, changes: &[(&[u8], &[u8])], entropy: &dyn Entropy) -> Vec<u8> {
+    let mut issued = certificate(holder.0);
+    for (old, new) in changes {
+        replace(&mut issued, old, new);
+    }
+    let parts = children(&issued, inside(&issued, 0..issued.len()));
+    let digest = Digest::Streebog256.of(&issued[parts[0].clone()]);
+    let made = key("issuing-ca").sign(&digest, |bytes| entropy.fill(bytes)).expect("a signature");
+    let end = issued.len();
+    issued[end - made.len()..].copy_from_slice(&made);
+    issued
+}
+
+/// Replaces what stands there by as many bytes.
+fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
+    assert_eq!(old.len(), new.len());
+    let at = find(bytes, old);
+    bytes[at..at + new.len()].copy_from_slice(new);
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> usize {
     bytes
         .windows(wanted.len())
         .position(|window| window == wanted)
-        .expect("the attribute messageDigest")
+        .expect("bytes that stand there")
 }
 
 /// Where the signed attributes stand, with their tag, and where the signature's octets do.

@@ -15,6 +15,9 @@ pub enum Factor {
     Otp,
     /// A signature by a certificate.
     Cert,
+    /// The same while nobody knew whether the certificate was revoked.
+    #[serde(rename = "cert-unchecked")]
+    CertUnchecked,
     /// Another provider vouched.
     Fed,
     /// A passkey.
@@ -28,7 +31,7 @@ impl Factor {
         match self {
             Self::Pwd => "pwd",
             Self::Otp => "otp",
-            Self::Cert => "cert",
+            Self::Cert | Self::CertUnchecked => "cert",
             Self::Fed => "fed",
             Self::Hwk => "hwk",
         }
@@ -50,7 +53,8 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// `acr`: "2" when two factors of different kinds or a signature were proven, else "1".
+    /// `acr`: "2" when two factors of different kinds or a signature by a certificate that is known not to be revoked were
+    /// proven, else "1".
     #[must_use]
     pub fn acr(&self) -> &'static str {
         let strong = self.factors.iter().any(|f| matches!(f, Factor::Cert | Factor::Hwk));
@@ -95,4 +99,22 @@ pub struct Session {
     pub ip: String,
     /// The browser it was begun in, as it named itself.
     pub agent: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_alone_is_strong_only_where_its_certificate_is_known_not_to_be_revoked() {
+        for (factors, amr, acr) in [
+            (&[Factor::Pwd][..], &["pwd"][..], "1"),
+            (&[Factor::Cert], &["cert"], "2"),
+            (&[Factor::CertUnchecked], &["cert"], "1"),
+            (&[Factor::CertUnchecked, Factor::Otp], &["cert", "otp"], "2"),
+        ] {
+            let authentication = Authentication { at: Timestamp(0), factors: factors.to_vec(), flow: None };
+            assert_eq!((authentication.amr().as_slice(), authentication.acr()), (amr, acr), "{factors:?}");
+        }
+    }
 }

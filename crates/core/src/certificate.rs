@@ -90,6 +90,16 @@ impl Holder {
         let differ = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
         !differ(&self.snils, &other.snils) && !differ(&self.inn, &other.inn)
     }
+
+    /// What the person's next certificate says. A number that it leaves out stays: what contradicts it must not pass later.
+    #[must_use]
+    pub fn renewed(&self, next: &Self) -> Self {
+        Self {
+            snils: next.snils.clone().or_else(|| self.snils.clone()),
+            inn: next.inn.clone().or_else(|| self.inn.clone()),
+            ..next.clone()
+        }
+    }
 }
 
 /// By what an account is looked up.
@@ -157,5 +167,14 @@ mod tests {
         assert!(known.agrees_with(&holder(None, Some("500100732259"))));
         assert!(!known.agrees_with(&holder(Some("11223344595"), Some("500100732260"))));
         assert!(!known.agrees_with(&holder(Some("00000000001"), Some("500100732259"))));
+    }
+
+    #[test]
+    fn a_number_that_the_next_certificate_leaves_out_stays() {
+        let known = holder(Some("11223344595"), Some("500100732259"));
+        let next = holder(None, Some("500100732259"));
+        assert_eq!(known.renewed(&next).numbers(), known.numbers());
+        assert_eq!(next.renewed(&known).numbers(), known.numbers());
+        assert!(!known.renewed(&next).agrees_with(&holder(Some("00000000001"), Some("500100732259"))));
     }
 }

@@ -23,7 +23,7 @@ use kabinet_core::user::ConfirmedContact;
 use kabinet_core::work::Action;
 use kabinet_store::recovery::Stage;
 use kabinet_store::user::NewUser;
-use kabinet_store::{Error as StoreError, Tx, organisation, user};
+use kabinet_store::{Error as StoreError, Tx, certificate, organisation, user};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -284,7 +284,7 @@ impl Identity {
         };
         self.accept(tx, (&id, Agreed::default()), &intent.documents, &given).await?;
         // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
-        let first = if intent.signer.is_some() { Factor::Cert } else { Factor::Pwd };
+        let first = intent.signer.as_ref().map_or(Factor::Pwd, Signer::factor);
         let factors = match contact.kind() {
             ContactKind::Phone => vec![first, Factor::Otp],
             ContactKind::Email => vec![first],
@@ -300,6 +300,7 @@ impl Identity {
         signer: &Signer,
         (intent, visit): (&Intent, &Visit),
     ) -> Result<(), Error> {
+        certificate::forget_challenge(tx, signer.challenge()).await?;
         self.link_in(tx, id, signer.holder(), visit).await?;
         if let (Some(code), Some(client)) = (&intent.partner_code, &intent.client) {
             organisation::put_partner_code(tx, (id, client), code, self.now()).await?;

@@ -29,6 +29,7 @@ crate::sql! {
     TRY = concat!("UPDATE challenges SET attempts_left = attempts_left - 1 WHERE id = $1 AND attempts_left > 0 RETURNING ", challenge!());
     CHALLENGE = concat!("SELECT ", challenge!(), " FROM challenges WHERE id = $1");
     SPEND = "UPDATE challenges SET used_at = $2 WHERE id = $1 AND used_at IS NULL";
+    FORGET = "DELETE FROM challenges WHERE id = $1 AND used_at IS NOT NULL";
     FIND = concat!("SELECT ", certificate!(), " FROM certificates WHERE snils = $1 OR inn = $2 OR key_hash = $3");
     OF_USER = concat!("SELECT ", certificate!(), " FROM certificates WHERE user_id = $1 ORDER BY linked_at, id");
     LINK = "INSERT INTO certificates (id, user_id, snils, inn, key_hash, holder, linked_at, used_at) \
@@ -149,6 +150,16 @@ pub async fn challenge(db: &Db, id: &ChallengeId) -> Result<Option<Challenge>> {
 pub async fn spend_challenge(tx: &mut Tx, id: &ChallengeId, now: Timestamp) -> Result<bool> {
     let rows = on_tx!(tx, conn => sqlx::query(SPEND)
         .bind(id.as_str()).bind(now.0).execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+/// Forgets a challenge that was spent, so that what its signature proved serves once; `false` when it did before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_challenge(tx: &mut Tx, id: &ChallengeId) -> Result<bool> {
+    let rows = on_tx!(tx, conn => sqlx::query(FORGET)
+        .bind(id.as_str()).execute(conn).await.map(|done| done.rows_affected()))?;
     Ok(rows > 0)
 }
 

@@ -1,5 +1,6 @@
 //! Sign-in, registration and linking by certificate, with the people of the ГОСТ fixtures.
 
+mod hostile;
 mod linking;
 mod refused;
 mod registering;

@@ -103,11 +103,11 @@ impl Word {
                 format!("{code} is your code to sign in to {product} or to confirm a change. Never share it.")
             }
             (Language::Ru, Self::CertificateLinked(at)) => format!(
-                "{product}: к аккаунту привязан сертификат {}. Если это не вы, смените пароль.",
+                "{product}: к аккаунту привязан сертификат {}. Если это не вы, смените пароль и отвяжите его.",
                 moment(at, language)
             ),
             (Language::En, Self::CertificateLinked(at)) => format!(
-                "{product}: a certificate was linked to the account {}. If it was not you, change your password.",
+                "{product}: a certificate was linked to the account {}. If it was not you, change your password and unlink it.",
                 moment(at, language)
             ),
             (Language::Ru, Self::CertificateUnlinked(at)) => format!(

@@ -24,15 +24,15 @@ use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Factor;
 use kabinet_core::certificate::{Business, Facts, Holder, Linked};
 use kabinet_core::contact::{Contact, ContactKind};
-use kabinet_core::id::{CertificateId, ChallengeId, ConfirmationId, UserId};
+use kabinet_core::id::{CertificateId, ChallengeId, ConfirmationId, SessionId, UserId};
 use kabinet_core::organisation::Relation;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_gost::identity::{Kind, Subject};
 use kabinet_gost::oid::hex;
 use kabinet_gost::verdict::RevocationStatus;
-use kabinet_gost::{Accepted, Content, Ocsp, Reason, Request, Verdict, pem};
-use kabinet_store::{Tx, certificate, user};
+use kabinet_gost::{Accepted, Certificate, Content, Ocsp, Reason, Request, Verdict, pem};
+use kabinet_store::{Tx, certificate, session, user};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -171,14 +171,26 @@ impl From<HashError> for CertificateError {
 
 /// Somebody who has just signed a challenge. Only this module makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Signer(Holder);
+pub struct Signer {
+    holder: Holder,
+    challenge: ChallengeId,
+    factor: Factor,
+}
 
 impl Signer {
     /// Whom the certificate names.
     #[must_use]
     pub fn holder(&self) -> &Holder {
-        &self.0
+        &self.holder
+    }
+
+    pub(crate) fn challenge(&self) -> &ChallengeId {
+        &self.challenge
+    }
+
+    /// What the signature is worth in a sign-in.
+    pub(crate) fn factor(&self) -> Factor {
+        self.factor
     }
 }
 
@@ -238,12 +250,10 @@ impl Identity {
         let kept = self.try_challenge(what, id, visit).await?;
         let signature = pem::base64(signature).map_err(|_| CertificateError::Malformed)?;
         let verdict = self.verify_asking(&kept.text, &signature).await?;
+        let seen = verdict.seen.certificate.as_ref().map(Certificate::sha256);
         let accepted = verdict.result.map_err(|refusal| {
-            tracing::info!(
-                error.code = refusal.reason.code(),
-                error.detail = refusal.detail,
-                "a signature was refused"
-            );
+            // Without the detail: it may be the name of a person.
+            tracing::info!(error.code = refusal.reason.code(), certificate.sha256 = seen, "a signature was refused");
             CertificateError::Refused(refusal.reason)
         })?;
         let holder = holder(&accepted).ok_or(CertificateError::Seal)?;
@@ -257,7 +267,11 @@ impl Identity {
             certificate.revocation = accepted.revocation.name(),
             "a signature was accepted"
         );
-        Ok(Signer(holder))
+        let factor = match accepted.revocation {
+            RevocationStatus::Unknown => Factor::CertUnchecked,
+            RevocationStatus::Good | RevocationStatus::Stale | RevocationStatus::NotChecked => Factor::Cert,
+        };
+        Ok(Signer { holder, challenge: id.clone(), factor })
     }
 
     /// Verifies; where lists leave a certificate in doubt, once more with what its authority says.
@@ -348,7 +362,7 @@ impl Identity {
         let person = user::by_id(self.0.store.db(), &linked.user_id).await?.ok_or(Error::Gone)?;
         let refused = if person.disabled {
             Some(CertificateError::Blocked)
-        } else if linked.holder.certificate.is_qualified && !signer.0.certificate.is_qualified {
+        } else if is_weaker(signer.holder(), &linked) {
             Some(CertificateError::Weaker)
         } else {
             None
@@ -368,7 +382,7 @@ impl Identity {
             self.note_sign_in(&mut tx, &linked, &signer, visit).await?;
             tx.commit().await?;
             self.posted();
-            return Ok(CertificateLogin::Proven(Proof::new(person.id, vec![Factor::Cert])));
+            return Ok(CertificateLogin::Proven(Proof::new(person.id, vec![signer.factor()])));
         }
         let contact = self.second_contact(&person).ok_or(CertificateError::Code(CodeError::NotSent))?;
         let intent = Fresh::SignIn { certificate: linked.id, user: person.id, signer, remember };
@@ -398,16 +412,16 @@ impl Identity {
                 let proof = self.finish_sign_in(&attempt, (&user, &certificate, &signer), visit).await?;
                 Ok(Confirmed::SignedIn(proof, remember))
             }
-            Fresh::Link { user, signer } => {
-                self.spend(&attempt, visit).await?.commit().await?;
+            Fresh::Link { user, session, signer } => {
+                self.spend_in_session(&attempt, (&session, &user), visit).await?;
                 match self.link_certificate(&user, &signer, visit).await {
                     Ok(_) => Ok(Confirmed::Linked),
                     Err(LinkError::Store(error)) => Err(error.into()),
                     Err(error) => Ok(Confirmed::NotLinked(error)),
                 }
             }
-            Fresh::Unlink { user, certificate } => {
-                self.spend(&attempt, visit).await?.commit().await?;
+            Fresh::Unlink { user, session, certificate } => {
+                self.spend_in_session(&attempt, (&session, &user), visit).await?;
                 match self.unlink_certificate(&user, &certificate, visit).await {
                     Ok(()) => Ok(Confirmed::Unlinked),
                     Err(LinkError::Store(error)) => Err(error.into()),
@@ -415,6 +429,30 @@ impl Identity {
                 }
             }
         }
+    }
+
+    /// Spends a right code that a session asked for. One that was ended meanwhile, by its owner or with a new password,
+    /// changes nothing any more.
+    async fn spend_in_session(
+        &self,
+        attempt: &Attempt,
+        (session, user): (&SessionId, &UserId),
+        visit: &Visit,
+    ) -> Result<(), CodeError> {
+        let mut tx = self.spend(attempt, visit).await?;
+        let person = self.still_holds(&mut tx, attempt, user).await?;
+        let is_live = session::is_live(&mut tx, (session, user), self.now()).await?;
+        tx.commit().await?;
+        match person {
+            Some(_) if is_live => Ok(()),
+            _ => Err(CodeError::Spent),
+        }
+    }
+
+    /// The person, unless they were disabled or lost the contact since the code was sent there.
+    async fn still_holds(&self, tx: &mut Tx, attempt: &Attempt, id: &UserId) -> Result<Option<User>, CodeError> {
+        let holder = user::by_contact_in(tx, &attempt.contact).await?;
+        Ok(holder.filter(|holder| holder.id == *id && !holder.disabled))
     }
 
     async fn finish_sign_in(
@@ -428,7 +466,7 @@ impl Identity {
         // Unlinked, disabled or moved since the code was sent.
         let linked = only(found, signer.holder()).ok().flatten();
         let linked = linked.filter(|linked| linked.id == *certificate && linked.user_id == *user);
-        let person = user::by_id_in(&mut tx, user).await?.filter(|person| !person.disabled);
+        let person = self.still_holds(&mut tx, attempt, user).await?;
         let (Some(linked), Some(person)) = (linked, person) else {
             tx.commit().await?;
             return Err(CodeError::Spent);
@@ -438,23 +476,27 @@ impl Identity {
         self.posted();
         // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
         let factors = match attempt.contact.kind() {
-            ContactKind::Phone => vec![Factor::Cert, Factor::Otp],
-            ContactKind::Email => vec![Factor::Cert],
+            ContactKind::Phone => vec![signer.factor(), Factor::Otp],
+            ContactKind::Email => vec![signer.factor()],
         };
         Ok(Proof::new(person.id, factors))
     }
 
     /// Notes a sign-in, and what a newer certificate says.
     async fn note_sign_in(&self, tx: &mut Tx, linked: &Linked, signer: &Signer, visit: &Visit) -> Result<(), Error> {
-        let (now, holder) = (self.now(), signer.holder());
-        certificate::note_use(tx, &linked.id, now).await?;
+        certificate::note_use(tx, &linked.id, self.now()).await?;
+        self.renew_in(tx, linked, signer.holder(), visit).await
+    }
+
+    /// Takes a newer certificate of the same person in place of the linked one, and tells every contact of it.
+    async fn renew_in(&self, tx: &mut Tx, linked: &Linked, holder: &Holder, visit: &Visit) -> Result<(), Error> {
         // Of two that somebody uses in turn the one that lasts longer is kept.
         let is_newer = holder.certificate.sha256 != linked.holder.certificate.sha256
             && holder.certificate.not_after > linked.holder.certificate.not_after;
         if !is_newer {
             return Ok(());
         }
-        certificate::renew(tx, &linked.id, holder).await?;
+        certificate::renew(tx, &linked.id, &linked.holder.renewed(holder)).await?;
         self.note_organisation(tx, &linked.user_id, holder).await?;
         let record = Record::of(Event::CertificateRenewed)
             .user(&linked.user_id)
@@ -465,7 +507,7 @@ impl Identity {
             let notice = Notice {
                 person: &person,
                 except: None,
-                word: Word::CertificateRenewed(now),
+                word: Word::CertificateRenewed(self.now()),
                 brand: &visit.brand,
             };
             self.post_to_all(tx, notice).await?;
@@ -494,6 +536,11 @@ impl Identity {
         let carried: Carried = serde_json::from_slice(&plain).ok()?;
         (carried.until > self.now()).then_some((carried.signer, carried.user))
     }
+}
+
+/// Whether somebody's certificate is no qualified one where the linked one is.
+fn is_weaker(holder: &Holder, linked: &Linked) -> bool {
+    linked.holder.certificate.is_qualified && !holder.certificate.is_qualified
 }
 
 /// The one linked certificate that was found, unless several were or it contradicts the holder.

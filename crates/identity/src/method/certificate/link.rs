@@ -7,14 +7,14 @@
 
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::certificate::{Holder, Linked};
-use kabinet_core::id::{CertificateId, ConfirmationId, OrganisationId, UserId};
+use kabinet_core::id::{CertificateId, ConfirmationId, OrganisationId, SessionId, UserId};
 use kabinet_core::organisation::Proof;
 use kabinet_core::user::User;
 use kabinet_store::change::{self, Kind};
 use kabinet_store::{Error as StoreError, Tx, certificate, organisation, user};
 use serde::{Deserialize, Serialize};
 
-use super::{Signer, only};
+use super::{Signer, is_weaker, only};
 use crate::confirmation::CodeError;
 use crate::delivery::{Notice, Purpose, Word};
 use crate::method::password;
@@ -44,6 +44,8 @@ pub enum Fresh {
     Link {
         /// To this account.
         user: UserId,
+        /// In which the code was asked for.
+        session: SessionId,
         /// Of this signer.
         signer: Signer,
     },
@@ -52,6 +54,8 @@ pub enum Fresh {
     Unlink {
         /// From this account.
         user: UserId,
+        /// In which the code was asked for.
+        session: SessionId,
         /// This certificate.
         certificate: CertificateId,
     },
@@ -63,6 +67,12 @@ pub enum LinkError {
     /// One of its numbers belongs to another account, or to two certificates.
     #[error("the certificate is linked to another account")]
     Elsewhere,
+    /// It is no qualified one, and the linked one of the same person is.
+    #[error("the certificate is weaker than the linked one")]
+    Weaker,
+    /// The signature has linked a certificate before.
+    #[error("the signature has served before")]
+    Spent,
     /// The account has as many as one may have.
     #[error("the account has too many certificates")]
     TooMany,
@@ -120,7 +130,8 @@ impl Identity {
         self.request_code(Purpose::SignIn, &contact, then, visit).await
     }
 
-    /// Links a certificate to an account, both just proven; one that is linked there already is only brought up to date.
+    /// Links a certificate to an account, both just proven, and spends the signature. A newer certificate of the same person
+    /// takes the place of the linked one; with the very one that is linked there nothing changes.
     ///
     /// # Errors
     /// See [`LinkError`]; then nothing has changed.
@@ -140,10 +151,22 @@ impl Identity {
         let found = certificate::find_in(&mut tx, signer.holder().numbers()).await?;
         let id = match only(found, signer.holder()) {
             Ok(Some(linked)) if linked.user_id == *user => {
-                certificate::renew(&mut tx, &linked.id, signer.holder()).await?;
+                if is_weaker(signer.holder(), &linked) {
+                    return Err(LinkError::Weaker);
+                }
+                if linked.holder.certificate.sha256 != signer.holder().certificate.sha256 {
+                    spend_signature(&mut tx, signer).await?;
+                    self.renew_in(&mut tx, &linked, signer.holder(), visit)
+                        .await
+                        .map_err(|error| match error {
+                            Error::Store(error) => error.into(),
+                            error => LinkError::Store(error),
+                        })?;
+                }
                 linked.id
             }
             Ok(None) => {
+                spend_signature(&mut tx, signer).await?;
                 if certificate::of_user_in(&mut tx, user).await?.len() >= MOST {
                     return Err(LinkError::TooMany);
                 }
@@ -188,14 +211,15 @@ impl Identity {
         Ok(new.id)
     }
 
-    /// Keeps what a certificate says of an organisation. The transaction has told of the person.
+    /// Keeps what a qualified certificate says of an organisation. The transaction has told of the person.
     pub(crate) async fn note_organisation(
         &self,
         tx: &mut Tx,
         user: &UserId,
         holder: &Holder,
     ) -> Result<(), StoreError> {
-        let Some((business, named)) = holder.organisation.as_ref().and_then(|one| Some((one, one.named()?))) else {
+        let business = holder.organisation.as_ref().filter(|_| holder.certificate.is_qualified);
+        let Some((business, named)) = business.and_then(|one| Some((one, one.named()?))) else {
             return Ok(());
         };
         let now = self.now();
@@ -236,5 +260,14 @@ impl Identity {
         self.0.store.ephemeral().publish().await;
         self.posted();
         Ok(())
+    }
+}
+
+/// What was carried from page to page links one certificate, however often it is sent.
+async fn spend_signature(tx: &mut Tx, signer: &Signer) -> Result<(), LinkError> {
+    if certificate::forget_challenge(tx, signer.challenge()).await? {
+        Ok(())
+    } else {
+        Err(LinkError::Spent)
     }
 }

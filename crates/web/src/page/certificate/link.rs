@@ -54,7 +54,7 @@ async fn list(visit: &Visit, signed: &Signed, asked: &Asked) -> Response {
         used_at: linked.used_at,
     };
     let wrong = match asked.done.as_str() {
-        "linked-elsewhere" => Some(certificate_message("linked-elsewhere")),
+        known @ ("linked-elsewhere" | "weaker") => Some(certificate_message(known)),
         "certificates-too-many" => Some(Message::of("certificates-too-many")),
         "certificate-last" => Some(Message::of("certificate-last")),
         _ => None,
@@ -96,7 +96,11 @@ pub(crate) async fn change(visit: Visit, form: Form) -> Response {
             login::show(&visit, &opened, of_person(&signed, place)).await
         }
         Ok(false) => {
-            let then = Fresh::Unlink { user: signed.user.id.clone(), certificate };
+            let then = Fresh::Unlink {
+                user: signed.user.id.clone(),
+                session: signed.session.id.clone(),
+                certificate,
+            };
             send_code(&visit, &signed, &opened, &then).await
         }
         Err(error) => failed(&visit, &error.to_string()).await,
@@ -169,9 +173,10 @@ pub(super) async fn done(visit: &Visit, what: &str) -> Response {
 pub(super) const fn key(error: &LinkError) -> &'static str {
     match error {
         LinkError::Elsewhere => "linked-elsewhere",
+        LinkError::Weaker => "weaker",
         LinkError::TooMany => "certificates-too-many",
         LinkError::LastWay => "certificate-last",
-        LinkError::NoSuch | LinkError::Store(_) => "stale",
+        LinkError::NoSuch | LinkError::Spent | LinkError::Store(_) => "stale",
     }
 }
 
@@ -217,7 +222,11 @@ pub(crate) async fn certificate_post(visit: Visit, form: Form) -> Response {
             to(&visit, &carry(&opened, HERE, &carried))
         }
         Ok(false) => {
-            let then = Fresh::Link { user: signed.user.id.clone(), signer };
+            let then = Fresh::Link {
+                user: signed.user.id.clone(),
+                session: signed.session.id.clone(),
+                signer,
+            };
             send_code(&visit, &signed, &opened, &then).await
         }
         Err(error) => failed(&visit, &error.to_string()).await,
@@ -290,9 +299,11 @@ pub(crate) async fn post(visit: Visit, form: Form) -> Response {
             signed_in(&visit, &opened, proof, false, &onward(&opened)).await
         }
         Err(LinkError::Store(error)) => failed(&visit, &error.to_string()).await,
+        Err(LinkError::Spent) => too_late(&visit).await,
         Err(error) => {
             let mut shown = shown(kind, typed);
             shown.errors = Errors::whole(match error {
+                LinkError::Weaker => certificate_message("weaker"),
                 LinkError::TooMany => Message::of("certificates-too-many"),
                 _ => certificate_message("linked-elsewhere"),
             });
