@@ -44,6 +44,8 @@ pub const VERSION: &str = "1.0.0-standin";
 /// What it says that its cryptographic provider is.
 pub const PROVIDER: &str = "STAND-IN (OpenSSL gost-engine), not a certified CSP";
 
+/// How long [`Mode::Slow`] takes where nobody said.
+const SLOW: Duration = Duration::from_secs(10);
 /// The largest request, bytes.
 const LARGEST: usize = 1 << 20;
 
@@ -136,7 +138,7 @@ struct Shared {
 #[derive(Default)]
 struct Kept {
     mode: Mode,
-    wait: Duration,
+    wait: Option<Duration>,
     origins: Vec<String>,
     signatures: usize,
 }
@@ -163,7 +165,7 @@ impl Control {
 
     /// How long [`Mode::Slow`] takes.
     pub fn wait(&self, wait: Duration) {
-        self.state().wait = wait;
+        self.state().wait = Some(wait);
     }
 
     /// The origins of pages that may connect; none named: all.
@@ -282,7 +284,7 @@ async fn sign(control: &Control, mode: Mode, data: &Value) -> Result<Value, Stri
         return Err(refusal.to_owned());
     }
     if mode == Mode::Slow {
-        let wait = control.state().wait;
+        let wait = control.state().wait.unwrap_or(SLOW);
         tokio::time::sleep(wait).await;
     }
     let wanted: ToSign = match data {
@@ -377,7 +379,7 @@ struct Asked {
 async fn ask(State(control): State<Control>, Json(asked): Json<Asked>) -> StatusCode {
     let mut state = control.state();
     state.mode = asked.mode.unwrap_or(state.mode);
-    state.wait = asked.ms.map_or(state.wait, Duration::from_millis);
+    state.wait = asked.ms.map(Duration::from_millis).or(state.wait);
     state.origins = asked.origins.unwrap_or_else(|| std::mem::take(&mut state.origins));
     StatusCode::NO_CONTENT
 }
@@ -386,7 +388,7 @@ async fn ask(State(control): State<Control>, Json(asked): Json<Asked>) -> Status
 #[template(path = "toolbox.html")]
 struct Page {
     modes: Vec<(&'static str, &'static str, bool)>,
-    holders: Vec<(String, String)>,
+    holders: Vec<(String, &'static str, String)>,
     signatures: usize,
 }
 
@@ -396,7 +398,9 @@ async fn show(State(control): State<Control>) -> Response {
     let signatures = state.signatures;
     drop(state);
     let signers = control.0.authority.signers().iter();
-    let holders = signers.map(|signer| (owner(signer), day(&Civil::of(Timestamp(signer.ends))))).collect();
+    let holders = signers
+        .map(|signer| (owner(signer), signer.kind, day(&Civil::of(Timestamp(signer.ends)))))
+        .collect();
     match (Page { modes, holders, signatures }).render() {
         Ok(text) => look::page(text),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -405,13 +409,11 @@ async fn show(State(control): State<Control>) -> Response {
 
 fn owner(signer: &Signer) -> String {
     let value = |oid: &str| signer.subject.iter().find(|(found, _)| *found == oid).map(|(_, value)| *value);
-    let person = [value("2.5.4.4"), value("2.5.4.42")];
-    let mut parts: Vec<&str> = person.into_iter().flatten().collect();
-    parts.extend(value("2.5.4.10"));
-    if parts.is_empty() {
-        parts.extend(value("2.5.4.3"));
+    match (value("2.5.4.4"), value("2.5.4.42"), value("2.5.4.10")) {
+        (Some(surname), Some(given), Some(organisation)) => format!("{surname} {given}, {organisation}"),
+        (Some(surname), Some(given), None) => format!("{surname} {given}"),
+        _ => value("2.5.4.3").unwrap_or_default().to_owned(),
     }
-    parts.join(" ")
 }
 
 /// A choice on the page; those of other sites are not taken.

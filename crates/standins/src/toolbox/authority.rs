@@ -49,6 +49,7 @@ enum Until {
 /// Someone with a certificate.
 struct Holder {
     name: &'static str,
+    kind: &'static str,
     subject: &'static [(&'static str, &'static str)],
     until: Until,
     is_long: bool,
@@ -75,6 +76,7 @@ const ISSUER: &str = "УЦ «Подставной»";
 const HOLDERS: [Holder; 7] = [
     Holder {
         name: "person",
+        kind: "человек",
         subject: &[
             ("CN", "Иванова Мария Сергеевна"),
             ("SN", "Иванова"),
@@ -88,6 +90,7 @@ const HOLDERS: [Holder; 7] = [
     },
     Holder {
         name: "head",
+        kind: "руководитель организации",
         subject: &[
             ("CN", "ООО «Ромашка»"),
             ("SN", "Петров"),
@@ -105,6 +108,7 @@ const HOLDERS: [Holder; 7] = [
     },
     Holder {
         name: "trader",
+        kind: "предприниматель, ключ 512 бит",
         subject: &[
             ("CN", "Кузнецов Андрей Викторович"),
             ("SN", "Кузнецов"),
@@ -119,6 +123,7 @@ const HOLDERS: [Holder; 7] = [
     },
     Holder {
         name: "seal",
+        kind: "организация без человека",
         subject: &[
             ("CN", "АО «Печать»"),
             ("O", "АО «Печать»"),
@@ -131,6 +136,7 @@ const HOLDERS: [Holder; 7] = [
     },
     Holder {
         name: "revoked",
+        kind: "отозван",
         subject: &[
             ("CN", "Сидорова Ольга Павловна"),
             ("SN", "Сидорова"),
@@ -144,6 +150,7 @@ const HOLDERS: [Holder; 7] = [
     },
     Holder {
         name: "stranger",
+        kind: "неизвестный удостоверяющий центр",
         subject: &[
             ("CN", "Чужой Иван Петрович"),
             ("SN", "Чужой"),
@@ -157,6 +164,7 @@ const HOLDERS: [Holder; 7] = [
     },
     Holder {
         name: "expired",
+        kind: "срок истёк",
         subject: &[
             ("CN", "Иванова Мария Сергеевна"),
             ("SN", "Иванова"),
@@ -175,6 +183,8 @@ const HOLDERS: [Holder; 7] = [
 pub struct Signer {
     /// Its name here: `person`, `head`, `trader`, `seal`, `revoked`, `stranger` or `expired`.
     pub name: &'static str,
+    /// What it is for, in words.
+    pub kind: &'static str,
     /// SubjectKeyIdentifier, hexadecimal, as the protocol names it.
     pub id: String,
     /// The serial number, hexadecimal.
@@ -293,6 +303,7 @@ fn signer(dir: &Path, holder: &Holder) -> Result<Signer, Error> {
     let oid = |short: &str| ATTRIBUTES.iter().find(|(name, _)| *name == short).map_or("", |(_, oid)| oid);
     Ok(Signer {
         name: holder.name,
+        kind: holder.kind,
         id,
         serial: certificate.serial_number().to_bn()?.to_hex_str()?.to_string(),
         thumbprint: hex(&certificate.digest(MessageDigest::sha1())?),
