@@ -247,6 +247,7 @@ impl Identity {
         visit: &Visit,
     ) -> Result<Signer, CertificateError> {
         self.pass_signatures(visit).await?;
+        self.count_of_network("signature", visit).await?;
         let kept = self.try_challenge(what, id, visit).await?;
         let signature = pem::base64(signature).map_err(|_| CertificateError::Malformed)?;
         let verdict = self.verify_asking(&kept.text, &signature).await?;
