@@ -24,7 +24,7 @@ use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Factor;
 use kabinet_core::certificate::{Business, Facts, Holder, Linked};
 use kabinet_core::contact::{Contact, ContactKind};
-use kabinet_core::id::{CertificateId, ChallengeId, ConfirmationId, SessionId, UserId};
+use kabinet_core::id::{CertificateId, ChallengeId, ConfirmationId, UserId};
 use kabinet_core::organisation::Relation;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
@@ -32,7 +32,7 @@ use kabinet_gost::identity::{Kind, Subject};
 use kabinet_gost::oid::hex;
 use kabinet_gost::verdict::RevocationStatus;
 use kabinet_gost::{Accepted, Certificate, Content, Ocsp, Reason, Request, Verdict, pem};
-use kabinet_store::{Tx, certificate, session, user};
+use kabinet_store::{Tx, certificate, user};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -247,6 +247,7 @@ impl Identity {
         visit: &Visit,
     ) -> Result<Signer, CertificateError> {
         self.pass_signatures(visit).await?;
+        self.count_of_network("signature", visit).await?;
         let kept = self.try_challenge(what, id, visit).await?;
         let signature = pem::base64(signature).map_err(|_| CertificateError::Malformed)?;
         let verdict = self.verify_asking(&kept.text, &signature).await?;
@@ -428,24 +429,6 @@ impl Identity {
                     Err(error) => Ok(Confirmed::NotLinked(error)),
                 }
             }
-        }
-    }
-
-    /// Spends a right code that a session asked for. One that was ended meanwhile, by its owner or with a new password,
-    /// changes nothing any more.
-    async fn spend_in_session(
-        &self,
-        attempt: &Attempt,
-        (session, user): (&SessionId, &UserId),
-        visit: &Visit,
-    ) -> Result<(), CodeError> {
-        let mut tx = self.spend(attempt, visit).await?;
-        let person = self.still_holds(&mut tx, attempt, user).await?;
-        let is_live = session::is_live(&mut tx, (session, user), self.now()).await?;
-        tx.commit().await?;
-        match person {
-            Some(_) if is_live => Ok(()),
-            _ => Err(CodeError::Spent),
         }
     }
 

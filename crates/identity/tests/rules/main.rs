@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod accounts;
+mod certificates;
 mod codes;
 mod delivery;
 mod gates;

@@ -17,7 +17,8 @@ const LIFE: i64 = 5 * 60;
 const KEPT: i64 = 3600;
 /// How many signatures may be tried.
 const TRIES: i64 = 5;
-/// Texts that one network may ask for: (name, how many, in how many seconds). An office signs in behind one address.
+/// Texts that one network may ask for, and signatures that it may send: (name, how many, in how many seconds). An office signs
+/// in behind one address.
 const NETWORK: [(&str, u32, u64); 2] = [("1m", 120, 60), ("1h", 1500, 3600)];
 /// The longest name of a product in the text, characters.
 const LONGEST_NAME: usize = 64;
@@ -47,12 +48,7 @@ impl Identity {
         visit: &Visit,
     ) -> Result<Challenge, CertificateError> {
         self.pass_signatures(visit).await?;
-        for (window, most, seconds) in NETWORK {
-            let key = format!("kabinet:challenge:{window}:{}", visit.network);
-            if self.0.store.ephemeral().hit(&key, Duration::from_secs(seconds)).await > most {
-                return Err(CertificateError::Throttled { seconds: i64::try_from(seconds).unwrap_or(i64::MAX) });
-            }
-        }
+        self.count_of_network("challenge", visit).await?;
         let (now, entropy) = (self.now(), &*self.0.entropy);
         let id = ChallengeId::generate(entropy);
         let code = decimal_code(4, entropy).expose().to_owned();
@@ -82,6 +78,17 @@ impl Identity {
         certificate::insert_challenge(&mut tx, &kept, now.plus(LIFE + KEPT)).await?;
         tx.commit().await?;
         Ok(Challenge { id, text, code, expires_in: LIFE })
+    }
+
+    /// Counts what a network asks for, before anything is done for it: what comes at once is not more than what comes by turns.
+    pub(super) async fn count_of_network(&self, what: &str, visit: &Visit) -> Result<(), CertificateError> {
+        for (window, most, seconds) in NETWORK {
+            let key = format!("kabinet:{what}:{window}:{}", visit.network);
+            if self.0.store.ephemeral().hit(&key, Duration::from_secs(seconds)).await > most {
+                return Err(CertificateError::Throttled { seconds: i64::try_from(seconds).unwrap_or(i64::MAX) });
+            }
+        }
+        Ok(())
     }
 
     /// Spends a try of a challenge that is this browser's, for this use and request.

@@ -11,11 +11,11 @@ use kabinet_core::id::{CertificateId, ConfirmationId, OrganisationId, SessionId,
 use kabinet_core::organisation::Proof;
 use kabinet_core::user::User;
 use kabinet_store::change::{self, Kind};
-use kabinet_store::{Error as StoreError, Tx, certificate, organisation, user};
+use kabinet_store::{Error as StoreError, Tx, certificate, organisation, session, user};
 use serde::{Deserialize, Serialize};
 
 use super::{Signer, is_weaker, only};
-use crate::confirmation::CodeError;
+use crate::confirmation::{Attempt, CodeError};
 use crate::delivery::{Notice, Purpose, Word};
 use crate::method::password;
 use crate::{Error, Identity, Visit};
@@ -128,6 +128,24 @@ impl Identity {
     pub async fn begin_fresh(&self, person: &User, then: &Fresh, visit: &Visit) -> Result<ConfirmationId, CodeError> {
         let contact = self.second_contact(person).ok_or(CodeError::NotSent)?;
         self.request_code(Purpose::SignIn, &contact, then, visit).await
+    }
+
+    /// Spends a right code that a session asked for. One that was ended meanwhile, by its owner or with a new password,
+    /// changes nothing any more.
+    pub(super) async fn spend_in_session(
+        &self,
+        attempt: &Attempt,
+        (session, user): (&SessionId, &UserId),
+        visit: &Visit,
+    ) -> Result<(), CodeError> {
+        let mut tx = self.spend(attempt, visit).await?;
+        let person = self.still_holds(&mut tx, attempt, user).await?;
+        let is_live = session::is_live(&mut tx, (session, user), self.now()).await?;
+        tx.commit().await?;
+        match person {
+            Some(_) if is_live => Ok(()),
+            _ => Err(CodeError::Spent),
+        }
     }
 
     /// Links a certificate to an account, both just proven, and spends the signature. A newer certificate of the same person
