@@ -144,7 +144,7 @@ async fn client_endpoints_want_the_client_s_own_credentials_and_a_session_is_non
 #[tokio::test]
 async fn a_public_client_may_not_introspect_and_another_client_s_token_cannot_be_revoked() {
     let world = World::new().await;
-    let public = world.app.client(kabinet_core::client::Profile::Spa, |_| ()).await;
+    let public = world.app.client(Profile::Spa, |_| ()).await;
     let mut browser = world.browser.clone();
     let tokens = world.ours.sign_in(&world.app, &mut browser, &world.person).await;
     let before = world.state().await;
@@ -167,7 +167,7 @@ async fn bearer_endpoints_want_an_access_token_of_ours_and_nothing_else_will_do(
     let mut browser = world.browser.clone();
     let ask = world.ours.ask_for("openid offline_access");
     let tokens = world.ours.sign_in_with(&world.app, &mut browser, &world.person, &ask).await;
-    let machine = world.app.client(kabinet_core::client::Profile::Machine, |_| ()).await;
+    let machine = world.app.client(Profile::Machine, |_| ()).await;
     let service = Tokens::of(&machine.token(&[("grant_type", "client_credentials")]).await);
     let spoilt = format!("{}x", tokens.access);
     let wrong = [
