@@ -1,6 +1,9 @@
 //! Each route called by those who may not.
 
-use kabinet_tests::{Tokens, basic, form_body};
+use kabinet_core::client::Profile;
+use kabinet_core::picture::Picture;
+use kabinet_core::time::Timestamp;
+use kabinet_tests::{TestApp, Tokens, basic, form_body};
 use kabinet_web::Access;
 
 use crate::table::{ROUTES, example};
@@ -141,7 +144,7 @@ async fn client_endpoints_want_the_client_s_own_credentials_and_a_session_is_non
 #[tokio::test]
 async fn a_public_client_may_not_introspect_and_another_client_s_token_cannot_be_revoked() {
     let world = World::new().await;
-    let public = world.app.client(kabinet_core::client::Profile::Spa, |_| ()).await;
+    let public = world.app.client(Profile::Spa, |_| ()).await;
     let mut browser = world.browser.clone();
     let tokens = world.ours.sign_in(&world.app, &mut browser, &world.person).await;
     let before = world.state().await;
@@ -164,7 +167,7 @@ async fn bearer_endpoints_want_an_access_token_of_ours_and_nothing_else_will_do(
     let mut browser = world.browser.clone();
     let ask = world.ours.ask_for("openid offline_access");
     let tokens = world.ours.sign_in_with(&world.app, &mut browser, &world.person, &ask).await;
-    let machine = world.app.client(kabinet_core::client::Profile::Machine, |_| ()).await;
+    let machine = world.app.client(Profile::Machine, |_| ()).await;
     let service = Tokens::of(&machine.token(&[("grant_type", "client_credentials")]).await);
     let spoilt = format!("{}x", tokens.access);
     let wrong = [
@@ -221,9 +224,22 @@ async fn registration_is_closed_unless_opened_and_its_management_wants_its_own_t
     assert_eq!(world.state().await, before);
 }
 
+/// The path of a picture that some client has.
+async fn logo(app: &TestApp) -> String {
+    let head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\0\0\0\0";
+    let (picture, client) = (Picture::of(head.to_vec()).unwrap(), app.client(Profile::Web, |_| ()).await.id);
+    let mut tx = app.store.begin().await.unwrap();
+    kabinet_store::logo::keep(&mut tx, &client, "https://rp.test/logo", &picture, Timestamp(app.now()))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    format!("/logos/{}", picture.hash())
+}
+
 #[tokio::test]
 async fn the_paths_that_are_everybody_s_answer_everybody() {
     let world = World::new().await;
+    let logo = logo(&world.app).await;
     let before = world.state().await;
     for (method, path, _) in ROUTES.iter().filter(|(.., access)| *access == Access::Anyone) {
         for who in [None, Some(&world.browser)] {
@@ -236,7 +252,11 @@ async fn the_paths_that_are_everybody_s_answer_everybody() {
                 .into_iter()
                 .find(|url| url.ends_with(".css"))
                 .unwrap();
-            let path = if path.contains("{file}") { style } else { example(path) };
+            let path = if path.contains("{file}") {
+                style
+            } else {
+                example(path).replace("/logos/none", &logo)
+            };
             let answer = world.call((method, &path), who, &[("authorization", "Bearer x")], "").await;
             assert_eq!(answer.code(), if path == "/" { 303 } else { 200 }, "{method} {path}");
         }
