@@ -59,7 +59,7 @@ pub use config::{
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
 pub use method::certificate::{
-    CertificateError, CertificateLogin, CertificateUse, Challenge, Draft, Fresh, LinkError, Signer,
+    CertificateError, CertificateLogin, CertificatePurpose, Challenge, Draft, Fresh, LinkError, Signer,
 };
 pub use method::password::LoginError;
 pub use organisation::OrganisationError;
@@ -235,6 +235,16 @@ impl Proof {
     pub(crate) fn new(user_id: UserId, mut factors: Vec<Factor>) -> Self {
         factors.sort_unstable();
         Self { user_id, factors, registered: false }
+    }
+
+    /// The same with the signature whose certificate was just linked to this account.
+    #[must_use]
+    pub fn with_signature(mut self, signer: &Signer) -> Self {
+        self.factors.push(signer.factor());
+        Self {
+            registered: self.registered,
+            ..Self::new(self.user_id, self.factors)
+        }
     }
 }
 

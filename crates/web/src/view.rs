@@ -24,8 +24,8 @@ pub use account::{
     TypedOrganisation, device_name,
 };
 pub use certificate::{
-    CERTIFICATE_CODES, CertificateError, CertificatePage, CertificatePurpose, CertificateRegistration, PLUGIN_SCRIPTS,
-    UnlinkedPage, certificate_message,
+    CERTIFICATE_CODES, CertificateError, CertificatePage, CertificateRegistration, PLUGIN_SCRIPTS, UnlinkedPage,
+    certificate_message,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, legal_path, with_query};
 pub use entry::{

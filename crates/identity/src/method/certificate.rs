@@ -56,7 +56,7 @@ const CARRIED: i64 = 15 * 60;
 
 /// What a signature is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CertificateUse {
+pub enum CertificatePurpose {
     /// To sign in.
     SignIn,
     /// To make an account.
@@ -65,7 +65,7 @@ pub enum CertificateUse {
     Link,
 }
 
-impl CertificateUse {
+impl CertificatePurpose {
     /// The name in forms and in the store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -76,7 +76,7 @@ impl CertificateUse {
         }
     }
 
-    /// The use of this name.
+    /// The purpose of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::SignIn, Self::Register, Self::Link].into_iter().find(|one| one.as_str() == name)
@@ -221,7 +221,7 @@ impl Identity {
     /// See [`CertificateError`]; a signature that was refused leaves the challenge as long as it has tries.
     pub async fn check_signature(
         &self,
-        what: CertificateUse,
+        what: CertificatePurpose,
         id: &ChallengeId,
         signature: &str,
         visit: &Visit,
@@ -241,7 +241,7 @@ impl Identity {
 
     async fn verify_challenge(
         &self,
-        what: CertificateUse,
+        what: CertificatePurpose,
         id: &ChallengeId,
         signature: &str,
         visit: &Visit,

@@ -4,7 +4,7 @@
 //! 2. One POST for each certificate in doubt, by the guarded client: http or https, no private address, no redirect, two addresses,
 //!    [`PATIENCE`] for all of them together.
 //! 3. An answer that is good for something is remembered while it clears, an hour at most; an address without one is left alone
-//!    for a minute. Both in this process only: what is lost is one question.
+//!    for a minute: for this certificate, or for all where nobody answered. Both in this process only: what is lost is one question.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,9 +107,15 @@ impl Identity {
             if responders.is_silent(address, self.now()) {
                 continue;
             }
-            let answer = self.ask_responder(address, request.clone()).await;
+            let about = format!("{address} {thumbprint}");
+            if responders.is_silent(&about, self.now()) {
+                continue;
+            }
+            let asked = self.ask_responder(address, request.clone()).await;
             let (verifier, now) = (self.verifier(), self.now());
-            let answer = answer.filter(|answer| verifier.heeds(answer, (certificate, issuer), now.0));
+            // One that answers, and nothing usable about this certificate, may know others.
+            let silence = if asked.is_some() { about.as_str() } else { address.as_str() };
+            let answer = asked.flatten().filter(|answer| verifier.heeds(answer, (certificate, issuer), now.0));
             let outcome = if answer.is_some() { "answered" } else { "silent" };
             metrics::counter!("kabinet_ocsp_requests_total", "outcome" => outcome).increment(1);
             match answer {
@@ -119,14 +125,15 @@ impl Identity {
                 }
                 None => {
                     tracing::info!(ocsp.address = address, "a responder gave no answer that can be used");
-                    responders.note_silence(address, now);
+                    responders.note_silence(silence, now);
                 }
             }
         }
         None
     }
 
-    async fn ask_responder(&self, address: &str, question: Vec<u8>) -> Option<Arc<Ocsp>> {
+    /// The outer nothing: nobody answered as a responder does.
+    async fn ask_responder(&self, address: &str, question: Vec<u8>) -> Option<Option<Arc<Ocsp>>> {
         let mut request = Request::new(Method::POST, Url::parse(address).ok()?);
         request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/ocsp-request"));
         request.body = question.into();
@@ -135,6 +142,6 @@ impl Identity {
         if answer.status != StatusCode::OK {
             return None;
         }
-        Ocsp::parse(&answer.body).ok().map(Arc::new)
+        Some(Ocsp::parse(&answer.body).ok().map(Arc::new))
     }
 }

@@ -16,7 +16,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
 use kabinet_core::certificate::Holder;
 use kabinet_core::id::ChallengeId;
-use kabinet_identity::{CertificateError, CertificateLogin, CertificateUse, CodeError, Confirmed, Purpose, Signer};
+use kabinet_identity::{CertificateError, CertificateLogin, CertificatePurpose, CodeError, Confirmed, Purpose, Signer};
 use serde_json::json;
 
 use super::code::{Place, Tried, Trouble, complaint};
@@ -26,8 +26,8 @@ use super::{Further, Opened, chrome, closed, error_page, failed, flow_or_page, h
 use crate::error::private_json;
 use crate::form::{Asked, Form};
 use crate::view::{
-    self, CertificateError as Refused, CertificatePage, CertificatePurpose, CodePurpose, Message, PLUGIN_SCRIPTS,
-    UnlinkedPage, certificate_message, with_query,
+    self, CertificateError as Refused, CertificatePage, CodePurpose, Message, PLUGIN_SCRIPTS, UnlinkedPage,
+    certificate_message, with_query,
 };
 use crate::visit::Visit;
 
@@ -128,12 +128,12 @@ pub(crate) async fn challenge(visit: Visit, form: Form) -> Response {
             return refuse("request-expired-here", &message, response.status());
         }
     };
-    let Some(what) = purpose_of(&form).map(used_for) else {
+    let Some(purpose) = CertificatePurpose::parse(form.get("purpose")) else {
         return refuse("malformed", &certificate_message("malformed"), StatusCode::BAD_REQUEST);
     };
     let product = visit.client().map(|client| client.metadata.client_name.as_str());
     let person = visit.person(Some(&opened.flow));
-    match visit.site.identity.begin_challenge(what, product, &person).await {
+    match visit.site.identity.begin_challenge(purpose, product, &person).await {
         Ok(challenge) => {
             let body = json!({
                 "challenge": challenge.id.as_str(),
@@ -159,18 +159,6 @@ fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 
-fn purpose_of(form: &Form) -> Option<CertificatePurpose> {
-    CertificatePurpose::named(form.get("purpose"))
-}
-
-const fn used_for(purpose: CertificatePurpose) -> CertificateUse {
-    match purpose {
-        CertificatePurpose::SignIn => CertificateUse::SignIn,
-        CertificatePurpose::Register => CertificateUse::Register,
-        CertificatePurpose::Link => CertificateUse::Link,
-    }
-}
-
 /// Who has signed the posted form; `Err` is the page that says why nobody did.
 pub(super) async fn signer(
     visit: &Visit,
@@ -188,11 +176,7 @@ pub(super) async fn signer(
     }
     let id = ChallengeId::from(form.get("challenge"));
     let person = visit.person(Some(&opened.flow));
-    let checked = visit
-        .site
-        .identity
-        .check_signature(used_for(purpose), &id, form.get("signature"), &person)
-        .await;
+    let checked = visit.site.identity.check_signature(purpose, &id, form.get("signature"), &person).await;
     match checked {
         Ok(signer) => Ok(signer),
         Err(error) => Err(refuse(visit, opened, shown, error).await),

@@ -7,42 +7,11 @@
 use askama::Template;
 
 use kabinet_core::contact::ContactKind;
+use kabinet_identity::CertificatePurpose;
 
 use super::chrome::{Chrome, with_query};
 use super::entry::Method;
 use super::form::{Errors, Message};
-
-/// What a certificate is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CertificatePurpose {
-    /// To sign in.
-    SignIn,
-    /// To make an account.
-    Register,
-    /// To link it to the account that is signed in.
-    Link,
-}
-
-impl CertificatePurpose {
-    /// Every purpose.
-    pub const ALL: [Self; 3] = [Self::SignIn, Self::Register, Self::Link];
-
-    /// The value of the field `purpose`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign-in",
-            Self::Register => "register",
-            Self::Link => "link",
-        }
-    }
-
-    /// The purpose of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
-    }
-}
 
 /// Why the server refused a signature.
 #[derive(Clone, Debug)]

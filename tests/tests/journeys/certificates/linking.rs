@@ -38,7 +38,9 @@ async fn linking_on_the_way_in_signs_in_and_leads_back_to_the_product() {
     browser.fill_in(&person, &[]).await;
     let callback = kabinet_tests::Callback::of(&browser.page);
     let tokens = Tokens::of(&rp.redeem(callback.code(), &ask).await);
-    assert_eq!(rp.verify(&tokens.id).await["sub"], person.id.as_str());
+    let claims = rp.verify(&tokens.id).await;
+    assert_eq!(claims["sub"], person.id.as_str());
+    assert_eq!((&claims["amr"], &claims["acr"]), (&serde_json::json!(["pwd", "cert"]), &"2".into()));
     let told = app.messages();
     assert!(
         told.iter().any(|message| message["to"] == person.contact.as_str()

@@ -8,7 +8,7 @@ use kabinet_core::secret::decimal_code;
 use kabinet_core::time::{Civil, Timestamp};
 use kabinet_store::certificate;
 
-use super::{CertificateError, CertificateUse};
+use super::{CertificateError, CertificatePurpose};
 use crate::{Identity, Visit};
 
 /// How long a text can be signed, seconds.
@@ -43,7 +43,7 @@ impl Identity {
     /// [`CertificateError::Throttled`], or the database failed.
     pub async fn begin_challenge(
         &self,
-        what: CertificateUse,
+        what: CertificatePurpose,
         product: Option<&str>,
         visit: &Visit,
     ) -> Result<Challenge, CertificateError> {
@@ -94,7 +94,7 @@ impl Identity {
     /// Spends a try of a challenge that is this browser's, for this use and request.
     pub(super) async fn try_challenge(
         &self,
-        what: CertificateUse,
+        what: CertificatePurpose,
         id: &ChallengeId,
         visit: &Visit,
     ) -> Result<certificate::Challenge, CertificateError> {

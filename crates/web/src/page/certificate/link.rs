@@ -10,7 +10,7 @@ use http::StatusCode;
 use kabinet_core::certificate::Linked;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::id::{CertificateId, UserId};
-use kabinet_identity::{Fresh, LinkError, Signer};
+use kabinet_identity::{CertificatePurpose, Fresh, LinkError, Signer};
 use kabinet_oidc::sealed::Target;
 
 use super::{Shown, carry, not_sent, organisation, show, signer, to_code};
@@ -19,10 +19,7 @@ use crate::page::account::{Signed, notice, signed};
 use crate::page::login::{self, proven, signed_in};
 use crate::page::ways::Ways;
 use crate::page::{Opened, chrome, error_page, failed, flow_or_page, html, onward, to};
-use crate::view::{
-    self, AccountMethods, CertificatePurpose, CertificateRow, Errors, FormPlace, Message, certificate_message,
-    with_query,
-};
+use crate::view::{self, AccountMethods, CertificateRow, Errors, FormPlace, Message, certificate_message, with_query};
 use crate::visit::Visit;
 
 /// The page that proves the account.
@@ -296,7 +293,7 @@ pub(crate) async fn post(visit: Visit, form: Form) -> Response {
             if user.is_some() {
                 return to(&visit, &onward(&opened));
             }
-            signed_in(&visit, &opened, proof, false, &onward(&opened)).await
+            signed_in(&visit, &opened, proof.with_signature(&signer), false, &onward(&opened)).await
         }
         Err(LinkError::Store(error)) => failed(&visit, &error.to_string()).await,
         Err(LinkError::Spent) => too_late(&visit).await,

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::organisation::partner_code;
-use kabinet_identity::{By, Draft, RegisterError, Registration as New, Signer};
+use kabinet_identity::{By, CertificatePurpose, Draft, RegisterError, Registration as New, Signer};
 
 use super::{Shown, carry, organisation, show, signer};
 use crate::form::{Asked, Form};
@@ -17,7 +17,7 @@ use crate::page::login::{invalid, work_wait};
 use crate::page::register::{complain, documents};
 use crate::page::ways::Ways;
 use crate::page::{Opened, chrome, client_of, closed, error_page, failed, flow_or_page, html, to};
-use crate::view::{self, CertificatePurpose, CertificateRegistration, Errors, Message, Told, certificate_message};
+use crate::view::{self, CertificateRegistration, Errors, Message, Told, certificate_message};
 use crate::visit::Visit;
 
 /// The page with the details.

@@ -1,6 +1,8 @@
 //! Sign-in, registration and linking by certificate.
 
 use super::*;
+use kabinet_identity::CertificatePurpose;
+
 use crate::i18n::Locale;
 
 pub(super) fn pages(scene: Scene<'_>) -> Vec<Sample> {
