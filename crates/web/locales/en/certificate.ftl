@@ -136,7 +136,6 @@ certificate-error-seal = This certificate is an organisation's without a person'
 certificate-error-linked-elsewhere = The certificate is linked to another account already. Sign in to that account and unlink it, or choose another certificate.
 certificate-error-weaker = A qualified certificate is linked to the account, and this one is not qualified. Choose another one.
 certificate-error-ambiguous = The certificate fits several accounts. Sign in another way and link it to the right one.
-certificate-error-weaker = This certificate is not qualified, and the linked one is. Choose the one that you signed in with before, or sign in another way and link this one.
 certificate-error-throttled = Too many attempts. Wait a few minutes or sign in another way.
 certificate-error-unavailable = The signature cannot be checked right now. Try again in a minute or sign in another way.
 certificate-error-malformed = The signature came incomplete. Choose the certificate again.
