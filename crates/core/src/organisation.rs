@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, OrganisationId};
+use crate::text::disguises;
 use crate::time::Timestamp;
 
 /// How many organisations one person may have.
@@ -122,10 +123,8 @@ impl Named {
         if !ogrn.is_empty() && !is_ogrn(ogrn, inn.len() == 12) {
             return Err(BadOrganisation::Ogrn);
         }
-        let hostile = |c: char| {
-            c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-        };
+        // U+FFFD stands where a character was that could not be one.
+        let hostile = |c: char| disguises(c) || c == '\u{fffd}';
         if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.chars().any(hostile) {
             return Err(BadOrganisation::Name);
         }
@@ -309,7 +308,7 @@ mod tests {
         for ogrn in ["1027700132196", "102770013219", "0000000000000", "304500116000157"] {
             assert_eq!(read("7707083893", "", ogrn, "П"), Err(BadOrganisation::Ogrn), "{ogrn}");
         }
-        for name in ["", "  ", "a\u{0}b", "П\u{202e}", &"я".repeat(301)] {
+        for name in ["", "  ", "a\u{0}b", "П\u{202e}", "a\u{fffd}b", &"я".repeat(301)] {
             assert_eq!(read("7707083893", "", "", name), Err(BadOrganisation::Name), "{name}");
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kabinet_core::id::ChallengeId;
 use kabinet_core::secret::decimal_code;
+use kabinet_core::text::disguises;
 use kabinet_core::time::{Civil, Timestamp};
 use kabinet_store::certificate;
 
@@ -142,11 +143,7 @@ fn text(words: &Words<'_>) -> String {
 
 /// A name as part of one line: without control characters and marks that turn the direction of writing.
 fn line(name: &str) -> String {
-    let sound = |c: &char| {
-        !c.is_control()
-            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    name.chars().filter(sound).take(LONGEST_NAME).collect()
+    name.chars().filter(|c| !disguises(*c)).take(LONGEST_NAME).collect()
 }
 
 /// RFC 3339, UTC.
