@@ -25,6 +25,8 @@ pub enum Need {
     Fonts,
     /// OpenSSL's program and its GOST engine, which makes what the ГОСТ tests verify.
     GostEngine,
+    /// The client of the sign-in without a browser.
+    Curl,
     Python,
     Node,
     NpmPackages,
@@ -52,6 +54,7 @@ impl Need {
             Self::ModAuthOpenidc => &["libapache2-mod-auth-openidc"],
             Self::Fonts => &["fonts-dejavu-core"],
             Self::GostEngine => &["openssl", "libengine-gost-openssl"],
+            Self::Curl => &["curl"],
             Self::Python => &["python3", "python3-venv", "python3-pip"],
             Self::Go => &["golang-go"],
             // Any Node brings npm, and npm brings a newer Node.
@@ -74,6 +77,7 @@ impl Need {
             Self::ModAuthOpenidc => Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so").is_file(),
             Self::Fonts => Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").is_file(),
             Self::GostEngine => has_gost_engine(),
+            Self::Curl => shell::find("curl").is_some(),
             Self::Python => python_makes_venvs(),
             Self::Node => node().is_some(),
             Self::NpmPackages => is_stamped(&NPM_STAMP),

@@ -57,7 +57,7 @@ const BROWSER: &[Need] = &[
     Need::Go,
     Need::GoParty,
 ];
-const GOST: &[Need] = &[Need::OpensslHeaders, Need::GostEngine, Need::Python, Need::PythonPackages];
+const GOST: &[Need] = &[Need::OpensslHeaders, Need::GostEngine, Need::Curl, Need::Python, Need::PythonPackages];
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
 const fn part(name: &'static str, needs: &'static [Need], work: Work) -> Part {
