@@ -69,11 +69,16 @@ async fn five_rotations_by_the_schedule_are_noticed_by_no_verifier_that_caches_t
         // Across the rotation in steps that no cache is a multiple of.
         for _ in 0..24 {
             app.clock.advance(70);
-            if app.tend_keys().await > 0 {
+            // Tokens are asked for while the keys move, and after.
+            let ask = [("grant_type", "client_credentials")];
+            let load = futures_util::future::join_all((0..4).map(|_| service.token(&ask)));
+            let (moved, meanwhile) = futures_util::future::join(app.tend_keys(), load).await;
+            if moved > 0 {
                 heard(app, &service).await;
             }
-            let access = Tokens::of(&service.token(&[("grant_type", "client_credentials")]).await).access;
-            living.push((app.now() + 300, access));
+            let after = service.token(&ask).await;
+            let given = meanwhile.iter().chain([&after]).map(|answer| Tokens::of(answer).access);
+            living.extend(given.map(|access| (app.now() + 300, access)));
             living.retain(|(end, _)| *end > app.now());
             for verifier in &mut verifiers {
                 for (_, token) in &living {
