@@ -16,6 +16,7 @@ pub mod delivery;
 pub mod destination;
 pub mod document;
 pub mod error;
+pub mod external;
 pub mod id;
 pub mod json;
 pub mod jwk;

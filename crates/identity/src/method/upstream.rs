@@ -1,0 +1,144 @@
+//! Sign-in at another provider: what every one of them does, whatever its protocol.
+//!
+//! 1. [`Upstream::begin`] says where the browser goes, and what must be remembered until it comes back.
+//! 2. [`Upstream::finish`] takes what the browser brought back, asks the provider by itself, and says who signed in there.
+//!
+//! That the answer belongs to this browser, this provider and this one attempt is checked before `finish` is called, by the
+//! state of the attempt; everything that is the provider's own protocol is checked by `finish`. Neither knows of accounts here.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use kabinet_core::ambient::Entropy;
+use kabinet_core::external::External;
+use kabinet_core::language::Language;
+use kabinet_core::time::Timestamp;
+use serde_json::Value;
+use url::Url;
+
+/// What an upstream answers, later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, UpstreamError>> + Send + 'a>>;
+
+/// A provider that people are sent to.
+pub trait Upstream: Send + Sync {
+    /// Where the browser goes.
+    fn begin<'a>(&'a self, start: Start<'a>) -> Answer<'a, Departure>;
+
+    /// Who has signed in there.
+    fn finish<'a>(&'a self, arrival: Arrival<'a>) -> Answer<'a, External>;
+
+    /// Where the browser goes to end its session at the provider, too; `back`: where it shall return. `None`: the provider
+    /// has no such page.
+    fn leave(&self, back: &Url) -> Option<Url>;
+
+    /// Whether the provider answers now; asked from time to time, away from any request.
+    fn probe(&self) -> Answer<'_, ()>;
+}
+
+/// An attempt that begins.
+#[derive(Clone, Copy)]
+pub struct Start<'a> {
+    /// Where the browser comes back.
+    pub redirect_uri: &'a Url,
+    /// A UUID in lower case, new for this attempt.
+    pub state: &'a str,
+    /// The language of the pages.
+    pub language: Language,
+    /// The time.
+    pub now: Timestamp,
+    /// Chance.
+    pub entropy: &'a dyn Entropy,
+}
+
+/// Where an attempt goes.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    /// The address at the provider.
+    pub location: Url,
+    /// What `finish` must know of it (nonce, verifier); kept sealed.
+    pub kept: Value,
+}
+
+/// An attempt that comes back.
+#[derive(Clone, Copy)]
+pub struct Arrival<'a> {
+    /// What the browser brought, as it stands in the query.
+    pub parameters: &'a [(String, String)],
+    /// As at the start.
+    pub redirect_uri: &'a Url,
+    /// As at the start; `parameters` has the same.
+    pub state: &'a str,
+    /// As at the start.
+    pub kept: &'a Value,
+    /// The time.
+    pub now: Timestamp,
+    /// Chance.
+    pub entropy: &'a dyn Entropy,
+}
+
+impl<'a> Arrival<'a> {
+    /// A parameter that stands there once; `None` also where it is repeated (RFC 6749 §3.1).
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&'a str> {
+        let mut found = self.parameters.iter().filter(|(key, _)| key == name);
+        match (found.next(), found.next()) {
+            (Some((_, value)), None) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// Why nobody has signed in there. The text in a variant is for the operator's log and holds no token, code or personal data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// The person refused there.
+    #[error("the person refused")]
+    Cancelled,
+    /// The provider does not answer, or says that it cannot now.
+    #[error("the provider is not available: {0}")]
+    Unavailable(String),
+    /// What was brought back is too old, was used before, or is nothing that the provider knows. The person starts again.
+    #[error("the answer cannot be used: {0}")]
+    Stale(String),
+    /// The provider does not accept this system: registration, certificate, scope, clock. Only the operator can mend it.
+    #[error("the provider does not accept this system: {code}: {detail}")]
+    Misconfigured {
+        /// The provider's own code.
+        code: String,
+        /// What it says and what to look at.
+        detail: String,
+    },
+    /// The person's account there is not confirmed, and must be here.
+    #[error("the account there is not confirmed")]
+    Unconfirmed {
+        /// Whether the provider is checking the person now.
+        is_verifying: bool,
+    },
+    /// The account there lacks what the request demands (a second factor).
+    #[error("the account there needs a second factor")]
+    NeedsSecondFactor,
+    /// The person does not act for the organisation that was asked for.
+    #[error("the person is not in the organisation")]
+    OtherOrganisation,
+    /// What the provider said cannot be believed: a signature, an issuer, an audience, a time.
+    #[error("the provider's answer is not to be believed: {0}")]
+    Untrusted(String),
+}
+
+impl UpstreamError {
+    /// The code on pages and in the audit trail.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "upstream-cancelled",
+            Self::Unavailable(_) => "upstream-unavailable",
+            Self::Stale(_) => "upstream-stale",
+            Self::Misconfigured { .. } => "upstream-misconfigured",
+            Self::Unconfirmed { is_verifying: true } => "upstream-verifying",
+            Self::Unconfirmed { is_verifying: false } => "upstream-unconfirmed",
+            Self::NeedsSecondFactor => "upstream-second-factor",
+            Self::OtherOrganisation => "upstream-organisation",
+            Self::Untrusted(_) => "upstream-untrusted",
+        }
+    }
+}
