@@ -4,7 +4,7 @@
 //!    that stands on the screen, too, and when it ends. It is kept, good for five minutes, five tries and one signature, for one
 //!    browser and one request. Nothing that a product or a person sends is ever signed.
 //! 2. [`check_signature`](Identity::check_signature) verifies the signature over the kept text, byte for byte
-//!    (`kabinet_gost::verify` has the checks in their order), and spends the challenge.
+//!    (`kabinet_gost::verify` has the checks in their order; a verifier outside may take its place), and spends the challenge.
 //! 3. [`sign_in_by_certificate`](Identity::sign_in_by_certificate) finds the account by СНИЛС, then by ИНН. One that nobody
 //!    linked signs nobody in (`link`): no equal name, address or number of an account's contacts ever links.
 //! 4. A browser that is new to the account gives a second proof, a code to a contact: the signature of a text cannot tell on
@@ -31,12 +31,12 @@ use kabinet_core::user::User;
 use kabinet_gost::identity::{Kind, Subject};
 use kabinet_gost::oid::hex;
 use kabinet_gost::verdict::RevocationStatus;
-use kabinet_gost::{Accepted, Certificate, Content, Ocsp, Reason, Request, Verdict, pem};
+use kabinet_gost::{Accepted, Certificate, Content, Ocsp, Reason, Request, SignatureVerifier, Verdict, pem};
 use kabinet_store::{Tx, certificate, user};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::SecondProof;
+use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
 use crate::hashing::{HashError, aside};
@@ -128,6 +128,9 @@ pub enum CertificateError {
     /// The second proof could not be sent.
     #[error(transparent)]
     Code(CodeError),
+    /// The verifier outside could not be asked.
+    #[error(transparent)]
+    Unavailable(#[from] kabinet_gost::verify::Unavailable),
     /// Not the person's fault.
     #[error(transparent)]
     Store(#[from] Error),
@@ -148,7 +151,7 @@ impl CertificateError {
             Self::Weaker => "weaker",
             Self::Blocked => "blocked",
             Self::Throttled { .. } => "throttled",
-            Self::Busy { .. } | Self::Store(_) => "unavailable",
+            Self::Busy { .. } | Self::Unavailable(_) | Self::Store(_) => "unavailable",
             Self::Code(_) => "code",
         }
     }
@@ -250,7 +253,10 @@ impl Identity {
         self.count_of_network("signature", visit).await?;
         let kept = self.try_challenge(what, id, visit).await?;
         let signature = pem::base64(signature).map_err(|_| CertificateError::Malformed)?;
-        let verdict = self.verify_asking(&kept.text, &signature).await?;
+        let verdict = match &self.0.outside {
+            Some(outside) => self.verify_outside(&**outside, &kept.text, &signature).await?,
+            None => self.verify_asking(&kept.text, &signature).await?,
+        };
         let seen = verdict.seen.certificate.as_ref().map(Certificate::sha256);
         let accepted = verdict.result.map_err(|refusal| {
             // Without the detail: it may be the name of a person.
@@ -268,11 +274,31 @@ impl Identity {
             certificate.revocation = accepted.revocation.name(),
             "a signature was accepted"
         );
-        let factor = match accepted.revocation {
-            RevocationStatus::Unknown => Factor::CertUnchecked,
-            RevocationStatus::Good | RevocationStatus::Stale | RevocationStatus::NotChecked => Factor::Cert,
+        let is_strong = match self.0.config.certificate.two_factors {
+            TwoFactors::Checked => accepted.revocation != RevocationStatus::Unknown,
+            TwoFactors::Always => true,
+            TwoFactors::Never => false,
         };
+        let factor = if is_strong { Factor::Cert } else { Factor::CertUnchecked };
         Ok(Signer { holder, challenge: id.clone(), factor })
+    }
+
+    async fn verify_outside(
+        &self,
+        outside: &dyn SignatureVerifier,
+        text: &str,
+        signature: &[u8],
+    ) -> Result<Verdict, CertificateError> {
+        let request = Request {
+            signature,
+            content: Content::Expected(text.as_bytes()),
+            certificates: &[],
+            now: self.now().0,
+        };
+        outside.verify(request).await.map_err(|unavailable| {
+            tracing::warn!(error = %unavailable, "a signature could not be verified");
+            unavailable.into()
+        })
     }
 
     /// Verifies; where lists leave a certificate in doubt, once more with what its authority says.
@@ -333,7 +359,10 @@ impl Identity {
     ) -> Result<(), CertificateError> {
         if matches!(
             error,
-            CertificateError::Throttled { .. } | CertificateError::Busy { .. } | CertificateError::Store(_)
+            CertificateError::Throttled { .. }
+                | CertificateError::Busy { .. }
+                | CertificateError::Unavailable(_)
+                | CertificateError::Store(_)
         ) {
             return Ok(());
         }
