@@ -16,25 +16,22 @@
 
 mod challenge;
 mod draft;
+mod holder;
 mod link;
 
 use std::sync::Arc;
 
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Factor;
-use kabinet_core::certificate::{Business, Facts, Holder, Linked};
+use kabinet_core::certificate::{Holder, Linked};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{CertificateId, ChallengeId, ConfirmationId, UserId};
-use kabinet_core::organisation::Relation;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
-use kabinet_gost::identity::{Kind, Subject};
-use kabinet_gost::oid::hex;
 use kabinet_gost::verdict::RevocationStatus;
-use kabinet_gost::{Accepted, Certificate, Content, Ocsp, Reason, Request, SignatureVerifier, Verdict, pem};
+use kabinet_gost::{Certificate, Content, Ocsp, Reason, Request, SignatureVerifier, Verdict, pem};
 use kabinet_store::{Tx, certificate, user};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
@@ -263,7 +260,7 @@ impl Identity {
             tracing::info!(error.code = refusal.reason.code(), certificate.sha256 = seen, "a signature was refused");
             CertificateError::Refused(refusal.reason)
         })?;
-        let holder = holder(&accepted).ok_or(CertificateError::Seal)?;
+        let holder = holder::of(&accepted).ok_or(CertificateError::Seal)?;
         let mut tx = self.0.store.begin().await?;
         if !certificate::spend_challenge(&mut tx, id, self.now()).await? {
             return Err(CertificateError::Spent);
@@ -561,58 +558,5 @@ fn only(mut found: Vec<Linked>, holder: &Holder) -> Result<Option<Linked>, Certi
         (None, _) => Ok(None),
         (Some(one), true) if one.holder.agrees_with(holder) => Ok(Some(one)),
         _ => Err(CertificateError::Ambiguous),
-    }
-}
-
-/// Whom an accepted certificate names; `None`: no person.
-fn holder(accepted: &Accepted) -> Option<Holder> {
-    let Accepted { subject, certificate, is_qualified, .. } = accepted;
-    if subject.kind == Kind::Seal {
-        return None;
-    }
-    let full = [subject.surname.as_deref(), subject.given_name.as_deref()];
-    let full = full.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let name = if full.is_empty() {
-        subject.common_name.clone().unwrap_or_else(|| certificate.subject().title().to_owned())
-    } else {
-        full
-    };
-    Some(Holder {
-        name,
-        surname: subject.surname.clone(),
-        given_name: subject.given_name.clone(),
-        title: subject.title.clone(),
-        email: subject.email.clone(),
-        snils: subject.snils.clone(),
-        inn: subject.inn.clone(),
-        organisation: business(subject),
-        certificate: Facts {
-            issuer: certificate.issuer().title().to_owned(),
-            serial: hex(certificate.serial()),
-            sha256: certificate.sha256(),
-            key: hex(&Sha256::digest(certificate.key_info())),
-            not_after: Timestamp(certificate.not_after()),
-            is_qualified: *is_qualified,
-        },
-    })
-}
-
-/// The organisation that the person heads, or their own trade.
-fn business(subject: &Subject) -> Option<Business> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    match subject.kind {
-        Kind::Organisation => Some(Business {
-            inn: subject.inn_organisation.clone()?,
-            ogrn: text(&subject.ogrn),
-            name: subject.organisation.clone().or_else(|| subject.common_name.clone())?,
-            relation: Relation::Head,
-        }),
-        Kind::SoleTrader => Some(Business {
-            inn: subject.inn.clone()?,
-            ogrn: text(&subject.ogrnip),
-            name: subject.common_name.clone()?,
-            relation: Relation::Entrepreneur,
-        }),
-        Kind::Person | Kind::Seal | Kind::Other => None,
     }
 }
