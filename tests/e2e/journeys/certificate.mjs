@@ -128,7 +128,7 @@ export default [
       await state(page, 'choose');
       const bytes = await transferred(page);
       assert.ok(bytes > 5_000 && bytes <= MOST_BYTES, `${bytes} bytes of styles and scripts`);
-    }));
+    })),
 
   test('a person links a certificate, signs in with it, and unlinks it', (world) =>
     onPage(world, {}, async (page, { provider, product }) => {
