@@ -23,6 +23,7 @@ crate::sql! {
     ASSERTIONS = "DELETE FROM assertions WHERE id IN (SELECT id FROM assertions WHERE expires_at < $1 LIMIT $2)";
     CHALLENGES = "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE keep_until < $1 LIMIT $2)";
     DRAFTS = "DELETE FROM registration_drafts WHERE key IN (SELECT key FROM registration_drafts WHERE expires_at < $1 LIMIT $2)";
+    DEVICES = "DELETE FROM device_requests WHERE device_code IN (SELECT device_code FROM device_requests WHERE keep_until < $1 LIMIT $2)";
     INITIAL_TOKENS = "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
 }
@@ -48,6 +49,7 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         ASSERTIONS,
         CHALLENGES,
         DRAFTS,
+        DEVICES,
         INITIAL_TOKENS,
         CHANGES,
     ] {
