@@ -138,6 +138,7 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         entropy,
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
+        upstreams: Vec::new(),
     };
     Ok(Identity::new(parts))
 }

@@ -41,6 +41,7 @@ pub mod session;
 pub mod sweep;
 pub mod throttle;
 pub mod trust;
+pub mod upstream;
 pub mod user;
 
 pub use db::{Db, Options, Store, Tx};
@@ -122,6 +123,7 @@ pub fn statements() -> Vec<&'static str> {
         sweep::ALL,
         throttle::ALL,
         trust::ALL,
+        upstream::ALL,
         user::ALL,
     ]
     .concat()
