@@ -44,6 +44,10 @@ events! {
     CertificateUnlinked = "certificate.unlinked"
     /// Somebody signed in with a newer certificate of the same person.
     CertificateRenewed = "certificate.renewed"
+    /// An account at another provider was linked to an account.
+    UpstreamLinked = "upstream.linked"
+    /// An account at another provider was taken from an account.
+    UpstreamUnlinked = "upstream.unlinked"
     /// A contact was taken from an account.
     ContactRemoved = "contact.removed"
     /// A right code opened a way back into an account.

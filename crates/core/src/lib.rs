@@ -22,6 +22,7 @@ pub mod json;
 pub mod jwk;
 pub mod key;
 pub mod language;
+pub mod linking;
 pub mod logout;
 pub mod method;
 pub mod organisation;

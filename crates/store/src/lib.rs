@@ -42,6 +42,7 @@ pub mod session;
 pub mod sweep;
 pub mod throttle;
 pub mod trust;
+pub mod upstream;
 pub mod user;
 
 pub use db::{Db, Options, Store, Tx};
@@ -124,6 +125,7 @@ pub fn statements() -> Vec<&'static str> {
         sweep::ALL,
         throttle::ALL,
         trust::ALL,
+        upstream::ALL,
         user::ALL,
     ]
     .concat()
