@@ -9,12 +9,15 @@
 //! - [`sms_gateway`]: four SMS gateways, and one of no known form.
 //! - [`smtp`]: a mail server that catches letters.
 //! - [`toolbox`]: Astral.Toolbox, which signs with certificates for pages.
+//! - [`upstream`]: a plain OpenID provider that people are sent to.
 //!
 //! [`look`] is the shell that their pages, and those of the demonstration's products, have in common.
 
 pub mod esia;
 pub mod look;
+mod openid;
 pub mod outbox;
 pub mod sms_gateway;
 pub mod smtp;
 pub mod toolbox;
+pub mod upstream;
