@@ -86,7 +86,7 @@ pub(super) struct Back {
 
 struct Failure {
     refusal: Refusal,
-    back: Option<Back>,
+    back: Option<Box<Back>>,
 }
 
 impl Version {
@@ -111,10 +111,10 @@ pub(super) async fn answer(handle: &Handle, version: Version, fields: &Fields) -
         outcome.and_then(|authorization| match &fault {
             Some(Fault::Error { code }) => Err(Failure {
                 refusal: asked_for(code),
-                back: Some(Back {
+                back: Some(Box::new(Back {
                     redirect_uri: authorization.redirect_uri,
                     state: authorization.state,
-                }),
+                })),
             }),
             _ => Ok(authorization),
         })
@@ -180,9 +180,12 @@ fn check(
     let checked = Checked { client, rules, version, fields, now };
     checked.run().map_err(|refusal| Failure {
         refusal,
-        back: client.may_return_to(redirect_uri).then(|| Back {
-            redirect_uri: redirect_uri.to_owned(),
-            state: fields.get("state").to_owned(),
+        // Of two addresses neither is known to be meant.
+        back: (fields.count("redirect_uri") == 1 && client.may_return_to(redirect_uri)).then(|| {
+            Box::new(Back {
+                redirect_uri: redirect_uri.to_owned(),
+                state: fields.get("state").to_owned(),
+            })
         }),
     })
 }

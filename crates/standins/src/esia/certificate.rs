@@ -1,7 +1,6 @@
 //! Self-signed certificates of the keys that tokens are signed with: RFC 5280 §4.1, with a ГОСТ key as RFC 9215 §4 encodes it.
 
 use kabinet_core::time::{Civil, Timestamp};
-use kabinet_gost::digest::Digest;
 use kabinet_gost::oid;
 use kabinet_gost::signature::SigningKey;
 
@@ -46,7 +45,7 @@ impl Draft<'_> {
             &key_info(key)?,
             &element(EXTENSIONS, &sequence(&[&usage])),
         ]);
-        let signature = key.sign(&Digest::Streebog256.of(&inside), fill)?;
+        let signature = key.sign_message(&inside, fill)?;
         Some(sequence(&[&inside, &algorithm, &bits(&signature)]))
     }
 

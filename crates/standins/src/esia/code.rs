@@ -19,11 +19,11 @@ pub struct Code {
 
 macro_rules! codes {
     ($($name:ident $number:literal $error:literal $text:literal)+) => {
-        $(pub(super) const $name: Code = Code { number: $number, error: $error, text: $text };)+
+        $(pub(super) const $name: &Code = &Code { number: $number, error: $error, text: $text };)+
 
         impl Code {
             /// Every one that the stand-in knows.
-            pub const ALL: &[Self] = &[$($name),+];
+            pub const ALL: &[&'static Self] = &[$($name),+];
         }
     };
 }
@@ -71,13 +71,13 @@ codes! {
 impl Code {
     /// The one of this number, with or without `ESIA-` before it.
     #[must_use]
-    pub fn find(number: &str) -> Option<Self> {
+    pub fn find(number: &str) -> Option<&'static Self> {
         let number = number.strip_prefix("ESIA-").unwrap_or(number);
         Self::ALL.iter().copied().find(|code| code.number == number)
     }
 
     /// This error, with what an operator is to know of it.
-    pub(super) fn because(self, why: impl Into<String>) -> Refusal {
+    pub(super) fn because(&'static self, why: impl Into<String>) -> Refusal {
         Refusal {
             code: self,
             parameter: None,
@@ -98,7 +98,7 @@ pub(super) fn missing(parameter: &str) -> Refusal {
 /// Why a request is refused: what the client is told, and what the log says.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
-    pub(super) code: Code,
+    pub(super) code: &'static Code,
     parameter: Option<String>,
     /// The reason, for the log.
     pub(super) why: String,
@@ -118,8 +118,8 @@ impl Refusal {
     }
 }
 
-impl From<Code> for Refusal {
-    fn from(code: Code) -> Self {
+impl From<&'static Code> for Refusal {
+    fn from(code: &'static Code) -> Self {
         code.because(code.text)
     }
 }

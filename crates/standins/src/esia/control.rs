@@ -14,7 +14,7 @@
 //! It takes JSON alone, so that no page of another site can ask it from a browser.
 
 use axum::extract::{Path, State as Extract};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -76,7 +76,7 @@ async fn shift(Extract(handle): Extract<Handle>, Json(Shift { shift }): Json<Shi
     StatusCode::NO_CONTENT
 }
 
-async fn rotate(Extract(handle): Extract<Handle>, headers: axum::http::HeaderMap) -> StatusCode {
+async fn rotate(Extract(handle): Extract<Handle>, headers: HeaderMap) -> StatusCode {
     if headers.contains_key(header::ORIGIN) {
         return StatusCode::FORBIDDEN;
     }

@@ -36,6 +36,10 @@ impl Fields {
         self.list.iter().any(|(one, _)| one == name)
     }
 
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.list.iter().filter(|(one, _)| one == name).count()
+    }
+
     /// Refuses a name that comes twice.
     pub(super) fn each_once(&self) -> Result<(), Refusal> {
         for (at, (name, _)) in self.list.iter().enumerate() {

@@ -195,10 +195,7 @@ impl Keys {
                 let mut signer = Signer::new(MessageDigest::sha256(), &self.rsa()?.key)?;
                 Ok(signer.sign_oneshot_to_vec(input)?)
             }
-            TokenAlgorithm::Gost => {
-                let digest = Digest::Streebog256.of(input);
-                self.gost.sign(&digest, |buffer| entropy.fill(buffer)).ok_or(KeyError::Gost)
-            }
+            TokenAlgorithm::Gost => self.gost.sign_message(input, |buffer| entropy.fill(buffer)).ok_or(KeyError::Gost),
         }
     }
 

@@ -92,9 +92,8 @@ fn lost() -> Response {
 
 /// `/`: what this is. `HEAD` of it is how clients measure the clock.
 pub(super) async fn front(Extract(handle): Extract<Handle>) -> Response {
-    match handle.meet(Step::Root).await {
-        Some(Fault::Html { status } | Fault::Status { status }) => return html(status),
-        _ => {}
+    if let Some(Fault::Html { status } | Fault::Status { status }) = handle.meet(Step::Root).await {
+        return html(status);
     }
     let people = handle
         .people()

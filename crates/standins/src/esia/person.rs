@@ -53,6 +53,15 @@ fn forbidden(message: &str) -> Response {
     refuse(StatusCode::FORBIDDEN, "noGrants", message)
 }
 
+/// The token is another person's.
+struct Foreign;
+
+impl From<Foreign> for Response {
+    fn from(Foreign: Foreign) -> Self {
+        forbidden("the token is not this person's")
+    }
+}
+
 /// What a request may see.
 struct Reader {
     grant: Grant,
@@ -87,13 +96,9 @@ impl Reader {
     }
 
     /// The person of this OID, if the token is theirs.
-    fn person(&self, handle: &Handle, oid: &str) -> Result<Persona, Response> {
-        let oid: u64 = oid.parse().map_err(|_| refuse(StatusCode::NOT_FOUND, "notFound", "no such person"))?;
-        if self.grant.person != Some(oid) {
-            return Err(forbidden("the token is not this person's"));
-        }
-        let person = handle.state().person(oid).cloned();
-        person.ok_or_else(|| refuse(StatusCode::NOT_FOUND, "notFound", "no such person"))
+    fn person(&self, handle: &Handle, oid: &str) -> Result<Persona, Foreign> {
+        let own = self.grant.person.filter(|own| own.to_string() == oid);
+        own.and_then(|oid| handle.state().person(oid).cloned()).ok_or(Foreign)
     }
 
     fn answer(&self, body: &Value) -> Response {
@@ -139,7 +144,7 @@ pub(super) async fn person(Extract(handle): Extract<Handle>, Path(oid): Path<Str
     };
     let person = match reader.person(&handle, &oid) {
         Ok(person) => person,
-        Err(response) => return response,
+        Err(foreign) => return foreign.into(),
     };
     let mut body = fields_of(&person, &reader.grant, handle.now().0);
     let embedded = reader

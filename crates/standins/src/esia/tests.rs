@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::{HeaderMap, Method, Request};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body_util::BodyExt;
@@ -56,7 +56,7 @@ type Pairs<'a> = Vec<(&'a str, String)>;
 
 struct Answer {
     status: u16,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     text: String,
 }
 
