@@ -15,7 +15,8 @@ pub enum Factor {
     Otp,
     /// A signature by a certificate.
     Cert,
-    /// The same while nobody knew whether the certificate was revoked.
+    /// The same where it is worth no more than one factor: nobody knew whether the certificate was revoked, or the operator
+    /// wants it so.
     #[serde(rename = "cert-unchecked")]
     CertUnchecked,
     /// Another provider vouched.
@@ -53,7 +54,7 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// `acr`: "2" when two factors of different kinds or a signature by a certificate that is known not to be revoked were
+    /// `acr`: "2" when two factors of different kinds or a signature that counts as strong ([`Factor::Cert`]) were
     /// proven, else "1".
     #[must_use]
     pub fn acr(&self) -> &'static str {

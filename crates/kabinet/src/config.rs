@@ -33,7 +33,8 @@ pub use values::{Hidden, Network, Seconds, ServiceUrl};
 const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 10] = [
+    "certificate.verifier_token",
     "delivery.exolve.key",
     "delivery.gateway.key",
     "delivery.smsaero.key",

@@ -138,6 +138,7 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         entropy,
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
+        verifier: outbound::verifier(config)?,
     };
     Ok(Identity::new(parts))
 }

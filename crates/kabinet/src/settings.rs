@@ -131,6 +131,7 @@ fn certificate(section: &crate::config::Certificate) -> CertificateConfig {
         algorithms: section.algorithms,
         demand_signing_certificate: section.demand_signing_certificate,
         second_proof: section.second_proof,
+        two_factors: section.two_factors,
         toolbox: section.toolbox.clone(),
         toolbox_page: section.toolbox_page.clone(),
         list_url: section.list_url.clone(),

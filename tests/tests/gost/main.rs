@@ -13,6 +13,7 @@ mod engine;
 mod messages;
 mod oracle;
 mod responders;
+mod signing;
 mod toolbox;
 mod trust;
 mod trust_commands;

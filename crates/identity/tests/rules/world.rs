@@ -144,6 +144,7 @@ impl World {
                 day_limit: None,
             },
             fetch: nowhere(),
+            verifier: None,
         })
     }
 
@@ -162,6 +163,7 @@ impl World {
             entropy: self.entropy.clone(),
             routes,
             fetch: nowhere(),
+            verifier: None,
         })
     }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use kabinet_core::contact::Country;
 use kabinet_core::response_type::ResponseType;
 use kabinet_gost::{Require, Revocation};
-use kabinet_identity::{Algorithms, SecondProof};
+use kabinet_identity::{Algorithms, SecondProof, TwoFactors};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -546,6 +546,14 @@ pub struct Certificate {
     pub demand_signing_certificate: bool,
     /// When a second proof is asked for. Reason: a signature of a text cannot stop a relay, a device that is known can.
     pub second_proof: SecondProof,
+    /// When a signature alone counts as two factors (`acr` "2"). Reason: a key in a token and its PIN are two factors, unless the token may
+    /// have been reported stolen.
+    pub two_factors: TwoFactors,
+    /// The address of a verifier that takes the place of the built-in one. Reason: none is needed; who must have a certified
+    /// one names it.
+    pub verifier_url: Option<Url>,
+    /// What that verifier wants as a bearer token.
+    pub verifier_token: Option<Hidden>,
     /// Addresses of the signing agent on the person's computer, tried in order. Reason: where Astral.Toolbox listens, with
     /// and without TLS.
     #[serde(deserialize_with = "list")]
@@ -566,6 +574,9 @@ impl Default for Certificate {
             algorithms: Algorithms::Gost,
             demand_signing_certificate: false,
             second_proof: SecondProof::NewDevice,
+            two_factors: TwoFactors::Checked,
+            verifier_url: None,
+            verifier_token: None,
             toolbox: ["wss://127.0.0.1:9292/RegistrationOffice", "ws://127.0.0.1:9292/RegistrationOffice"]
                 .map(str::to_owned)
                 .to_vec(),

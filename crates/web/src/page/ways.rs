@@ -16,7 +16,7 @@ pub(crate) struct Ways<'a> {
     login: &'a [MethodName],
     registration: &'a [MethodName],
     /// Whether anybody could sign in by certificate.
-    has_anchors: bool,
+    verifies_signatures: bool,
 }
 
 impl<'a> Ways<'a> {
@@ -27,7 +27,7 @@ impl<'a> Ways<'a> {
             brand,
             login: brand.login_methods(client),
             registration: brand.registration_methods(client),
-            has_anchors: visit.site.identity.has_anchors(),
+            verifies_signatures: visit.site.identity.verifies_signatures(),
         }
     }
 
@@ -65,9 +65,9 @@ impl<'a> Ways<'a> {
         present(self.registration).filter(move |method| self.is_there(method, is_chosen))
     }
 
-    /// Sign-in by certificate is there once a trust anchor is, or where a list names it that is not the default one.
+    /// Sign-in by certificate is there once a trust anchor is or a verifier outside, or where a list names it that is not the default one.
     fn is_there(&self, method: &Way, is_chosen: bool) -> bool {
-        method.id != certificate::METHOD.id || self.has_anchors || is_chosen
+        method.id != certificate::METHOD.id || self.verifies_signatures || is_chosen
     }
 
     /// Whether anybody registers here.
