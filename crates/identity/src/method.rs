@@ -5,6 +5,7 @@
 
 pub mod certificate;
 pub mod password;
+pub mod telegram;
 pub mod upstream;
 
 use kabinet_core::method::{Built, MethodName};
