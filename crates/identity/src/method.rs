@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod esia;
 pub mod password;
+pub mod telegram;
 pub mod upstream;
 
 use kabinet_core::method::{Built, MethodName};
