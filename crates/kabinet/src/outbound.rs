@@ -28,7 +28,8 @@ pub(crate) fn lists(config: &Config) -> anyhow::Result<Fetch> {
     Fetch::new(options).context("outbound.ca")
 }
 
-fn options(config: &Config, patience: Duration) -> anyhow::Result<Options> {
+/// What may be called, with calls that end after `patience`.
+pub(crate) fn options(config: &Config, patience: Duration) -> anyhow::Result<Options> {
     Ok(Options {
         allow: config.outbound.allow.iter().map(|network| network.0).collect(),
         ca: authorities(config)?,
