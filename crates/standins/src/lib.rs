@@ -8,6 +8,7 @@
 //! - [`outbox`]: the phones and mailboxes that codes are sent to, as one page.
 //! - [`sms_gateway`]: four SMS gateways, and one of no known form.
 //! - [`smtp`]: a mail server that catches letters.
+//! - [`telegram`]: Telegram, as far as people sign in by it.
 //! - [`toolbox`]: Astral.Toolbox, which signs with certificates for pages.
 //! - [`upstream`]: a plain OpenID provider that people are sent to.
 //!
@@ -19,5 +20,6 @@ mod openid;
 pub mod outbox;
 pub mod sms_gateway;
 pub mod smtp;
+pub mod telegram;
 pub mod toolbox;
 pub mod upstream;

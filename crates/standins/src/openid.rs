@@ -21,7 +21,7 @@ use serde_json::json;
 pub(crate) use fault::Asked;
 pub use fault::{At, Failure, Fault, Faults};
 pub use jose::Alg;
-pub(crate) use jose::encode;
+pub(crate) use jose::{Key, encode, hmac};
 pub(crate) use token::{Draft, Keys, half_hash, id_token};
 
 /// How long a code lives, seconds.

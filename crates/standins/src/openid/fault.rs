@@ -83,6 +83,16 @@ pub enum Fault {
     NonceEchoed,
     /// Telegram: the phone has a plus.
     PhonePlus,
+    /// Telegram's widget and Mini Apps: signed a day ago.
+    Old,
+    /// Telegram's widget and Mini Apps: the id was changed after it was signed.
+    Forged,
+    /// Telegram's widget and Mini Apps: a field was added after it was signed.
+    Extra,
+    /// Telegram's widget and Mini Apps: a field stands there twice.
+    Twice,
+    /// Telegram's widget and Mini Apps: the fields come in another order, which is allowed.
+    Reordered,
 }
 
 /// What an endpoint does in place of its answer.

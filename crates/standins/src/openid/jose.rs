@@ -92,6 +92,11 @@ impl Key {
         self.pair.public_key_to_pem()
     }
 
+    /// The public half of an Ed25519 pair, 32 bytes.
+    pub(crate) fn public_raw(&self) -> Result<Vec<u8>, ErrorStack> {
+        self.pair.raw_public_key()
+    }
+
     /// A signature in the form that tokens have.
     pub(crate) fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, ErrorStack> {
         match self.alg {
