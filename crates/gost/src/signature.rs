@@ -59,6 +59,22 @@ pub enum Bare {
     Gost256,
 }
 
+impl Bare {
+    /// Whether the key of the certificate is of the kind that makes such signatures.
+    #[must_use]
+    pub fn fits(self, certificate: &Certificate) -> bool {
+        certificate.public_key().is_ok_and(|key| self.scheme(&key).is_some())
+    }
+
+    fn scheme(self, key: &PublicKey) -> Option<Scheme> {
+        match (key, self) {
+            (PublicKey::Gost(set, _), Self::Gost256) if set.bits() == 256 => Some(Scheme::Gost(Digest::Streebog256)),
+            (PublicKey::Foreign(ForeignKey::Rsa, _), Self::Rs256) => Some(Scheme::RsaPkcs1(Digest::Sha256)),
+            _ => None,
+        }
+    }
+}
+
 /// Verifies a bare signature over the message with the key of a certificate. Who issued the certificate and until when it is
 /// valid is not looked at.
 ///
@@ -67,11 +83,7 @@ pub enum Bare {
 /// [`Reason::AlgorithmMismatch`] where the key is of another kind, else why the signature or the key is no good.
 pub fn verify_bare(certificate: &Certificate, bare: Bare, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
     let key = certificate.public_key().map_err(|refusal| refusal.reason)?;
-    let scheme = match (&key, bare) {
-        (PublicKey::Gost(set, _), Bare::Gost256) if set.bits() == 256 => Scheme::Gost(Digest::Streebog256),
-        (PublicKey::Foreign(ForeignKey::Rsa, _), Bare::Rs256) => Scheme::RsaPkcs1(Digest::Sha256),
-        _ => return Err(Reason::AlgorithmMismatch),
-    };
+    let scheme = bare.scheme(&key).ok_or(Reason::AlgorithmMismatch)?;
     key.verify(scheme, message, signature)
 }
 

@@ -4,6 +4,7 @@
 //! belongs to, and the session that follows, are the same for all.
 
 pub mod certificate;
+pub mod esia;
 pub mod password;
 pub mod telegram;
 pub mod upstream;

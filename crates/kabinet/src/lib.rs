@@ -139,6 +139,7 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
         verifier: outbound::verifier(config)?,
+        upstreams: Vec::new(),
     };
     Ok(Identity::new(parts))
 }

@@ -25,6 +25,7 @@ pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
             refresh_grace: token.refresh_grace.get(),
             flow: token.seal.get(),
             par: token.par.get(),
+            device: token.device.get(),
         },
         response_types: config.registration.response_types.clone(),
         registration: RegistrationConfig {

@@ -4,6 +4,7 @@
 //! Each is one module with one function that gives an [`axum::Router`]; whoever starts it chooses where it listens. What
 //! does not speak HTTP listens by itself.
 //!
+//! - [`esia`]: ЕСИА (Госуслуги), with people, organisations and signatures.
 //! - [`outbox`]: the phones and mailboxes that codes are sent to, as one page.
 //! - [`sms_gateway`]: four SMS gateways, and one of no known form.
 //! - [`smtp`]: a mail server that catches letters.
@@ -13,6 +14,7 @@
 //!
 //! [`look`] is the shell that their pages, and those of the demonstration's products, have in common.
 
+pub mod esia;
 pub mod look;
 mod openid;
 pub mod outbox;

@@ -28,6 +28,10 @@ pub(crate) enum Word {
     CertificateUnlinked(Timestamp),
     /// Somebody signed in with a newer certificate.
     CertificateRenewed(Timestamp),
+    /// An account at another provider belongs to the account now.
+    UpstreamLinked(Timestamp),
+    /// An account at another provider belongs to the account no more.
+    UpstreamUnlinked(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
     /// The consent to the processing of personal data was taken back.
@@ -51,6 +55,8 @@ impl Word {
             | Self::CertificateLinked(_)
             | Self::CertificateUnlinked(_)
             | Self::CertificateRenewed(_)
+            | Self::UpstreamLinked(_)
+            | Self::UpstreamUnlinked(_)
             | Self::PasswordChanged(_)
             | Self::ConsentWithdrawn(_)
             | Self::RecoveryWaits(_)
@@ -124,6 +130,22 @@ impl Word {
             ),
             (Language::En, Self::CertificateRenewed(at)) => format!(
                 "{product}: signed in with a newer certificate of the same person {}. If it was not you, contact support.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::UpstreamLinked(at)) => format!(
+                "{product}: к аккаунту привязан вход через другой сервис {}. Если это не вы, смените пароль и отвяжите его.",
+                moment(at, language)
+            ),
+            (Language::En, Self::UpstreamLinked(at)) => format!(
+                "{product}: sign-in through another service was linked to the account {}. If it was not you, change your password and unlink it.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::UpstreamUnlinked(at)) => format!(
+                "{product}: вход через другой сервис отвязан от аккаунта {}. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::UpstreamUnlinked(at)) => format!(
+                "{product}: sign-in through another service was removed from the account {}. If it was not you, change your password.",
                 moment(at, language)
             ),
             (Language::Ru, Self::NewSignIn(at)) => {

@@ -37,6 +37,7 @@ use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
 use crate::hashing::{HashError, aside};
+use crate::method::upstream::FreshLink;
 use crate::method::{Method, Place};
 use crate::throttle::{Counters, network_standing};
 use crate::{Error, Identity, Proof, Trouble, Visit};
@@ -434,6 +435,9 @@ impl Identity {
 
     /// Does what a right code of [`Purpose::SignIn`] was for.
     pub(crate) async fn finish_fresh(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
+        if let Ok(then) = attempt.intent::<FreshLink>() {
+            return self.finish_fresh_link(&attempt, then, visit).await;
+        }
         match attempt.intent()? {
             Fresh::SignIn { user, certificate, signer, remember } => {
                 let proof = self.finish_sign_in(&attempt, (&user, &certificate, &signer), visit).await?;

@@ -145,6 +145,7 @@ impl World {
             },
             fetch: nowhere(),
             verifier: None,
+            upstreams: Vec::new(),
         })
     }
 
@@ -164,6 +165,7 @@ impl World {
             routes,
             fetch: nowhere(),
             verifier: None,
+            upstreams: Vec::new(),
         })
     }
 

@@ -287,6 +287,8 @@ pub struct Token {
     pub seal: Seconds,
     /// A pushed authorization request until it is entered (RFC 9126 §2.2).
     pub par: Seconds,
+    /// Codes of a device (RFC 8628). Reason: somebody walks to another screen and types eight letters.
+    pub device: Seconds,
     /// A device code (RFC 8628 §3.2).
     pub device_code: Seconds,
     /// How often a device may ask (RFC 8628 §3.2).
@@ -305,6 +307,7 @@ impl Default for Token {
             refresh_grace: Seconds(10),
             seal: Seconds::minutes(30),
             par: Seconds(60),
+            device: Seconds(600),
             device_code: Seconds::minutes(10),
             device_interval: Seconds(5),
         }
