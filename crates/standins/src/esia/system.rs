@@ -122,7 +122,7 @@ pub enum RegistrationError {
     #[error("a system has no mnemonic, or one with a space")]
     Mnemonic,
     /// A certificate cannot be read.
-    #[error("{0}: a certificate cannot be read")]
+    #[error("{0}: a certificate cannot be read: it has to be X.509 of version 3, PEM or DER")]
     Certificate(String),
     /// A certificate has no ГОСТ key of 256 bits.
     #[error("{0}: the key of a certificate is {1}; requests are signed with ГОСТ Р 34.10-2012 of 256 bits")]
