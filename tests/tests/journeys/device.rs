@@ -214,6 +214,7 @@ async fn a_code_from_a_picture_is_shown_to_be_compared_and_nothing_goes_on_by_it
     let (_, mut browser) = signed_in(&app).await;
     browser.get(codes.complete.trim_start_matches("https://id.test")).await;
     assert!(browser.page.has("compare") && browser.page.has("code-form"), "{}", browser.page.text());
+    assert!(!browser.page.at.contains("user_code"), "{}", browser.page.at);
     poll(&rp, &codes).await.refused(400, "authorization_pending");
     browser.submit("code-form", &[], "submit").await;
     browser.submit("consent-form", &[], "allow").await;
