@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::delivery::Delivery;
+use super::esia::Esia;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
 
 /// The configuration of one node.
@@ -63,6 +64,8 @@ pub struct Config {
     pub keys: Keys,
     /// Sign-in by certificate.
     pub certificate: Certificate,
+    /// Sign-in through Госуслуги.
+    pub esia: Esia,
 }
 
 impl Default for Config {
@@ -89,6 +92,7 @@ impl Default for Config {
             hashing: Hashing::default(),
             keys: Keys::default(),
             certificate: Certificate::default(),
+            esia: Esia::default(),
         }
     }
 }
