@@ -236,7 +236,7 @@ async fn with_devices(world: &World, all: &mut Vec<Ready>) {
         let code = begun.member("user_code");
         page.get("/code").await;
         if at == "/code" {
-            all.push(Ready::of(at, page.clone(), "code-form", &[("code", "not a code")], "submit"));
+            all.push(Ready::of(at, page.clone(), "code-form", &[("code", &code)], "submit"));
             continue;
         }
         page.submit("code-form", &[("code", &code)], "submit").await;
