@@ -56,6 +56,7 @@ use tokio::sync::watch;
 
 use crate::look::{self, Colours};
 
+pub use certificate::{ClientKey, client_key};
 pub use code::Code;
 pub use credentials::Credentials;
 pub use fault::{Fault, Step};
@@ -293,9 +294,11 @@ fn routes() -> Router<Handle> {
         .route("/esia.svg", get(async || look::icon(COLOURS)))
 }
 
-/// Names of certificates as files.
+/// Names of the certificates that tokens are signed with, as files: ГОСТ's and RSA's.
+pub const CERTIFICATE_FILES: [&str; 2] = ["GOST_STANDIN.cer", "RSA_STANDIN.cer"];
+
 const FILES: [(&str, TokenAlgorithm); 2] =
-    [("GOST_STANDIN.cer", TokenAlgorithm::Gost), ("RSA_STANDIN.cer", TokenAlgorithm::Rs256)];
+    [(CERTIFICATE_FILES[0], TokenAlgorithm::Gost), (CERTIFICATE_FILES[1], TokenAlgorithm::Rs256)];
 
 async fn certificate_file(
     Extract(handle): Extract<Handle>,

@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet_core::ambient::{Entropy, random};
 use kabinet_core::time::Timestamp;
-use kabinet_gost::ParameterSet;
 use kabinet_gost::digest::Digest;
 use kabinet_gost::signature::{self, SigningKey};
 use openssl::asn1::Asn1Time;
@@ -24,14 +23,9 @@ use openssl::x509::{X509, X509NameBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::certificate::Draft;
+use super::certificate::{CURVE, Draft, EARLIER, VALID, new_key};
 
-/// The real certificates use this name of the curve.
-const CURVE: ParameterSet = ParameterSet::CryptoProXchA;
 const ORGANISATION: &str = "Стенд-подставка вместо ЕСИА";
-/// How long before its making a certificate is valid already, and how long it is valid, seconds.
-const EARLIER: i64 = 86_400;
-const VALID: i64 = 450 * 86_400;
 
 /// What a system's tokens are signed with: the setting of the technological portal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,11 +101,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn make(contour: &str, entropy: &dyn Entropy, now: Timestamp) -> Result<Self, KeyError> {
-        let number = (0..8)
-            .map(|_| random::<32>(entropy))
-            .find(|number| SigningKey::new(CURVE, number).is_some());
-        let number = number.ok_or(KeyError::Gost)?;
-        let gost = SigningKey::new(CURVE, &number).ok_or(KeyError::Gost)?;
+        let (number, gost) = new_key(entropy)?;
         let name = format!("ESIA stand-in, {contour}");
         let draft = Draft {
             name: &name,
