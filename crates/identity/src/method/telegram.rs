@@ -175,7 +175,7 @@ pub fn check_init_data(init_data: &str, signers: &Signers, now: Timestamp) -> Re
     if init_data.len() > LONGEST {
         return Err(ProofError::Malformed("too long"));
     }
-    let fields: Vec<(String, String)> = url::form_urlencoded::parse(init_data.as_bytes()).into_owned().collect();
+    let fields: Vec<(String, String)> = form_urlencoded::parse(init_data.as_bytes()).into_owned().collect();
     check_shape(&fields)?;
     let bare = lines(&fields, &["hash", "signature"]);
     let bot = signed_by_token(&fields, signers, &bare)
