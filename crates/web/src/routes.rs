@@ -12,13 +12,8 @@ use crate::oauth::{
     authorize, cors, logout as rp_logout, metadata, register as registration, session, token, userinfo,
 };
 use crate::page::{
-<<<<<<< HEAD
     account, agreements, certificate, choose, complete, consent, device, legal, login, logout, not_found,
-    organisations, recover, register, wrong_method,
-=======
-    account, agreements, certificate, choose, complete, consent, legal, login, logout, not_found, organisations,
-    recover, register, upstream, wrong_method,
->>>>>>> fed-a
+    organisations, recover, register, upstream, wrong_method,
 };
 use crate::site::Site;
 

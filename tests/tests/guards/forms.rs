@@ -362,7 +362,8 @@ async fn a_form_with_the_token_of_this_browser_does_what_it_says() {
             )
             .await;
         assert!(matches!(answer.code(), 200 | 303), "{}: {} {}", ready.path, answer.code(), answer.body);
-        assert_ne!(world.state().await, before, "{} does nothing", ready.path);
+        // `/code` carries what was typed to the next page, and remembers nothing.
+        assert!(ready.path == "/code" || world.state().await != before, "{} does nothing", ready.path);
     }
 }
 

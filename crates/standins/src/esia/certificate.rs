@@ -138,20 +138,12 @@ fn key_algorithm(key: &SigningKey) -> Vec<u8> {
 /// SubjectPublicKeyInfo: X‖Y, each little-endian, in an OCTET STRING.
 fn key_info(key: &SigningKey) -> Option<Vec<u8>> {
     Some(sequence(&[&key_algorithm(key), &bits(&element(OCTET_STRING, &key.public_key()?))]))
-<<<<<<< HEAD
-}
-
-fn key_algorithm(key: &SigningKey) -> Vec<u8> {
-    let parameters = sequence(&[&element(OBJECT, key.parameter_set().oid()), &element(OBJECT, oid::DIGEST_256)]);
-    sequence(&[&element(OBJECT, oid::KEY_256), &parameters])
 }
 
 /// PKCS #8 (RFC 5208 §5) of a key and its big-endian number, in DER.
 pub(super) fn pkcs8(key: &SigningKey, number: &[u8; 32]) -> Vec<u8> {
     let little: Vec<u8> = number.iter().rev().copied().collect();
     sequence(&[&element(INTEGER, &[0]), &key_algorithm(key), &element(OCTET_STRING, &little)])
-=======
->>>>>>> fed-c
 }
 
 /// RFC 5280 §4.1.2.5: UTCTime through 2049.

@@ -5,12 +5,8 @@
 use kabinet_core::brand::Brand;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::method::MethodName;
-<<<<<<< HEAD
 use kabinet_identity::method::{Method as Way, Place, certificate, code, present};
-=======
-use kabinet_identity::method::{Method as Way, Place, certificate, present};
 use kabinet_identity::{Configured, Identity, UpstreamSettings};
->>>>>>> fed-a
 
 use crate::view::{Message, Method};
 use crate::visit::Visit;
@@ -20,10 +16,6 @@ pub(crate) struct Ways<'a> {
     brand: &'a Brand,
     login: &'a [MethodName],
     registration: &'a [MethodName],
-<<<<<<< HEAD
-    /// Whether anybody could sign in by certificate.
-    verifies_signatures: bool,
-=======
     identity: &'a Identity,
 }
 
@@ -34,7 +26,6 @@ enum Present<'a> {
     Own(&'static Way),
     /// Another provider.
     Upstream(&'a Configured),
->>>>>>> fed-a
 }
 
 impl<'a> Ways<'a> {
@@ -45,11 +36,7 @@ impl<'a> Ways<'a> {
             brand,
             login: brand.login_methods(client),
             registration: brand.registration_methods(client),
-<<<<<<< HEAD
-            verifies_signatures: visit.site.identity.verifies_signatures(),
-=======
             identity: &visit.site.identity,
->>>>>>> fed-a
         }
     }
 
@@ -65,7 +52,7 @@ impl<'a> Ways<'a> {
 
     /// Whether pages lead to «У меня есть код» here.
     pub(crate) fn has_code(&self) -> bool {
-        self.login_methods().any(|method| method.id == code::METHOD.id)
+        present(self.login).any(|method| method.id == code::METHOD.id)
     }
 
     /// Whether people sign in here by certificate.
@@ -116,11 +103,7 @@ impl<'a> Ways<'a> {
 
     /// Sign-in by certificate is there once a trust anchor is or a verifier outside, or where a list names it that is not the default one.
     fn is_there(&self, method: &Way, is_chosen: bool) -> bool {
-<<<<<<< HEAD
-        method.id != certificate::METHOD.id || self.verifies_signatures || is_chosen
-=======
-        method.id != certificate::METHOD.id || is_chosen || self.identity.has_anchors()
->>>>>>> fed-a
+        method.id != certificate::METHOD.id || is_chosen || self.identity.verifies_signatures()
     }
 
     /// Whether anybody registers here.
@@ -150,7 +133,7 @@ impl<'a> Ways<'a> {
             Present::Own(_) => true,
             Present::Upstream(one) => self.identity.is_up(one),
         };
-        let is_beside = |one: &Present<'_>| !matches!(one, Present::Own(method) if method.place == Place::Form);
+        let is_beside = |one: &Present<'_>| !matches!(one, Present::Own(method) if method.place != Place::Beside);
         let (up, down): (Vec<_>, Vec<_>) = all.into_iter().filter(is_beside).partition(is_up);
         let shown = if up.is_empty() && !has_form { down } else { up };
         shown.into_iter().filter_map(tile).collect()
