@@ -45,6 +45,7 @@ const SUITES = {
   'sign-out': './journeys/sign-out.mjs',
   'session-management': './journeys/session-management.mjs',
   account: './journeys/account.mjs',
+  device: './journeys/device.mjs',
   work: './journeys/work.mjs',
   tabs: './journeys/tabs.mjs',
   demo: './journeys/demo.mjs',

@@ -15,6 +15,7 @@ mod operations;
 mod outbox;
 mod settings;
 mod shutdown;
+mod upstreams;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use config::Config;
 pub use ambient::Ambient;
 pub use jobs::Jobs;
 pub use shutdown::Shutdown;
+pub use upstreams::{built, probe_upstreams};
 
 /// A provider that is ready to be served.
 pub struct App {
@@ -74,6 +76,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     jobs.follow_trust(&provider, &identity, trust_seen);
     jobs.refresh_lists(&identity);
     jobs.settle(&identity);
+    jobs.probe_upstreams(&identity);
     jobs.deliver(&identity);
     jobs.tell_of_logouts(&provider);
     jobs.follow_files(config, &identity);
@@ -139,7 +142,7 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
         verifier: outbound::verifier(config)?,
-        upstreams: Vec::new(),
+        upstreams: upstreams::configured(config)?,
     };
     Ok(Identity::new(parts))
 }

@@ -46,7 +46,8 @@ pub(crate) fn verifier(config: &Config) -> anyhow::Result<Option<Arc<dyn Signatu
     Ok(Some(Arc::new(asked.context("certificate.verifier_token")?)))
 }
 
-fn options(config: &Config, patience: Duration) -> anyhow::Result<Options> {
+/// What may be called, with calls that end after `patience`.
+pub(crate) fn options(config: &Config, patience: Duration) -> anyhow::Result<Options> {
     Ok(Options {
         allow: config.outbound.allow.iter().map(|network| network.0).collect(),
         ca: authorities(config)?,

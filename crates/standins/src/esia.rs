@@ -27,6 +27,7 @@ mod authorize;
 mod certificate;
 mod code;
 mod control;
+mod credentials;
 mod fault;
 mod fields;
 mod journal;
@@ -55,8 +56,8 @@ use tokio::sync::watch;
 
 use crate::look::{self, Colours};
 
-pub use certificate::{ClientKey, client_key};
 pub use code::Code;
+pub use credentials::Credentials;
 pub use fault::{Fault, Step};
 pub use journal::Entry;
 pub use keys::{KeyError, KeyMaterial, TokenAlgorithm};

@@ -19,6 +19,7 @@ mod command_line;
 mod complete;
 mod consent;
 mod delivery;
+mod device;
 mod documents;
 mod flows;
 mod input;

@@ -11,6 +11,9 @@
 //!    its own for the same person, and `id` beside it. Names, user names and phones tell nothing: each can pass to somebody else.
 //!
 //! A proof is a bearer's for as long as it is good, so that each is taken once: whoever calls keeps [`Proven::mark`] that long.
+//! [`Telegram`] does, and is what pages and the registry of providers know.
+
+mod upstream;
 
 use hmac::{Hmac, Mac};
 use kabinet_core::external::External;
@@ -22,6 +25,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::upstream::UpstreamError;
+
+pub use upstream::{INIT_DATA, Telegram, TelegramSettings, Widget};
 
 /// What links of these identities are kept under, the same as for the OpenID service.
 pub const NAME: &str = "telegram";

@@ -192,7 +192,7 @@ fn certificate(certificate: &Certificate, found: &mut Found) {
     at_most(found, "certificate.grace", certificate.grace, Seconds::days(7));
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -1,6 +1,7 @@
 //! Every setting with its default. The table in the reference file `config/kabinet.toml` says the same, and a test
 //! compares the two.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::delivery::Delivery;
+use super::upstream::Upstream;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
 
 /// The configuration of one node.
@@ -63,6 +65,8 @@ pub struct Config {
     pub keys: Keys,
     /// Sign-in by certificate.
     pub certificate: Certificate,
+    /// Other providers, each by its name.
+    pub upstream: BTreeMap<String, Upstream>,
 }
 
 impl Default for Config {
@@ -89,6 +93,7 @@ impl Default for Config {
             hashing: Hashing::default(),
             keys: Keys::default(),
             certificate: Certificate::default(),
+            upstream: BTreeMap::new(),
         }
     }
 }

@@ -5,7 +5,7 @@
 use kabinet_core::brand::Brand;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::method::MethodName;
-use kabinet_identity::method::{Method as Way, Place, certificate, present};
+use kabinet_identity::method::{Method as Way, Place, certificate, code, present};
 
 use crate::view::{Message, Method};
 use crate::visit::Visit;
@@ -43,6 +43,11 @@ impl<'a> Ways<'a> {
                 .filter(|method| method.place == Place::Beside)
                 .map(|method| method.id),
         )
+    }
+
+    /// Whether pages lead to «У меня есть код» here.
+    pub(crate) fn has_code(&self) -> bool {
+        self.login_methods().any(|method| method.id == code::METHOD.id)
     }
 
     /// Whether people sign in here by certificate.
