@@ -292,7 +292,7 @@ async fn a_person_signs_in_and_the_tokens_open_what_their_scopes_say() {
     let id = payload(&tokens["id_token"]);
     assert_eq!((&id["sub"], &id["aud"], &id["amr"]), (&json!(oid), &json!("TESTIS01"), &json!("PWD")));
     assert_eq!(id["urn:esia:sbj"]["urn:esia:sbj:is_tru"], true);
-    let body = world.read(&tokens, &format!("/rs/prns/{oid}")).await.json();
+    let body = world.read(&tokens, &format!("/rs/prns/{oid}/")).await.json();
     assert_eq!((&body["lastName"], &body["trusted"]), (&json!("Пробная"), &json!(true)));
     assert!(
         body.get("snils").is_none() && body.get("birthDate").is_none(),
