@@ -56,7 +56,6 @@ use tokio::sync::watch;
 
 use crate::look::{self, Colours};
 
-pub use certificate::{ClientKey, client_key};
 pub use code::Code;
 pub use credentials::Credentials;
 pub use fault::{Fault, Step};
@@ -286,6 +285,8 @@ fn routes() -> Router<Handle> {
         .route("/login", get(login::show).post(login::press))
         .route("/idp/ext/Logout", get(login::leave))
         .route("/rs/prns/{oid}", get(person::person))
+        // Some clients end the address with a slash.
+        .route("/rs/prns/{oid}/", get(person::person))
         .route("/rs/prns/{oid}/{part}", get(person::collection))
         .route("/rs/prns/{oid}/{part}/{id}", get(person::element))
         .route("/rs/orgs/{oid}", get(person::organisation))

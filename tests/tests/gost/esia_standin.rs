@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet::Ambient;
 use kabinet_core::time::{Civil, Timestamp};
 use kabinet_gost::ParameterSet;
-use kabinet_standins::esia::{self, Handle, Registered, Settings, Standin, System, TokenAlgorithm};
+use kabinet_standins::esia::{self, Credentials, Handle, Registered, Settings, Standin, System, TokenAlgorithm};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -359,7 +359,7 @@ async fn the_first_version_with_signed_attributes_and_without_and_tokens_by_rsa(
 fn the_engine_reads_the_key_and_the_certificate_that_the_stand_in_makes_for_a_system() {
     let engine = Engine::new();
     let ambient = Ambient::real();
-    let made = esia::client_key(MNEMONIC, ambient.clock.now(), &*ambient.entropy).unwrap();
+    let made = Credentials::make(MNEMONIC, &*ambient.entropy, ambient.clock.now()).unwrap();
     engine.write("client.key", made.key.as_bytes());
     engine.write("client.crt", made.certificate.as_bytes());
     engine.run(&["verify", "-check_ss_sig", "-CAfile", "client.crt", "client.crt"]);

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::time::Timestamp;
-use kabinet_standins::esia::{self, Contour, Entry, Handle, KeyMaterial, Rules, Settings, Standin, System, client_key};
+use kabinet_standins::esia::{
+    self, Contour, Credentials, Entry, Handle, KeyMaterial, Rules, Settings, Standin, System,
+};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -133,7 +135,7 @@ fn make_client(dir: &Path, mnemonic: &str) -> Result<(), Fault> {
     if mnemonic.is_empty() || !mnemonic.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) {
         return Err("a mnemonic has Latin letters, digits, `_`, `-` and `.`".into());
     }
-    let made = client_key(mnemonic, SystemClock.now(), &SystemEntropy)?;
+    let made = Credentials::make(mnemonic, &SystemEntropy, SystemClock.now())?;
     std::fs::create_dir_all(dir)?;
     write_private(&dir.join(format!("{mnemonic}.key")), made.key.as_bytes())?;
     std::fs::write(dir.join(format!("{mnemonic}.crt")), made.certificate)?;

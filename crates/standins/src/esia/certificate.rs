@@ -1,14 +1,8 @@
 //! Self-signed certificates of ГОСТ keys (RFC 5280 §4.1, RFC 9215 §4), and keys as files (PKCS #8, RFC 5208 §5).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use kabinet_core::ambient::{Entropy, random};
 use kabinet_core::time::{Civil, Timestamp};
-use kabinet_gost::ParameterSet;
 use kabinet_gost::oid;
 use kabinet_gost::signature::SigningKey;
-
-use super::keys::KeyError;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -24,63 +18,6 @@ const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 
 const COUNTRY: &[u8] = &[0x55, 0x04, 0x06];
-
-/// The name of the curve that the real certificates use.
-pub(super) const CURVE: ParameterSet = ParameterSet::CryptoProXchA;
-/// How long before its making a certificate is valid already, and how long it is valid, seconds.
-pub(super) const EARLIER: i64 = 86_400;
-pub(super) const VALID: i64 = 450 * 86_400;
-
-/// The key of a client system and its certificate, for whoever has no ГОСТ tools at hand.
-pub struct ClientKey {
-    /// The private key, PKCS #8 in PEM, as OpenSSL's GOST engine reads it.
-    pub key: String,
-    /// The certificate, self-signed, PEM.
-    pub certificate: String,
-}
-
-/// Makes a key and a certificate for a client system: for stand-ins and tests alone, the real service takes none that is
-/// self-signed.
-///
-/// # Errors
-/// When the source of chance gives no number below the order of the curve.
-pub fn client_key(mnemonic: &str, now: Timestamp, entropy: &dyn Entropy) -> Result<ClientKey, KeyError> {
-    let (number, key) = new_key(entropy)?;
-    let draft = Draft {
-        name: mnemonic,
-        organisation: "Проба",
-        serial: random(entropy),
-        from: now.plus(-EARLIER),
-        to: now.plus(VALID),
-    };
-    let certificate = draft.signed(&key, |buffer| entropy.fill(buffer)).ok_or(KeyError::Gost)?;
-    let little: Vec<u8> = number.iter().rev().copied().collect();
-    let private = sequence(&[
-        &element(INTEGER, &[0]),
-        &key_algorithm(&key),
-        &element(OCTET_STRING, &element(OCTET_STRING, &little)),
-    ]);
-    Ok(ClientKey {
-        key: pem("PRIVATE KEY", &private),
-        certificate: pem("CERTIFICATE", &certificate),
-    })
-}
-
-/// A new private key with its number, big-endian.
-pub(super) fn new_key(entropy: &dyn Entropy) -> Result<([u8; 32], SigningKey), KeyError> {
-    let draw = |_| {
-        let number = random::<32>(entropy);
-        SigningKey::new(CURVE, &number).map(|key| (number, key))
-    };
-    (0..8).find_map(draw).ok_or(KeyError::Gost)
-}
-
-/// As OpenSSL writes it.
-pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
-}
 
 /// What a certificate says beside its key.
 pub(super) struct Draft<'a> {
@@ -130,14 +67,14 @@ impl Draft<'_> {
     }
 }
 
-fn key_algorithm(key: &SigningKey) -> Vec<u8> {
-    let parameters = sequence(&[&element(OBJECT, key.parameter_set().oid()), &element(OBJECT, oid::DIGEST_256)]);
-    sequence(&[&element(OBJECT, oid::KEY_256), &parameters])
-}
-
 /// SubjectPublicKeyInfo: X‖Y, each little-endian, in an OCTET STRING.
 fn key_info(key: &SigningKey) -> Option<Vec<u8>> {
     Some(sequence(&[&key_algorithm(key), &bits(&element(OCTET_STRING, &key.public_key()?))]))
+}
+
+fn key_algorithm(key: &SigningKey) -> Vec<u8> {
+    let parameters = sequence(&[&element(OBJECT, key.parameter_set().oid()), &element(OBJECT, oid::DIGEST_256)]);
+    sequence(&[&element(OBJECT, oid::KEY_256), &parameters])
 }
 
 /// PKCS #8 (RFC 5208 §5) of a key and its big-endian number, in DER.
@@ -185,7 +122,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kabinet_gost::Certificate;
+    use kabinet_gost::{Certificate, ParameterSet};
 
     #[test]
     fn a_certificate_is_read_back_as_it_was_made() {

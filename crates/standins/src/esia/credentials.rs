@@ -4,13 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kabinet_core::ambient::{Entropy, random};
 use kabinet_core::time::Timestamp;
-use kabinet_gost::ParameterSet;
-use kabinet_gost::signature::SigningKey;
 
 use super::certificate::{Draft, pkcs8};
-use super::keys::KeyError;
-
-const YEAR: i64 = 365 * 86_400;
+use super::keys::{EARLIER, KeyError, VALID, new_key};
 
 /// A key of ГОСТ Р 34.10-2012 with 256 bits, and its certificate, which it has signed itself.
 pub struct Credentials {
@@ -21,22 +17,18 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// New ones, for a year.
+    /// New ones, good for more than a year. The real service takes none that is self-signed.
     ///
     /// # Errors
     /// [`KeyError::Gost`].
     pub fn make(name: &str, entropy: &dyn Entropy, now: Timestamp) -> Result<Self, KeyError> {
-        let set = ParameterSet::CryptoProA;
-        let made = (0..8)
-            .map(|_| random::<32>(entropy))
-            .find_map(|number| Some((number, SigningKey::new(set, &number)?)));
-        let (number, key) = made.ok_or(KeyError::Gost)?;
+        let (number, key) = new_key(entropy)?;
         let draft = Draft {
             name,
             organisation: name,
             serial: random(entropy),
-            from: now.plus(-86_400),
-            to: now.plus(YEAR),
+            from: now.plus(-EARLIER),
+            to: now.plus(VALID),
         };
         let certificate = draft.signed(&key, |buffer| entropy.fill(buffer)).ok_or(KeyError::Gost)?;
         Ok(Self {
@@ -46,8 +38,8 @@ impl Credentials {
     }
 }
 
-/// RFC 7468.
-fn pem(label: &str, der: &[u8]) -> String {
+/// RFC 7468, as OpenSSL writes it.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
@@ -56,6 +48,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kabinet_gost::signature::SigningKey;
     use kabinet_gost::{Certificate, pem as reader};
 
     struct Sevens;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet_core::ambient::{Entropy, random};
 use kabinet_core::time::Timestamp;
+use kabinet_gost::ParameterSet;
 use kabinet_gost::digest::Digest;
 use kabinet_gost::signature::{self, SigningKey};
 use openssl::asn1::Asn1Time;
@@ -23,7 +24,13 @@ use openssl::x509::{X509, X509NameBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::certificate::{CURVE, Draft, EARLIER, VALID, new_key};
+use super::certificate::Draft;
+
+/// The name of the curve in the real certificates.
+pub(super) const CURVE: ParameterSet = ParameterSet::CryptoProXchA;
+/// How long before its making a certificate is valid already, and how long it is valid, seconds.
+pub(super) const EARLIER: i64 = 86_400;
+pub(super) const VALID: i64 = 450 * 86_400;
 
 const ORGANISATION: &str = "Стенд-подставка вместо ЕСИА";
 
@@ -215,6 +222,15 @@ impl Keys {
             _ => false,
         }
     }
+}
+
+/// A new private key with its number, big-endian.
+pub(super) fn new_key(entropy: &dyn Entropy) -> Result<([u8; 32], SigningKey), KeyError> {
+    let draw = |_| {
+        let number = random::<32>(entropy);
+        SigningKey::new(CURVE, &number).map(|key| (number, key))
+    };
+    (0..8).find_map(draw).ok_or(KeyError::Gost)
 }
 
 /// `header.payload`.

@@ -21,8 +21,8 @@ use kabinet_gost::digest::Digest;
 use kabinet_gost::verdict::Reason;
 use kabinet_gost::{Certificate, detached, oid, signature};
 
-use super::certificate::pem;
 use super::code::{self, Refusal};
+use super::credentials::pem;
 use super::fields::Fields;
 use super::system::{Client, Known};
 
