@@ -14,6 +14,7 @@ mod delivery;
 mod master_key;
 mod print;
 mod sections;
+mod telegram;
 mod upstream;
 mod values;
 
@@ -28,6 +29,7 @@ pub use delivery::*;
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};
 pub use print::Origins;
 pub use sections::*;
+pub use telegram::Telegram;
 pub use upstream::Upstream;
 pub use values::{Hidden, Network, Seconds, ServiceUrl};
 
@@ -35,7 +37,7 @@ pub use values::{Hidden, Network, Seconds, ServiceUrl};
 const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 11] = [
     "certificate.verifier_token",
     "delivery.exolve.key",
     "delivery.gateway.key",
@@ -46,6 +48,7 @@ const SECRETS: [&str; 10] = [
     "master_key",
     "redis.url",
     "store.url",
+    "telegram.bot_token",
 ];
 
 /// Whether a key holds a secret.

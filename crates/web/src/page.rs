@@ -17,6 +17,7 @@ pub(crate) mod logout;
 pub(crate) mod organisations;
 pub(crate) mod recover;
 pub(crate) mod register;
+pub(crate) mod telegram;
 pub(crate) mod ways;
 
 use std::sync::Arc;

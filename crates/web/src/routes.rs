@@ -13,7 +13,7 @@ use crate::oauth::{
 };
 use crate::page::{
     account, agreements, certificate, choose, complete, consent, device, legal, login, logout, not_found,
-    organisations, recover, register, wrong_method,
+    organisations, recover, register, telegram, wrong_method,
 };
 use crate::site::Site;
 
@@ -102,6 +102,8 @@ static OWN: &[Entry] = table! {
     get "/login/certificate/link" Browser => certificate::link::get;
     post "/login/certificate/link" Browser => certificate::link::post;
     get "/login/certificate/unlinked" Browser => certificate::unlinked;
+    get "/login/telegram/mini-app" Browser => telegram::mini_app;
+    get "/login/telegram/widget" Browser => telegram::widget;
     get "/register" Browser => register::get;
     post "/register" Browser => register::post;
     get "/register/certificate" Browser => certificate::register::get;

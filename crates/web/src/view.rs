@@ -14,6 +14,7 @@ pub mod entry;
 pub mod form;
 pub mod notice;
 pub mod request;
+pub mod telegram;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ pub use entry::{
 pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};
 pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};
+pub use telegram::TelegramReturn;
 
 /// The page as HTML. A template that fails is a defect: it is logged, and a bare sentence takes the page's place.
 pub fn render(page: &impl Template) -> String {

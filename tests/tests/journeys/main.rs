@@ -34,6 +34,7 @@ mod sign_in;
 mod single_use;
 mod systems;
 mod tabs;
+mod telegram;
 mod texts;
 mod tls;
 mod withdrawal;

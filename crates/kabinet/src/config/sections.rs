@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::delivery::Delivery;
+use super::telegram::Telegram;
 use super::upstream::Upstream;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
 
@@ -65,6 +66,8 @@ pub struct Config {
     pub keys: Keys,
     /// Sign-in by certificate.
     pub certificate: Certificate,
+    /// Sign-in at Telegram by what a bot's token signs.
+    pub telegram: Telegram,
     /// Other providers, each by its name.
     pub upstream: BTreeMap<String, Upstream>,
 }
@@ -93,6 +96,7 @@ impl Default for Config {
             hashing: Hashing::default(),
             keys: Keys::default(),
             certificate: Certificate::default(),
+            telegram: Telegram::default(),
             upstream: BTreeMap::new(),
         }
     }
