@@ -144,7 +144,7 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
         verifier: outbound::verifier(config)?,
-        upstreams: upstreams::configured(config)?,
+        upstreams: upstreams::with_telegram(config, store)?,
     };
     Ok(Identity::new(parts))
 }

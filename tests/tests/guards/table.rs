@@ -7,7 +7,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 78] = [
+pub const ROUTES: [(&str, &str, Access); 80] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -31,6 +31,8 @@ pub const ROUTES: [(&str, &str, Access); 78] = [
     ("GET", "/login/certificate/confirm", Browser),
     ("GET", "/login/certificate/link", Browser),
     ("GET", "/login/certificate/unlinked", Browser),
+    ("GET", "/login/telegram/mini-app", Browser),
+    ("GET", "/login/telegram/widget", Browser),
     ("GET", "/logos/{hash}", Anyone),
     ("GET", "/logout", Browser),
     ("GET", "/oauth2/authorize", Browser),

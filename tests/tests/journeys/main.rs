@@ -35,6 +35,7 @@ mod sign_in;
 mod single_use;
 mod systems;
 mod tabs;
+mod telegram;
 mod texts;
 mod tls;
 mod withdrawal;
