@@ -18,6 +18,7 @@ mod certificates;
 mod command_line;
 mod complete;
 mod consent;
+mod countries;
 mod delivery;
 mod device;
 mod documents;
