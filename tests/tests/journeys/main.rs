@@ -36,5 +36,6 @@ mod systems;
 mod tabs;
 mod texts;
 mod tls;
+mod upstreams;
 mod withdrawal;
 mod work;
