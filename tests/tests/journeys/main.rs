@@ -39,5 +39,6 @@ mod tabs;
 mod telegram;
 mod texts;
 mod tls;
+mod upstreams;
 mod withdrawal;
 mod work;
