@@ -16,7 +16,7 @@ import { Provider } from './lib/provider.mjs';
 import { Report } from './lib/report.mjs';
 import { Stage } from './lib/stage.mjs';
 
-const LANES = 3;
+const LANES = 4;
 
 // The longest come first, so that the lanes end at about the same time.
 const SUITES = {

@@ -44,6 +44,10 @@ events! {
     CertificateUnlinked = "certificate.unlinked"
     /// Somebody signed in with a newer certificate of the same person.
     CertificateRenewed = "certificate.renewed"
+    /// An account at another provider was linked to an account.
+    UpstreamLinked = "upstream.linked"
+    /// An account at another provider was taken from an account.
+    UpstreamUnlinked = "upstream.unlinked"
     /// A contact was taken from an account.
     ContactRemoved = "contact.removed"
     /// A right code opened a way back into an account.
@@ -60,6 +64,10 @@ events! {
     LoginSucceeded = "login.succeeded"
     /// A sign-in failed.
     LoginFailed = "login.failed"
+    /// A device was allowed to act for a person.
+    DeviceAllowed = "device.allowed"
+    /// A person refused a device.
+    DeviceRefused = "device.refused"
     /// A session ended.
     SessionEnded = "session.ended"
     /// A legal document was published.

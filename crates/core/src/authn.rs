@@ -15,11 +15,15 @@ pub enum Factor {
     Otp,
     /// A signature by a certificate.
     Cert,
-    /// The same while nobody knew whether the certificate was revoked.
+    /// The same where it is worth no more than one factor: nobody knew whether the certificate was revoked, or the operator
+    /// wants it so.
     #[serde(rename = "cert-unchecked")]
     CertUnchecked,
     /// Another provider vouched.
     Fed,
+    /// The same, where the operator takes that provider's sign-in for as good as two factors.
+    #[serde(rename = "fed-strong")]
+    FedStrong,
     /// A passkey.
     Hwk,
 }
@@ -32,7 +36,7 @@ impl Factor {
             Self::Pwd => "pwd",
             Self::Otp => "otp",
             Self::Cert | Self::CertUnchecked => "cert",
-            Self::Fed => "fed",
+            Self::Fed | Self::FedStrong => "fed",
             Self::Hwk => "hwk",
         }
     }
@@ -53,12 +57,14 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// `acr`: "2" when two factors of different kinds or a signature by a certificate that is known not to be revoked were
-    /// proven, else "1".
+    /// `acr`: "2" when two factors of different kinds, a signature that counts as strong ([`Factor::Cert`]), or a sign-in at a
+    /// provider that counts as much were proven, else "1". What another provider asked for is not known here: it is no second
+    /// factor.
     #[must_use]
     pub fn acr(&self) -> &'static str {
-        let strong = self.factors.iter().any(|f| matches!(f, Factor::Cert | Factor::Hwk));
-        ACR[usize::from(strong || self.factors.len() > 1)]
+        let strong = self.factors.iter().any(|f| matches!(f, Factor::Cert | Factor::Hwk | Factor::FedStrong));
+        let own = self.factors.iter().filter(|f| **f != Factor::Fed).count();
+        ACR[usize::from(strong || own > 1)]
     }
 
     /// Whether this sign-in is at least as good as one of these values of `acr`; values that are not ours cannot be met.
@@ -106,12 +112,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_alone_is_strong_only_where_its_certificate_is_known_not_to_be_revoked() {
+    fn a_proof_alone_is_strong_only_where_it_is_worth_two() {
         for (factors, amr, acr) in [
             (&[Factor::Pwd][..], &["pwd"][..], "1"),
             (&[Factor::Cert], &["cert"], "2"),
             (&[Factor::CertUnchecked], &["cert"], "1"),
             (&[Factor::CertUnchecked, Factor::Otp], &["cert", "otp"], "2"),
+            (&[Factor::Fed], &["fed"], "1"),
+            (&[Factor::Pwd, Factor::Fed], &["pwd", "fed"], "1"),
+            (&[Factor::FedStrong], &["fed"], "2"),
         ] {
             let authentication = Authentication { at: Timestamp(0), factors: factors.to_vec(), flow: None };
             assert_eq!((authentication.amr().as_slice(), authentication.acr()), (amr, acr), "{factors:?}");

@@ -71,6 +71,10 @@ id! {
     CertificateId
     /// A text to be signed; stands in that text.
     ChallengeId
+    /// A way to another provider and back.
+    AttemptId
+    /// An account at another provider that belongs to an account here.
+    LinkId
 }
 
 macro_rules! generated {
@@ -86,7 +90,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

@@ -49,6 +49,8 @@ pub enum Proof {
     Stated,
     /// A qualified certificate that names the organisation and the person.
     Certificate,
+    /// Госуслуги, where the person has a role in it.
+    Esia,
     /// An administrator of the provider.
     Administrator,
 }
@@ -60,6 +62,7 @@ impl Proof {
         match self {
             Self::Stated => "stated",
             Self::Certificate => "certificate",
+            Self::Esia => "esia",
             Self::Administrator => "administrator",
         }
     }

@@ -23,6 +23,8 @@ mod cms;
 pub mod crl;
 mod curve;
 mod der;
+#[cfg(any(feature = "sign", test))]
+pub mod detached;
 pub mod digest;
 mod foreign;
 #[cfg(any(feature = "fuzz", test))]

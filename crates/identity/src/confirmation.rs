@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::delivery::{Letter, Purpose, Word};
 use crate::gates::{Asking, DAY, action_of, refused};
+use crate::method::upstream::UpstreamLinkError;
 use crate::throttle::Trust;
 use crate::{Error, Identity, LinkError, NeedsWork, Proof, Visit};
 
@@ -94,6 +95,12 @@ pub enum Confirmed {
     Unlinked,
     /// Nothing was linked or unlinked.
     NotLinked(LinkError),
+    /// An account at another provider belongs to the account now.
+    UpstreamLinked,
+    /// An account at another provider belongs to the account no more.
+    UpstreamUnlinked,
+    /// Nothing was linked to another provider or unlinked.
+    UpstreamNotLinked(UpstreamLinkError),
     /// A way back into the account of this contact: [`Identity::recovery`].
     Recovering(RecoveryId),
 }

@@ -7,6 +7,7 @@
 //!                                                ├─▶ Proof ─▶ sign_in ─▶ session and its cookie
 //! check_password ────────────────────────────────┘
 //! begin_challenge ─▶ (signed) ─▶ check_signature ─▶ sign_in_by_certificate ─▶ Proof
+//! begin_upstream ─▶ (signed in there) ─▶ take_return ─▶ finish_upstream ─▶ Proof
 //! begin_recovery ─▶ (code sent) ─▶ confirm ─▶ set_password ─▶ (sign in again)
 //! ```
 //!
@@ -47,14 +48,14 @@ use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use kabinet_fetch::Fetch;
-use kabinet_gost::Verifier;
+use kabinet_gost::{SignatureVerifier, Verifier};
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use config::{
     Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
-    RecoveryConfig, SecondProof, SessionConfig, WorkConfig,
+    RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
@@ -62,6 +63,10 @@ pub use method::certificate::{
     CertificateError, CertificateLogin, CertificatePurpose, Challenge, Draft, Fresh, LinkError, Signer,
 };
 pub use method::password::LoginError;
+pub use method::upstream::{
+    Allowed, Configured, Connection, FederationError, FreshLink, Going, Guest, Return, UpstreamLinkError,
+    UpstreamLogin, UpstreamSettings,
+};
 pub use organisation::OrganisationError;
 pub use recovery::{RecoveryError, Way};
 pub use registration::{By, RegisterError, Registration};
@@ -104,6 +109,10 @@ pub struct Parts {
     pub routes: Routes,
     /// How revocation lists are fetched: also over plain http, since each is signed.
     pub fetch: Fetch,
+    /// Who verifies signatures in place of this process; `None`: it does so itself.
+    pub verifier: Option<Arc<dyn SignatureVerifier>>,
+    /// The providers that people are sent to, in the order in which pages show them.
+    pub upstreams: Vec<Configured>,
 }
 
 /// Who people are.
@@ -124,9 +133,14 @@ pub(crate) struct Inner {
     pub payloads: Sealer,
     pub works: Sealer,
     pub signers: Sealer,
+    pub attempts: Sealer,
+    pub arrivals: Sealer,
+    pub externals: Sealer,
+    pub upstreams: Vec<Configured>,
     pub verifier: ArcSwap<Verifier>,
     pub known: tokio::sync::Mutex<trust::Known>,
     pub responders: trust::Responders,
+    pub outside: Option<Arc<dyn SignatureVerifier>>,
     pub fetch: Fetch,
 }
 
@@ -134,7 +148,17 @@ impl Identity {
     /// Puts the parts together; nothing is read or written yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, config, master, clock, entropy, routes, fetch } = parts;
+        let Parts {
+            store,
+            config,
+            master,
+            clock,
+            entropy,
+            routes,
+            fetch,
+            verifier,
+            upstreams,
+        } = parts;
         Self(Arc::new(Inner {
             hasher: Hasher::new(&config.hashing, master.derive("password-pepper"), &*entropy),
             throttle: Throttle::new(master.stamper("throttle")),
@@ -144,9 +168,14 @@ impl Identity {
             payloads: master.sealer("confirmation"),
             works: master.sealer("work"),
             signers: master.sealer("signer"),
+            attempts: master.sealer("upstream-attempt"),
+            arrivals: master.sealer("upstream-arrival"),
+            externals: master.sealer("upstream-person"),
+            upstreams,
             verifier: ArcSwap::from_pointee(trust::nobody(&config)),
             known: tokio::sync::Mutex::default(),
             responders: trust::Responders::default(),
+            outside: verifier,
             fetch,
             post: Post::new(routes, &master),
             store,
@@ -229,12 +258,14 @@ pub struct Proof {
     pub factors: Vec<Factor>,
     /// Whether the account was made by this proof: nobody need be told of its first sign-in.
     pub(crate) registered: bool,
+    /// The provider where it was given.
+    pub(crate) upstream: Option<String>,
 }
 
 impl Proof {
     pub(crate) fn new(user_id: UserId, mut factors: Vec<Factor>) -> Self {
         factors.sort_unstable();
-        Self { user_id, factors, registered: false }
+        Self { user_id, factors, registered: false, upstream: None }
     }
 
     /// The same with the signature whose certificate was just linked to this account.
@@ -243,8 +274,21 @@ impl Proof {
         self.factors.push(signer.factor());
         Self {
             registered: self.registered,
+            upstream: self.upstream,
             ..Self::new(self.user_id, self.factors)
         }
+    }
+
+    /// The same with the sign-in at a provider that was just linked to this account.
+    #[must_use]
+    pub fn with_guest(mut self, guest: &Guest, settings: &UpstreamSettings) -> Self {
+        self.factors.push(settings.factor(guest.person()));
+        let registered = self.registered;
+        Self { registered, ..Self::new(self.user_id, self.factors) }.from_upstream(&settings.name)
+    }
+
+    pub(crate) fn from_upstream(self, name: &str) -> Self {
+        Self { upstream: Some(name.to_owned()), ..self }
     }
 }
 

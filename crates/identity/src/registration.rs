@@ -1,4 +1,4 @@
-//! Registration by phone or e-mail, with a password or a certificate.
+//! Registration by phone or e-mail, with a password, a certificate or an account at another provider.
 //!
 //! 1. [`begin_registration`](Identity::begin_registration) checks the password and hashes it, seals it with what was agreed
 //!    to, and sends a code. Nothing of it is an account yet.
@@ -6,6 +6,8 @@
 //!    of what was agreed to, in the transaction that spends the code.
 //!    A certificate that was signed with takes the place of the password: it is linked, and what it says of the person and of
 //!    an organisation is kept. An address that stands in it proves nothing and is confirmed like any other.
+//!    So is an account at a provider. A contact on which that provider's word is taken needs no code
+//!    ([`register_by_upstream`](Identity::register_by_upstream)).
 //! 3. A contact that has an account already goes the same way at the same cost; only its owner learns of it, from the
 //!    message and after the right code. Nothing is made or changed then. Two registrations of one contact at once end the
 //!    same way for the slower.
@@ -23,7 +25,7 @@ use kabinet_core::user::ConfirmedContact;
 use kabinet_core::work::Action;
 use kabinet_store::recovery::Stage;
 use kabinet_store::user::NewUser;
-use kabinet_store::{Error as StoreError, Tx, certificate, organisation, user};
+use kabinet_store::{Error as StoreError, Tx, certificate, organisation, upstream, user};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -37,6 +39,7 @@ use crate::hashing::{self, HashError};
 use crate::leaked::Key;
 use crate::method::certificate::{CertificateError, Signer};
 use crate::method::password::METHOD;
+use crate::method::upstream::{Guest, claims as upstream_claims};
 use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit, strength};
 
 /// Who wants to register.
@@ -64,6 +67,8 @@ pub enum By {
         /// «Код партнёра», checked by `kabinet_core::organisation::partner_code`.
         partner_code: Option<String>,
     },
+    /// An account at another provider that somebody has just signed in to.
+    Upstream(Box<Guest>),
 }
 
 /// Why a registration did not begin.
@@ -75,6 +80,12 @@ pub enum RegisterError {
     /// The certificate belongs to an account, or its numbers do.
     #[error("the certificate belongs to an account")]
     Linked,
+    /// The account at the provider belongs to an account, or has served, or may make none.
+    #[error("the account at the provider cannot register")]
+    Guest,
+    /// The contact belongs to an account. Said only to whom the provider has vouched for it.
+    #[error("the contact belongs to an account")]
+    Exists,
     /// Too many codes went to the contact or were asked for from the network.
     #[error("too many codes")]
     Limited {
@@ -127,6 +138,8 @@ impl From<CodeError> for RegisterError {
 struct Intent {
     phc: Option<String>,
     signer: Option<Signer>,
+    #[serde(default)]
+    guest: Option<Guest>,
     partner_code: Option<String>,
     documents: Vec<Reference>,
     client: Option<ClientId>,
@@ -152,27 +165,89 @@ impl Identity {
                 Err(CertificateError::Store(error)) => return Err(error.into()),
                 Ok(Some(_)) | Err(_) => return Err(RegisterError::Linked),
             },
+            By::Upstream(guest) => self.check_guest(guest).await?,
         }
         if !self.reaches(&new.contact) {
             refused("number");
             return Err(RegisterError::Unreachable);
         }
         self.pass_network(Action::Register, &new.contact, visit).await?;
-        let (phc, signer, partner_code) = match new.by {
-            By::Password(password) => (Some(self.hash_password(password.expose()).await?), None, None),
-            By::Certificate { signer, partner_code } => (None, Some(*signer), partner_code),
-        };
-        let intent = Intent {
-            phc,
-            signer,
-            partner_code,
+        let mut intent = Intent {
+            phc: None,
+            signer: None,
+            guest: None,
+            partner_code: None,
             documents: new.documents,
             client: new.client,
             at: self.now(),
             ip: visit.origin.ip.clone(),
             agent: visit.origin.agent.clone(),
         };
+        match new.by {
+            By::Password(password) => intent.phc = Some(self.hash_password(password.expose()).await?),
+            By::Certificate { signer, partner_code } => {
+                (intent.signer, intent.partner_code) = (Some(*signer), partner_code);
+            }
+            By::Upstream(guest) => intent.guest = Some(*guest),
+        }
         Ok(self.start_confirmation(Purpose::Register, &new.contact, &intent, visit).await?)
+    }
+
+    /// Whether who came back from a provider may make an account now.
+    async fn check_guest(&self, guest: &Guest) -> Result<(), RegisterError> {
+        let name = guest.person().upstream.as_str();
+        let may = self.upstream(name).is_some_and(|one| one.settings.makes_accounts());
+        if may && guest.registers && self.links_of(guest.person()).await.map_err(Error::from)?.is_empty() {
+            Ok(())
+        } else {
+            Err(RegisterError::Guest)
+        }
+    }
+
+    /// Makes an account for who came back from a provider, with a contact that it has verified and on which its word is taken.
+    ///
+    /// # Errors
+    /// See [`RegisterError`]; then nothing was made.
+    pub async fn register_by_upstream(
+        &self,
+        contact: Contact,
+        (guest, documents): (&Guest, Vec<Reference>),
+        visit: &Visit,
+    ) -> Result<Proof, RegisterError> {
+        self.check_guest(guest).await?;
+        if !self.is_vouched(guest, &contact) {
+            return Err(RegisterError::Guest);
+        }
+        let intent = Intent {
+            phc: None,
+            signer: None,
+            guest: Some(guest.clone()),
+            partner_code: None,
+            documents,
+            client: visit.client.clone(),
+            at: self.now(),
+            ip: visit.origin.ip.clone(),
+            agent: visit.origin.agent.clone(),
+        };
+        let mut tx = self.0.store.begin().await.map_err(Error::from)?;
+        let proof = match self.make(&mut tx, (&intent, &contact), visit).await {
+            Ok(proof) => proof,
+            Err(Error::Store(StoreError::Taken("upstream"))) | Err(Error::Gone) => return Err(RegisterError::Guest),
+            Err(Error::Store(StoreError::Taken(_))) => return Err(RegisterError::Exists),
+            Err(error) => return Err(error.into()),
+        };
+        tx.commit().await.map_err(Error::from)?;
+        let first = proof.factors.iter().copied().filter(|factor| *factor != Factor::Otp).collect();
+        Ok(Proof { factors: first, ..proof })
+    }
+
+    /// Whether a contact is one that a provider has verified and on which its word is taken.
+    #[must_use]
+    pub fn is_vouched(&self, guest: &Guest, contact: &Contact) -> bool {
+        let person = guest.person();
+        self.upstream(&person.upstream)
+            .is_some_and(|one| one.settings.vouches_for(contact.kind()))
+            && person.contacts.iter().any(|told| told.is_verified && told.contact == *contact)
     }
 
     /// Whether a password may be set, by somebody who has these contacts, for a product of these names: first what costs next to nothing, then the estimate, which takes milliseconds and
@@ -247,14 +322,23 @@ impl Identity {
 
     /// Makes the account that was asked for, inside the transaction that spent its code.
     async fn register(&self, tx: &mut Tx, attempt: &Attempt, visit: &Visit) -> Result<Proof, Error> {
-        let (intent, contact): (Intent, _) = (attempt.intent()?, &attempt.contact);
+        let intent: Intent = attempt.intent()?;
+        self.make(tx, (&intent, &attempt.contact), visit).await
+    }
+
+    /// Makes an account whose contact was proven.
+    async fn make(&self, tx: &mut Tx, (intent, contact): (&Intent, &Contact), visit: &Visit) -> Result<Proof, Error> {
         let (now, id) = (self.now(), UserId::generate(&*self.0.entropy));
         let contacts = vec![ConfirmedContact { contact: contact.clone(), verified_at: Some(now) }];
         user::insert(
             tx,
             &NewUser {
                 id: id.clone(),
-                claims: intent.signer.as_ref().map(claims).unwrap_or_default(),
+                claims: match (&intent.signer, &intent.guest) {
+                    (Some(signer), _) => claims(signer),
+                    (None, Some(guest)) => upstream_claims(guest.person()),
+                    (None, None) => Map::new(),
+                },
                 role: None,
                 contacts,
                 created_at: now,
@@ -265,7 +349,11 @@ impl Identity {
             user::put_credential(tx, &id, (METHOD.id, id.as_str()), phc, now).await?;
         }
         if let Some(signer) = &intent.signer {
-            self.register_signer(tx, &id, signer, (&intent, visit)).await?;
+            self.register_signer(tx, &id, signer, (intent, visit)).await?;
+        }
+        let mut first = intent.signer.as_ref().map_or(Factor::Pwd, Signer::factor);
+        if let Some(guest) = &intent.guest {
+            first = self.register_guest(tx, &id, guest, visit).await?;
         }
         let about = |event| intent.client.iter().fold(Record::of(event).user(&id), Record::client);
         self.write(tx, &about(Event::UserRegistered), &visit.origin).await?;
@@ -284,12 +372,22 @@ impl Identity {
         };
         self.accept(tx, (&id, Agreed::default()), &intent.documents, &given).await?;
         // NIST SP 800-63B-4 §3.1.3.1: a code by e-mail proves the address and is no authenticator.
-        let first = intent.signer.as_ref().map_or(Factor::Pwd, Signer::factor);
         let factors = match contact.kind() {
             ContactKind::Phone => vec![first, Factor::Otp],
             ContactKind::Email => vec![first],
         };
-        Ok(Proof { registered: true, ..Proof::new(id, factors) })
+        let upstream = intent.guest.as_ref().map(|guest| guest.person().upstream.clone());
+        Ok(Proof { registered: true, upstream, ..Proof::new(id, factors) })
+    }
+
+    /// Links the account at a provider with which a new account is made; what it counts for.
+    async fn register_guest(&self, tx: &mut Tx, id: &UserId, guest: &Guest, visit: &Visit) -> Result<Factor, Error> {
+        let one = self.upstream(&guest.person().upstream).ok_or(Error::Gone)?;
+        // A code may be entered after the row of who came back has gone; the unique link holds then, too.
+        upstream::forget(tx, guest.id()).await?;
+        self.connect(tx, id, guest, visit).await?;
+        self.note_roles(tx, one, id, guest.person()).await?;
+        Ok(one.settings.factor(guest.person()))
     }
 
     /// Links the certificate of a new account and keeps what came with it.

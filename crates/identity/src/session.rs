@@ -16,7 +16,7 @@ use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::session::PER_BROWSER;
 pub use kabinet_store::session::{Ended, Ending};
-use kabinet_store::{Tx, session, user};
+use kabinet_store::{Tx, session, upstream, user};
 
 use crate::delivery::{Notice, Word};
 use crate::{Error, Identity, Proof, Visit};
@@ -130,6 +130,9 @@ impl Identity {
             session.created_at = now;
             session::insert(&mut tx, &hash, &session, idle_end).await?;
         }
+        if let Some(name) = &proof.upstream {
+            upstream::note_session(&mut tx, &session.id, name).await?;
+        }
         if before.is_none()
             && present.len() >= PER_BROWSER
             // The last signed in stands first, and all are seen in the same minute: of equals the last gives way.
@@ -164,6 +167,29 @@ impl Identity {
             self.posted();
         }
         Ok(SignedIn { session, cookie, gave_way })
+    }
+
+    /// The provider at which the person of a session has signed in, where they did.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upstream_of(&self, session: &Session) -> Result<Option<String>, Error> {
+        Ok(upstream::of_session(self.0.store.db(), &session.id).await?)
+    }
+
+    /// Tells every confirmed contact that a device was allowed to sign in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tell_of_device(&self, user: &UserId, visit: &Visit) -> Result<(), Error> {
+        let mut tx = self.0.store.begin().await?;
+        let person = user::by_id_in(&mut tx, user).await?.ok_or(Error::Gone)?;
+        let word = Word::DeviceAllowed(self.now());
+        let notice = Notice { person: &person, except: None, word, brand: &visit.brand };
+        self.post_to_all(&mut tx, notice).await?;
+        tx.commit().await?;
+        self.posted();
+        Ok(())
     }
 
     /// Notes that this account was chosen for a sealed request.

@@ -15,6 +15,7 @@ mod esia;
 mod master_key;
 mod print;
 mod sections;
+mod upstream;
 mod values;
 
 use std::collections::BTreeMap;
@@ -29,13 +30,15 @@ pub use esia::{Contour, Esia, SignerKind};
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};
 pub use print::Origins;
 pub use sections::*;
+pub use upstream::Upstream;
 pub use values::{Hidden, Network, Seconds, ServiceUrl};
 
 /// Where a file is looked for when none is named.
 const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 11] = [
+    "certificate.verifier_token",
     "delivery.exolve.key",
     "delivery.gateway.key",
     "delivery.smsaero.key",
@@ -47,6 +50,12 @@ const SECRETS: [&str; 10] = [
     "redis.url",
     "store.url",
 ];
+
+/// Whether a key holds a secret.
+fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key) || (key.starts_with("upstream.") && key.ends_with(".client_secret"))
+}
+
 /// Bad values that are reported in one go, at most.
 const MOST_PROBLEMS: usize = 50;
 
@@ -151,6 +160,12 @@ pub fn keys() -> Vec<String> {
     out
 }
 
+/// The keys of the providers that a configuration names.
+fn upstream_keys(config: &Config) -> Vec<String> {
+    let of = |name: &String| upstream::fields().into_keys().map(|field| format!("upstream.{name}.{field}")).collect();
+    config.upstream.keys().flat_map::<Vec<String>, _>(of).collect()
+}
+
 fn collect_keys(dict: &Dict, prefix: &str, out: &mut Vec<String>) {
     for (name, value) in dict {
         let path = format!("{prefix}{name}");
@@ -195,9 +210,22 @@ impl Sources {
     }
 
     fn add(&mut self, name: &str, values: Dict) {
+        self.know_upstreams(&values);
         let known = self.keep_known(values, "", name);
         let figment = std::mem::take(&mut self.figment);
         self.figment = figment.merge(Layer { name: name.to_owned(), values: known });
+    }
+
+    /// A provider's section has the name that the operator gives it: its keys are known from then on.
+    fn know_upstreams(&mut self, values: &Dict) {
+        let Some(Value::Dict(_, named)) = values.get("upstream") else {
+            return;
+        };
+        for name in named.keys() {
+            let keys = upstream::fields().into_keys().map(|field| format!("upstream.{name}.{field}"));
+            let new: Vec<String> = keys.filter(|key| !self.keys.contains(key)).collect();
+            self.keys.extend(new);
+        }
     }
 
     fn add_toml(&mut self, text: &str, name: &str) -> Result<(), ConfigError> {
@@ -220,7 +248,8 @@ impl Sources {
                     .push(format!("{name}: is written in capitals, {PREFIX}{}", rest.to_ascii_uppercase()));
                 continue;
             }
-            let secret = path.strip_suffix("_file").filter(|key| SECRETS.contains(key));
+            let path = dashed(&path);
+            let secret = path.strip_suffix("_file").filter(|key| is_secret(key));
             let (path, value) = match secret {
                 Some(_) if environment.ours().any(|(other, _)| format!("{other}_FILE") == rest) => {
                     self.problems
@@ -285,7 +314,9 @@ impl Sources {
         let name_of = |key: &String| Some((key.clone(), self.figment.find_metadata(key)?.name.to_string()));
         let origins: BTreeMap<String, String> = self.keys.iter().filter_map(name_of).collect();
         let config = self.extract(&origins)?;
-        for (key, what) in check::problems(&config) {
+        let fixed = check::problems(&config).into_iter().map(|(key, what)| (key.to_owned(), what));
+        for (key, what) in fixed.chain(upstream::problems(&config)) {
+            let key = key.as_str();
             let origin = origins.get(key).map_or("default", String::as_str);
             let line = format!("{key} ({origin}): {what}");
             // A value that could not be read stands here as its default and is not to blame for what it contradicts.
@@ -310,12 +341,12 @@ impl Sources {
             };
             let path = error.path.join(".");
             let key = self.keys.iter().find(|key| path == **key || path.starts_with(&format!("{key}.")));
-            let Some((key, default)) = key.and_then(|key| Some((key.clone(), defaults.find_ref(key)?.clone()))) else {
+            let Some((key, default)) = key.and_then(|key| Some((key.clone(), default_of(&defaults, key)?))) else {
                 self.problems.push(format!("{path}: {}", explain(&error.kind, true)));
                 break;
             };
             let origin = origins.get(&key).map_or("default", String::as_str);
-            let what = explain(&error.kind, SECRETS.contains(&key.as_str()));
+            let what = explain(&error.kind, is_secret(&key));
             self.problems.push(format!("{key} ({origin}): {what}"));
             let figment = std::mem::take(&mut self.figment);
             let values = figment::util::nest(&key, default).into_dict().unwrap_or_default();
@@ -323,6 +354,18 @@ impl Sources {
         }
         Err(ConfigError(std::mem::take(&mut self.problems)))
     }
+}
+
+/// What a key is without being given.
+fn default_of(defaults: &Value, key: &str) -> Option<Value> {
+    let fixed = defaults.find_ref(key).cloned();
+    fixed.or_else(|| upstream::fields().get(key.strip_prefix("upstream.")?.split_once('.')?.1).cloned())
+}
+
+/// A path from the environment, where the name of a provider cannot have a dash.
+fn dashed(path: &str) -> String {
+    let name = path.strip_prefix("upstream.").and_then(|rest| rest.split_once('.'));
+    name.map_or_else(|| path.to_owned(), |(name, rest)| format!("upstream.{}.{rest}", name.replace('_', "-")))
 }
 
 fn explain(kind: &Kind, is_secret: bool) -> String {

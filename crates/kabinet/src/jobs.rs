@@ -30,6 +30,8 @@ const ASK: Duration = Duration::from_millis(250);
 const RECONNECT: Duration = Duration::from_secs(1);
 /// How often expired rows are taken away.
 const SWEEP: Duration = Duration::from_secs(60);
+/// How often other providers are asked whether they answer.
+const PROBE: Duration = Duration::from_secs(30);
 /// How often files that are followed are looked at.
 const LOOK: Duration = Duration::from_secs(10);
 /// How often it is told that certificates end.
@@ -200,6 +202,18 @@ impl Jobs {
                     warn!(error = %why, "what waited is carried out a minute later");
                 }
             }
+        });
+    }
+
+    /// Asks other providers whether they answer, so that the button of one that does not is hidden before anybody presses it.
+    pub(crate) fn probe_upstreams(&mut self, identity: &Identity) {
+        if identity.upstreams().is_empty() {
+            return;
+        }
+        let identity = identity.clone();
+        self.every(PROBE, move || {
+            let identity = identity.clone();
+            async move { identity.probe_upstreams().await }
         });
     }
 

@@ -26,6 +26,7 @@ pub mod client;
 pub mod confirmation;
 pub mod consent;
 pub mod destination;
+pub mod device;
 pub mod document;
 pub mod ephemeral;
 pub mod grant;
@@ -41,6 +42,7 @@ pub mod session;
 pub mod sweep;
 pub mod throttle;
 pub mod trust;
+pub mod upstream;
 pub mod user;
 
 pub use db::{Db, Options, Store, Tx};
@@ -108,6 +110,7 @@ pub fn statements() -> Vec<&'static str> {
         confirmation::ALL,
         consent::ALL,
         destination::ALL,
+        device::ALL,
         document::ALL,
         grant::ALL,
         key::ALL,
@@ -122,6 +125,7 @@ pub fn statements() -> Vec<&'static str> {
         sweep::ALL,
         throttle::ALL,
         trust::ALL,
+        upstream::ALL,
         user::ALL,
     ]
     .concat()

@@ -22,7 +22,9 @@ crate::sql! {
     SPEND = "DELETE FROM delivery_spend WHERE day IN (SELECT day FROM delivery_spend WHERE expires_at < $1 LIMIT $2)";
     ASSERTIONS = "DELETE FROM assertions WHERE id IN (SELECT id FROM assertions WHERE expires_at < $1 LIMIT $2)";
     CHALLENGES = "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE keep_until < $1 LIMIT $2)";
+    UPSTREAM_ATTEMPTS = "DELETE FROM upstream_attempts WHERE id IN (SELECT id FROM upstream_attempts WHERE keep_until < $1 LIMIT $2)";
     DRAFTS = "DELETE FROM registration_drafts WHERE key IN (SELECT key FROM registration_drafts WHERE expires_at < $1 LIMIT $2)";
+    DEVICES = "DELETE FROM device_requests WHERE device_code IN (SELECT device_code FROM device_requests WHERE keep_until < $1 LIMIT $2)";
     INITIAL_TOKENS = "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
 }
@@ -47,7 +49,9 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         SPEND,
         ASSERTIONS,
         CHALLENGES,
+        UPSTREAM_ATTEMPTS,
         DRAFTS,
+        DEVICES,
         INITIAL_TOKENS,
         CHANGES,
     ] {

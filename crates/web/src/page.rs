@@ -10,6 +10,7 @@ pub(crate) mod choose;
 pub(crate) mod code;
 pub(crate) mod complete;
 pub(crate) mod consent;
+pub(crate) mod device;
 pub(crate) mod legal;
 pub(crate) mod login;
 pub(crate) mod logout;

@@ -9,6 +9,7 @@
 pub mod account;
 pub mod certificate;
 pub mod chrome;
+pub mod device;
 pub mod entry;
 pub mod form;
 pub mod notice;
@@ -28,6 +29,7 @@ pub use certificate::{
     certificate_message,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, legal_path, with_query};
+pub use device::{DevicePage, UserCodePage};
 pub use entry::{
     CodeEntry, CodePurpose, Complete, CompleteDocuments, CompleteOrganisation, Confirmed, FormPlace, Method,
     NewPassword, NewText, Offers, Recover, Registration, SecondProof, SignIn, Told,

@@ -10,6 +10,7 @@ mod answers;
 mod bare;
 mod curl;
 mod engine;
+mod esia_standin;
 mod messages;
 mod oracle;
 mod responders;

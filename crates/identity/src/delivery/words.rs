@@ -20,6 +20,8 @@ pub(crate) enum Word {
     SignIn,
     /// Somebody signed in from a browser that is new to the account.
     NewSignIn(Timestamp),
+    /// A device was allowed to sign in.
+    DeviceAllowed(Timestamp),
     /// The account has one more contact.
     ContactAdded(Timestamp),
     /// A certificate belongs to the account now.
@@ -28,6 +30,10 @@ pub(crate) enum Word {
     CertificateUnlinked(Timestamp),
     /// Somebody signed in with a newer certificate.
     CertificateRenewed(Timestamp),
+    /// An account at another provider belongs to the account now.
+    UpstreamLinked(Timestamp),
+    /// An account at another provider belongs to the account no more.
+    UpstreamUnlinked(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
     /// The consent to the processing of personal data was taken back.
@@ -47,10 +53,13 @@ impl Word {
             Self::AddContact => Purpose::Contact,
             Self::SignIn => Purpose::SignIn,
             Self::NewSignIn(_)
+            | Self::DeviceAllowed(_)
             | Self::ContactAdded(_)
             | Self::CertificateLinked(_)
             | Self::CertificateUnlinked(_)
             | Self::CertificateRenewed(_)
+            | Self::UpstreamLinked(_)
+            | Self::UpstreamUnlinked(_)
             | Self::PasswordChanged(_)
             | Self::ConsentWithdrawn(_)
             | Self::RecoveryWaits(_)
@@ -126,6 +135,22 @@ impl Word {
                 "{product}: signed in with a newer certificate of the same person {}. If it was not you, contact support.",
                 moment(at, language)
             ),
+            (Language::Ru, Self::UpstreamLinked(at)) => format!(
+                "{product}: к аккаунту привязан вход через другой сервис {}. Если это не вы, смените пароль и отвяжите его.",
+                moment(at, language)
+            ),
+            (Language::En, Self::UpstreamLinked(at)) => format!(
+                "{product}: sign-in through another service was linked to the account {}. If it was not you, change your password and unlink it.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::UpstreamUnlinked(at)) => format!(
+                "{product}: вход через другой сервис отвязан от аккаунта {}. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::UpstreamUnlinked(at)) => format!(
+                "{product}: sign-in through another service was removed from the account {}. If it was not you, change your password.",
+                moment(at, language)
+            ),
             (Language::Ru, Self::NewSignIn(at)) => {
                 format!(
                     "{product}: вход с нового устройства {}. Если это не вы, смените пароль.",
@@ -138,6 +163,14 @@ impl Word {
                     moment(at, language)
                 )
             }
+            (Language::Ru, Self::DeviceAllowed(at)) => format!(
+                "{product}: разрешён вход на другом устройстве {}. Если это не вы, отзовите доступ в личном кабинете и смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::DeviceAllowed(at)) => format!(
+                "{product}: a sign-in on another device was allowed {}. If it was not you, take the access back in your account and change your password.",
+                moment(at, language)
+            ),
             (Language::Ru, Self::ContactAdded(at)) => format!(
                 "{product}: к аккаунту добавлен контакт {}. Если это не вы, смените пароль.",
                 moment(at, language)

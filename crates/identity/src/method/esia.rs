@@ -347,7 +347,7 @@ impl Esia {
     async fn ask_token(&self, fields: &[(&str, &str)], state: &str) -> Result<Map<String, Value>, UpstreamError> {
         let hash = self.settings.certificate_hash();
         let hash = (self.settings.protocol == Protocol::V2).then_some(("client_certificate_hash", hash.as_str()));
-        let form = url::form_urlencoded::Serializer::new(String::new())
+        let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields.iter().copied().chain(hash))
             .finish();
         let mut request = Request::new(Method::POST, self.back(self.settings.protocol.token())?);

@@ -5,16 +5,36 @@
 //!
 //! That the answer belongs to this browser, this provider and this one attempt is checked before `finish` is called, by the
 //! state of the attempt; everything that is the provider's own protocol is checked by `finish`. Neither knows of accounts here.
+//!
+//! What surrounds them is the same for all: [`attempt`] (the way there and back), [`link`] (whose account it is, linking and
+//! unlinking) and [`health`] (a provider that does not answer is left alone for a while). What follows is decided by
+//! [`kabinet_core::linking`]. [`openid`] is the provider that speaks OpenID Connect.
+
+mod attempt;
+mod health;
+mod link;
+pub mod openid;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use kabinet_core::ambient::Entropy;
-use kabinet_core::external::External;
-use kabinet_core::language::Language;
+use kabinet_core::authn::Factor;
+use kabinet_core::contact::ContactKind;
+use kabinet_core::external::{Assurance, External};
+use kabinet_core::language::{Language, Words};
 use kabinet_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
+
+use crate::Identity;
+
+pub use attempt::{Allowed, FederationError, Going, Return, UpstreamLogin};
+pub use health::Health;
+pub(crate) use link::claims;
+pub use link::{Connection, FreshLink, Guest, UpstreamLinkError};
 
 /// What an upstream answers, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, UpstreamError>> + Send + 'a>>;
@@ -139,6 +159,129 @@ impl UpstreamError {
             Self::NeedsSecondFactor => "upstream-second-factor",
             Self::OtherOrganisation => "upstream-organisation",
             Self::Untrusted(_) => "upstream-untrusted",
+        }
+    }
+}
+
+/// What a provider's word is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vouched {
+    /// A phone that it has verified needs no code here.
+    Phone,
+    /// An e-mail address that it has verified needs no code here.
+    Email,
+    /// СНИЛС of a confirmed person.
+    Snils,
+    /// Organisations of a confirmed person; kept with the proof `esia`.
+    Organisations,
+}
+
+/// What the operator says of a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSettings {
+    /// Its name: in URLs, in page ids, in lists of methods, and with every link for ever.
+    pub name: String,
+    /// What its button says; empty: what pages say of a method of this name.
+    pub title: Words,
+    /// Whether an account can be made with it.
+    pub registers: bool,
+    /// Whether it is another country's (406-ФЗ): it is no way in by itself, so an account keeps another one, and it never
+    /// makes an account.
+    pub is_foreign: bool,
+    /// Whether a sign-in there counts as two factors (`acr` 2), where it has confirmed the person.
+    pub is_strong: bool,
+    /// What its word is taken for.
+    pub vouches: Vec<Vouched>,
+}
+
+impl UpstreamSettings {
+    /// A provider of this name whose word is taken for nothing.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: Words::default(),
+            registers: false,
+            is_foreign: false,
+            is_strong: false,
+            vouches: Vec::new(),
+        }
+    }
+
+    /// Whether an account can be made with it.
+    #[must_use]
+    pub fn makes_accounts(&self) -> bool {
+        self.registers && !self.is_foreign
+    }
+
+    /// Whether its word on a contact of this kind is taken.
+    #[must_use]
+    pub fn vouches_for(&self, kind: ContactKind) -> bool {
+        self.vouches.contains(&match kind {
+            ContactKind::Phone => Vouched::Phone,
+            ContactKind::Email => Vouched::Email,
+        })
+    }
+
+    /// What a sign-in there is worth.
+    pub(crate) fn factor(&self, person: &External) -> Factor {
+        if self.is_strong && person.assurance == Assurance::Confirmed {
+            Factor::FedStrong
+        } else {
+            Factor::Fed
+        }
+    }
+}
+
+/// A provider as it is configured.
+pub struct Configured {
+    /// What the operator says of it.
+    pub settings: UpstreamSettings,
+    /// How to speak to it.
+    pub upstream: Arc<dyn Upstream>,
+    pub(crate) health: Health,
+}
+
+impl Configured {
+    /// A provider that nobody has asked yet.
+    #[must_use]
+    pub fn new(settings: UpstreamSettings, upstream: Arc<dyn Upstream>) -> Self {
+        Self { settings, upstream, health: Health::default() }
+    }
+}
+
+impl Identity {
+    /// The configured providers, in the order of the configuration.
+    #[must_use]
+    pub fn upstreams(&self) -> &[Configured] {
+        &self.0.upstreams
+    }
+
+    /// The provider of this name.
+    #[must_use]
+    pub fn upstream(&self, name: &str) -> Option<&Configured> {
+        self.0.upstreams.iter().find(|one| one.settings.name == name)
+    }
+
+    /// Whether a provider has answered lately, as far as this node knows.
+    #[must_use]
+    pub fn is_up(&self, one: &Configured) -> bool {
+        one.health.is_up(self.now())
+    }
+
+    /// Where the browser goes to end its session at a provider, too.
+    #[must_use]
+    pub fn leave_upstream(&self, name: &str) -> Option<Url> {
+        let back = Url::parse(&self.0.config.issuer).ok()?;
+        self.upstream(name)?.upstream.leave(&back)
+    }
+
+    /// Asks each provider whether it answers.
+    pub async fn probe_upstreams(&self) {
+        for one in &self.0.upstreams {
+            let answer = health::within(health::PROBE, one.upstream.probe()).await;
+            self.note_health(one, answer.as_ref().err());
         }
     }
 }

@@ -144,6 +144,8 @@ impl World {
                 day_limit: None,
             },
             fetch: nowhere(),
+            verifier: None,
+            upstreams: Vec::new(),
         })
     }
 
@@ -162,6 +164,8 @@ impl World {
             entropy: self.entropy.clone(),
             routes,
             fetch: nowhere(),
+            verifier: None,
+            upstreams: Vec::new(),
         })
     }
 

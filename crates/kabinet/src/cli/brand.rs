@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use kabinet::config::Config;
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::brand::{Brand, Brands};
 use kabinet_core::client::Client;
 use kabinet_core::method::unusable;
-use kabinet_identity::method::built;
 use kabinet_store::brand::{self, Kept};
 use kabinet_store::{Tx, audit, change};
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
         Command::List => list(desk, output).await,
         Command::Show { name } => show(&name, desk, output).await,
         Command::Set { name, file } => {
-            let brand = read(&file, &name)?;
+            let brand = read(&file, &name, &desk.config)?;
             set(brand, desk, output).await
         }
         Command::Delete { name } => delete(&name, desk, output).await,
@@ -122,7 +122,7 @@ fn object(brand: &Brand, version: i64) -> anyhow::Result<Value> {
 }
 
 /// Reads a brand and says everything that is wrong with it.
-fn read(file: &PathBuf, name: &str) -> anyhow::Result<Brand> {
+fn read(file: &PathBuf, name: &str, config: &Config) -> anyhow::Result<Brand> {
     let mut text = String::new();
     let source: Box<dyn Read> = if file.as_os_str() == "-" {
         Box::new(std::io::stdin())
@@ -140,7 +140,7 @@ fn read(file: &PathBuf, name: &str) -> anyhow::Result<Brand> {
     if problems.iter().all(|problem| !problem.starts_with("login_methods")) {
         let lists = (Some(&brand.login_methods[..]), Some(&brand.registration_methods[..]));
         problems.extend(
-            unusable(lists.0, lists.1, &built())
+            unusable(lists.0, lists.1, &kabinet::built(config))
                 .iter()
                 .map(|(field, problem)| format!("{field}: {problem}")),
         );

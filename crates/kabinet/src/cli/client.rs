@@ -17,7 +17,6 @@ use kabinet_core::id::ClientId;
 use kabinet_core::method::unusable;
 use kabinet_core::registration::differing;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
-use kabinet_identity::method::built;
 use kabinet_oidc::logo::{self, Renewal};
 use kabinet_store::{Store, Tx, audit, change, client, grant, registration};
 use serde_json::{Value, json};
@@ -119,7 +118,7 @@ fn unknown(id: &ClientId) -> String {
 }
 
 async fn create(metadata: ClientMetadata, desk: &Desk, output: Output) -> anyhow::Result<()> {
-    check(&metadata)?;
+    check(&metadata, desk)?;
     let now = desk.now();
     let id = ClientId::generate(now, &*desk.ambient.entropy);
     let (secret, secrets) = if metadata.token_endpoint_auth_method.has_secret() {
@@ -169,11 +168,11 @@ async fn check_flags(flags: &Flags, desk: &Desk) -> anyhow::Result<()> {
 }
 
 /// Checks metadata and names the flag that is wrong.
-fn check(metadata: &ClientMetadata) -> anyhow::Result<()> {
+fn check(metadata: &ClientMetadata, desk: &Desk) -> anyhow::Result<()> {
     let lists = (metadata.login_methods.as_deref(), metadata.registration_methods.as_deref());
     let (field, detail) = match metadata.check() {
         Err(bad) => (bad.field, bad.detail),
-        Ok(()) => match unusable(lists.0, lists.1, &built()).into_iter().next() {
+        Ok(()) => match unusable(lists.0, lists.1, &kabinet::built(&desk.config)).into_iter().next() {
             Some(problem) => problem,
             None => return Ok(()),
         },
@@ -256,7 +255,7 @@ async fn update(
     desk: &Desk,
     output: Output,
 ) -> anyhow::Result<()> {
-    check(&client.metadata)?;
+    check(&client.metadata, desk)?;
     client.updated_at = desk.now();
     if !client.metadata.token_endpoint_auth_method.has_secret() {
         client.secrets.clear();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::{Loaded, keys};
+use super::{Loaded, keys, upstream_keys};
 
 /// Whether each value is shown with where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,8 @@ impl Loaded {
     fn values(&self) -> Vec<(String, Value)> {
         let tree = serde_json::to_value(&self.config).unwrap_or_default();
         let find = |key: &str| tree.pointer(&format!("/{}", key.replace('.', "/"))).cloned().unwrap_or_default();
-        keys().into_iter().map(|key| (key.clone(), find(&key))).collect()
+        let all = keys().into_iter().chain(upstream_keys(&self.config));
+        all.map(|key| (key.clone(), find(&key))).collect()
     }
 }
 

@@ -76,4 +76,5 @@ organisation-added = The organisation is added.
 organisation-removed = The organisation is removed.
 proof-stated = stated by you
 proof-certificate = a signature certificate
+proof-esia = Gosuslugi
 proof-administrator = an administrator

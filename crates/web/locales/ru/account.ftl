@@ -78,4 +78,5 @@ organisation-added = Организация добавлена.
 organisation-removed = Организация убрана.
 proof-stated = указано вами
 proof-certificate = сертификат электронной подписи
+proof-esia = Госуслуги
 proof-administrator = администратор

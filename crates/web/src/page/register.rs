@@ -172,6 +172,8 @@ pub(crate) fn complain(visit: &Visit, error: RegisterError) -> (Errors, StatusCo
             (Errors::field("password", password_message(&bad, visit)), password_status(&bad))
         }
         RegisterError::Linked => linked_already(),
+        RegisterError::Guest => (Errors::whole(Message::of("upstream-linked-elsewhere")), StatusCode::CONFLICT),
+        RegisterError::Exists => (Errors::whole(Message::of("upstream-contact-taken")), StatusCode::CONFLICT),
         RegisterError::Work(_) => (Errors::whole(work_wait(None).0), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Limited { seconds } => (Errors::whole(limited(seconds)), StatusCode::TOO_MANY_REQUESTS),
         RegisterError::Busy { .. } => (Errors::whole(Message::of("login-busy")), StatusCode::SERVICE_UNAVAILABLE),

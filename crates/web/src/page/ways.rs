@@ -5,7 +5,7 @@
 use kabinet_core::brand::Brand;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::method::MethodName;
-use kabinet_identity::method::{Method as Way, Place, certificate, present};
+use kabinet_identity::method::{Method as Way, Place, certificate, code, present};
 
 use crate::view::{Message, Method};
 use crate::visit::Visit;
@@ -16,7 +16,7 @@ pub(crate) struct Ways<'a> {
     login: &'a [MethodName],
     registration: &'a [MethodName],
     /// Whether anybody could sign in by certificate.
-    has_anchors: bool,
+    verifies_signatures: bool,
 }
 
 impl<'a> Ways<'a> {
@@ -27,7 +27,7 @@ impl<'a> Ways<'a> {
             brand,
             login: brand.login_methods(client),
             registration: brand.registration_methods(client),
-            has_anchors: visit.site.identity.has_anchors(),
+            verifies_signatures: visit.site.identity.verifies_signatures(),
         }
     }
 
@@ -43,6 +43,11 @@ impl<'a> Ways<'a> {
                 .filter(|method| method.place == Place::Beside)
                 .map(|method| method.id),
         )
+    }
+
+    /// Whether pages lead to «У меня есть код» here.
+    pub(crate) fn has_code(&self) -> bool {
+        self.login_methods().any(|method| method.id == code::METHOD.id)
     }
 
     /// Whether people sign in here by certificate.
@@ -65,9 +70,9 @@ impl<'a> Ways<'a> {
         present(self.registration).filter(move |method| self.is_there(method, is_chosen))
     }
 
-    /// Sign-in by certificate is there once a trust anchor is, or where a list names it that is not the default one.
+    /// Sign-in by certificate is there once a trust anchor is or a verifier outside, or where a list names it that is not the default one.
     fn is_there(&self, method: &Way, is_chosen: bool) -> bool {
-        method.id != certificate::METHOD.id || self.has_anchors || is_chosen
+        method.id != certificate::METHOD.id || self.verifies_signatures || is_chosen
     }
 
     /// Whether anybody registers here.

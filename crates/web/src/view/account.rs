@@ -394,6 +394,7 @@ pub(super) const fn proof_key(proof: &Proof) -> &'static str {
     match proof {
         Proof::Stated => "proof-stated",
         Proof::Certificate => "proof-certificate",
+        Proof::Esia => "proof-esia",
         Proof::Administrator => "proof-administrator",
     }
 }

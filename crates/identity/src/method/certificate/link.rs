@@ -2,7 +2,8 @@
 //!
 //! 1. Linking needs two fresh proofs: a signature, and the account (its password, or a code to a contact where it has none).
 //!    A certificate whose numbers belong to another account stays there.
-//! 2. Unlinking needs the account's proof, and leaves a way in: the last certificate of an account without a password stays.
+//! 2. Unlinking needs the account's proof, and leaves a way in: the last certificate of an account without a password and without
+//!    another provider stays.
 //! 3. Either is told to every contact. What a certificate said of an organisation is kept as a fact with its time.
 
 use kabinet_core::audit::{Event, Record};
@@ -104,6 +105,17 @@ impl From<StoreError> for LinkError {
 }
 
 impl Identity {
+    /// Whether a certificate can go without locking its owner out, where it is the last: somebody else lets them in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_other_way(&self, user: &UserId) -> Result<bool, Error> {
+        let mut tx = self.0.store.begin().await?;
+        let has_way = self.has_way_by_upstream(&mut tx, user).await?;
+        tx.rollback().await?;
+        Ok(has_way || self.has_password(user).await?)
+    }
+
     /// The certificates of an account, the oldest first.
     ///
     /// # Errors
@@ -132,7 +144,7 @@ impl Identity {
 
     /// Spends a right code that a session asked for. One that was ended meanwhile, by its owner or with a new password,
     /// changes nothing any more.
-    pub(super) async fn spend_in_session(
+    pub(crate) async fn spend_in_session(
         &self,
         attempt: &Attempt,
         (session, user): (&SessionId, &UserId),
@@ -263,7 +275,8 @@ impl Identity {
         let mut tx = self.0.store.begin().await?;
         change::tell(&mut tx, Kind::User, &[user.to_string()], now).await?;
         let person = user::by_id_in(&mut tx, user).await?.ok_or(Error::Gone)?;
-        if !has_password && certificate::of_user_in(&mut tx, user).await?.len() == 1 {
+        let is_last = certificate::of_user_in(&mut tx, user).await?.len() == 1;
+        if is_last && !has_password && !self.has_way_by_upstream(&mut tx, user).await? {
             return Err(LinkError::LastWay);
         }
         if !certificate::unlink(&mut tx, user, id).await? {

@@ -135,7 +135,7 @@ async fn begin(esia: &Esia) -> Result<Departure, UpstreamError> {
 
 async fn finish(esia: &Esia, query: &str, kept: &Value) -> Result<External, UpstreamError> {
     let (redirect_uri, entropy) = (back(), Dice::default());
-    let parameters: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let parameters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let arrival = Arrival {
         parameters: &parameters,
         redirect_uri: &redirect_uri,
@@ -237,7 +237,7 @@ fn person() -> Value {
 
 /// The fields of a form, by name.
 fn form(body: &[u8]) -> std::collections::BTreeMap<String, String> {
-    url::form_urlencoded::parse(body).into_owned().collect()
+    form_urlencoded::parse(body).into_owned().collect()
 }
 
 /// Whether `secret` is the system's bare signature of the text.

@@ -1,26 +1,26 @@
 //! Whether every saved brand can be used, every client's brand exists, and nobody is left without a way in.
 
+use kabinet::config::Config;
 use kabinet_core::brand::Brands;
 use kabinet_core::client::Client;
 use kabinet_core::method::unusable;
-use kabinet_identity::method::built;
 use kabinet_store::{Store, brand};
 
 use super::Findings;
 use crate::cli::client;
 
-pub(super) async fn all(store: &Store, findings: &mut Findings) {
+pub(super) async fn all(config: &Config, store: &Store, findings: &mut Findings) {
     if !matches!(store.is_current().await, Ok(true)) {
         return;
     }
     let read = async { anyhow::Ok((brand::every(store.db()).await?, client::every(store).await?)) };
     match read.await {
-        Ok((kept, clients)) => examine(kept, &clients, findings),
+        Ok((kept, clients)) => examine(config, (kept, &clients), findings),
         Err(why) => findings.fail("brands", format!("{why:#}")),
     }
 }
 
-fn examine(kept: Vec<brand::Kept>, clients: &[Client], findings: &mut Findings) {
+fn examine(config: &Config, (kept, clients): (Vec<brand::Kept>, &[Client]), findings: &mut Findings) {
     let mut saved = Vec::new();
     let mut unread = Vec::new();
     for one in kept {
@@ -47,7 +47,7 @@ fn examine(kept: Vec<brand::Kept>, clients: &[Client], findings: &mut Findings) 
         }
         let brand = brands.find(name);
         let lists = (brand.login_methods(Some(metadata)), brand.registration_methods(Some(metadata)));
-        let closed = unusable(Some(lists.0), Some(lists.1), &built());
+        let closed = unusable(Some(lists.0), Some(lists.1), &kabinet::built(config));
         troubles.extend(closed.iter().map(|(field, problem)| format!("{field} of {} {problem}", client.id)));
     }
     if troubles.is_empty() {

@@ -42,7 +42,7 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
             schema_and_keys(config, &store, &ambient, findings).await;
             redis(config, &store, findings).await;
             documents(config, &store, findings).await;
-            super::brands::all(&store, findings).await;
+            super::brands::all(config, &store, findings).await;
             super::trust::all(config, &store, ambient.clock.now(), findings).await;
             store.close().await;
         }
@@ -55,6 +55,22 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
     delivery(config, findings);
     super::esia::all(config, &ambient, findings).await;
     discovery(config, findings).await;
+    upstreams(config, findings).await;
+}
+
+/// Whether the other providers answer.
+async fn upstreams(config: &Config, findings: &mut Findings) {
+    match kabinet::probe_upstreams(config).await {
+        Ok(all) => {
+            for (name, answer) in all {
+                match answer {
+                    Ok(()) => findings.ok("upstreams", format!("{name} answers.")),
+                    Err(why) => findings.warn("upstreams", format!("{name}: {why}; its button is hidden meanwhile.")),
+                }
+            }
+        }
+        Err(why) => findings.fail("upstreams", format!("{why:#}.")),
+    }
 }
 
 /// Opens the database if it is there; an examination makes nothing.

@@ -1,0 +1,77 @@
+//! What claims say of a person.
+
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::external::{External, ExternalContact};
+use kabinet_core::time::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{OpenIdSettings, UpstreamError, untrusted};
+
+/// The longest text that is kept.
+const LONGEST: usize = 255;
+
+/// Reads claims, as the settings say where each stands.
+pub(super) fn read(
+    settings: &OpenIdSettings,
+    claims: &Map<String, Value>,
+    now: Timestamp,
+) -> Result<External, UpstreamError> {
+    let claim = |name: &str| find(claims, settings.claims.get(name).map_or(name, String::as_str));
+    let text = |name: &str| claim(name).and_then(text_of);
+    let subject = text("sub").ok_or_else(|| untrusted("there is no subject"))?;
+    let mut person = External::new(&settings.name, subject, now);
+    // Only where it is said to be an identifier: other providers have an `id` that is none.
+    person.other_id = settings.claims.get("id").and_then(|path| find(claims, path)).and_then(text_of);
+    person.family_name = text("family_name");
+    person.given_name = text("given_name");
+    person.middle_name = text("middle_name");
+    let full = [&person.family_name, &person.given_name, &person.middle_name];
+    let full: Vec<&str> = full.into_iter().flatten().map(String::as_str).collect();
+    person.name = text("name")
+        .or_else(|| (!full.is_empty()).then(|| full.join(" ")))
+        .or_else(|| text("preferred_username"));
+    person.birthdate = text("birthdate");
+    person.gender = text("gender").filter(|gender| matches!(gender.as_str(), "female" | "male"));
+    // Only the boolean: a text "true" is not what §5.1 calls verified.
+    let is_true = |name: &str| claim(name) == Some(&Value::Bool(true));
+    for (kind, name, verified) in [
+        (ContactKind::Phone, "phone_number", "phone_number_verified"),
+        (ContactKind::Email, "email", "email_verified"),
+    ] {
+        if kind == ContactKind::Email && settings.quirks.no_email {
+            continue;
+        }
+        let parsed = text(name).and_then(|typed| contact(kind, &typed));
+        person
+            .contacts
+            .extend(parsed.map(|contact| ExternalContact { contact, is_verified: is_true(verified) }));
+    }
+    Ok(person)
+}
+
+/// A phone may come without its plus sign.
+fn contact(kind: ContactKind, typed: &str) -> Option<Contact> {
+    let digits_alone = kind == ContactKind::Phone && typed.len() > 10 && typed.bytes().all(|b| b.is_ascii_digit());
+    if digits_alone {
+        return Contact::parse(kind, &format!("+{typed}"));
+    }
+    Contact::parse(kind, typed)
+}
+
+/// The value at a path: names joined by dots.
+fn find<'a>(claims: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let mut names = path.split('.');
+    let first = claims.get(names.next()?)?;
+    names.try_fold(first, |value, name| value.get(name))
+}
+
+/// A text, or a whole number as text.
+fn text_of(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) if !number.is_f64() => number.to_string(),
+        _ => return None,
+    };
+    let is_sound = !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
+    is_sound.then_some(text)
+}
