@@ -20,6 +20,7 @@ mod complete;
 mod consent;
 mod delivery;
 mod documents;
+mod esia;
 mod flows;
 mod input;
 mod mended;
