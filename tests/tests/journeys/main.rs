@@ -22,6 +22,7 @@ mod countries;
 mod delivery;
 mod device;
 mod documents;
+mod esia;
 mod flows;
 mod input;
 mod mended;

@@ -19,6 +19,7 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     country(config, &mut found);
     super::esia::problems(&config.esia, config.is_https(), &mut found);
     found.extend(super::telegram::problems(config));
+    super::esia::problems(config, &mut found);
     found
 }
 

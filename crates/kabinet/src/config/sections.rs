@@ -76,6 +76,10 @@ pub struct Config {
     pub upstream: BTreeMap<String, Upstream>,
     /// Sign-in through Госуслуги.
     pub esia: Esia,
+    /// Sign-in through Госуслуги.
+    pub esia: Esia,
+    /// Other providers, each by its name.
+    pub upstream: BTreeMap<String, Upstream>,
 }
 
 impl Default for Config {
@@ -106,6 +110,8 @@ impl Default for Config {
             telegram: Telegram::default(),
             upstream: BTreeMap::new(),
             esia: Esia::default(),
+            esia: Esia::default(),
+            upstream: BTreeMap::new(),
         }
     }
 }
