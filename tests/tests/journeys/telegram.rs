@@ -290,7 +290,7 @@ async fn the_page_that_telegram_leads_back_to_goes_on_to_the_callback() {
     assert_eq!(shown(&browser, "data-callback").unwrap(), "/login/telegram/callback");
     let fields = app.get("/login/telegram/widget?state=s&id=5&hash=00").await;
     assert_eq!(
-        (fields.status, fields.header("location")),
+        (fields.code(), fields.header("location")),
         (303, "/login/telegram/callback?state=s&id=5&hash=00")
     );
 
