@@ -9,8 +9,8 @@ use kabinet_core::method::{Built, MethodName};
 use kabinet_core::secret::Secret;
 use kabinet_fetch::Fetch;
 use kabinet_identity::UpstreamSettings;
-use kabinet_identity::method::telegram::{self, Telegram};
 use kabinet_identity::method::esia::Esia;
+use kabinet_identity::method::telegram::{self, Telegram};
 use kabinet_identity::method::upstream::Configured;
 use kabinet_identity::method::upstream::openid::{OpenId, OpenIdSettings, Places, Quirks};
 use kabinet_store::Store;
@@ -42,8 +42,12 @@ pub(crate) fn configured(config: &Config, esia: Option<Arc<Esia>>) -> anyhow::Re
 ///
 /// # Errors
 /// As [`configured`].
-pub(crate) fn with_telegram(config: &Config, store: &Store) -> anyhow::Result<Vec<Configured>> {
-    let mut all = configured(config)?;
+pub(crate) fn with_telegram(
+    config: &Config,
+    store: &Store,
+    esia: Option<Arc<Esia>>,
+) -> anyhow::Result<Vec<Configured>> {
+    let mut all = configured(config, esia)?;
     if !config.telegram.is_on() {
         return Ok(all);
     }
@@ -65,6 +69,7 @@ pub fn built(config: &Config) -> Built {
     let mut built = kabinet_identity::method::built();
     if config.telegram.is_on() && !config.upstream.contains_key(telegram::NAME) {
         built.login.push(MethodName::Telegram);
+    }
     if config.esia.client_id.is_some()
         && let Some(name) = MethodName::parse(config.esia.contour.upstream())
     {

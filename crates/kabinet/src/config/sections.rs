@@ -72,10 +72,6 @@ pub struct Config {
     pub certificate: Certificate,
     /// Sign-in at Telegram by what a bot's token signs.
     pub telegram: Telegram,
-    /// Other providers, each by its name.
-    pub upstream: BTreeMap<String, Upstream>,
-    /// Sign-in through Госуслуги.
-    pub esia: Esia,
     /// Sign-in through Госуслуги.
     pub esia: Esia,
     /// Other providers, each by its name.
@@ -108,8 +104,6 @@ impl Default for Config {
             country: Country::default(),
             certificate: Certificate::default(),
             telegram: Telegram::default(),
-            upstream: BTreeMap::new(),
-            esia: Esia::default(),
             esia: Esia::default(),
             upstream: BTreeMap::new(),
         }
