@@ -158,7 +158,7 @@ fn people(
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
         verifier: outbound::verifier(config)?,
-        upstreams: upstreams::configured(config, esia)?,
+        upstreams: upstreams::with_telegram(config, store, esia)?,
     };
     Ok(Identity::new(parts))
 }

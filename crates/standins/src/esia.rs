@@ -27,6 +27,7 @@ mod authorize;
 mod certificate;
 mod code;
 mod control;
+mod credentials;
 mod fault;
 mod fields;
 mod journal;
@@ -56,6 +57,7 @@ use tokio::sync::watch;
 use crate::look::{self, Colours};
 
 pub use code::Code;
+pub use credentials::Credentials;
 pub use fault::{Fault, Step};
 pub use journal::Entry;
 pub use keys::{KeyError, KeyMaterial, TokenAlgorithm};
@@ -283,6 +285,8 @@ fn routes() -> Router<Handle> {
         .route("/login", get(login::show).post(login::press))
         .route("/idp/ext/Logout", get(login::leave))
         .route("/rs/prns/{oid}", get(person::person))
+        // Some clients end the address with a slash.
+        .route("/rs/prns/{oid}/", get(person::person))
         .route("/rs/prns/{oid}/{part}", get(person::collection))
         .route("/rs/prns/{oid}/{part}/{id}", get(person::element))
         .route("/rs/orgs/{oid}", get(person::organisation))
@@ -291,9 +295,11 @@ fn routes() -> Router<Handle> {
         .route("/esia.svg", get(async || look::icon(COLOURS)))
 }
 
-/// Names of certificates as files.
+/// Names of the certificates that tokens are signed with, as files: ГОСТ's and RSA's.
+pub const CERTIFICATE_FILES: [&str; 2] = ["GOST_STANDIN.cer", "RSA_STANDIN.cer"];
+
 const FILES: [(&str, TokenAlgorithm); 2] =
-    [("GOST_STANDIN.cer", TokenAlgorithm::Gost), ("RSA_STANDIN.cer", TokenAlgorithm::Rs256)];
+    [(CERTIFICATE_FILES[0], TokenAlgorithm::Gost), (CERTIFICATE_FILES[1], TokenAlgorithm::Rs256)];
 
 async fn certificate_file(
     Extract(handle): Extract<Handle>,

@@ -123,7 +123,7 @@ pub fn router(issuer: &str, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) ->
         .route("/mini-app", get(widget::choose_for_app).post(widget::open_app))
         .route("/{bot}/getMe", get(widget::get_me))
         .route("/control", get(told).post(ask).delete(heal))
-        .route("/", get(async || pages::refusal("Сюда приходят из другой системы, чтобы войти")))
+        .route("/", get(async |State(control): State<Control>| pages::front(&control.kept().users)))
         .merge(pages::assets());
     Ok((router.with_state(control.clone()), control))
 }

@@ -392,7 +392,7 @@ async fn jwks(State(control): State<Control>) -> Response {
     }
 }
 
-#[derive(Template)]
+#[derive(Template, Default)]
 #[template(path = "upstream.html")]
 struct Page {
     client: String,
@@ -447,16 +447,7 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         match self {
             Self::Back(address) => Redirect::to(&address).into_response(),
-            Self::Here(refusal) => page(
-                StatusCode::BAD_REQUEST,
-                &Page {
-                    client: String::new(),
-                    scopes: String::new(),
-                    request: String::new(),
-                    people: Vec::new(),
-                    refusal,
-                },
-            ),
+            Self::Here(refusal) => page(StatusCode::BAD_REQUEST, &Page { refusal, ..Page::default() }),
         }
     }
 }
@@ -519,8 +510,10 @@ async fn end_session(State(control): State<Control>, RawQuery(query): RawQuery) 
     Refused::Here("Такой адрес возврата не зарегистрирован (post_logout_redirect_uri)").into_response()
 }
 
-async fn home() -> Response {
-    Refused::Here("Сюда приходят из другой системы, чтобы войти").into_response()
+/// Who has an account here, for whoever looks.
+async fn home(State(control): State<Control>) -> Response {
+    let people = control.kept().people.iter().map(described).collect();
+    page(StatusCode::OK, &Page { people, ..Page::default() })
 }
 
 #[derive(Deserialize)]

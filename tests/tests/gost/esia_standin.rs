@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet::Ambient;
 use kabinet_core::time::{Civil, Timestamp};
 use kabinet_gost::ParameterSet;
-use kabinet_standins::esia::{self, Handle, Registered, Settings, Standin, System, TokenAlgorithm};
+use kabinet_standins::esia::{self, Credentials, Handle, Registered, Settings, Standin, System, TokenAlgorithm};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -92,7 +92,7 @@ impl Client {
             redirect_uris: Vec::new(),
             redirect_hosts: vec!["sso.example.test".to_owned()],
             scopes: ["openid", "fullname", "snils"].map(str::to_owned).into(),
-            org_scopes: Vec::new(),
+            org_scopes: vec!["org_inn".to_owned()],
             token_algorithm: TokenAlgorithm::Gost,
             consents: Vec::new(),
             active: true,
@@ -299,8 +299,9 @@ async fn the_second_version_from_the_request_to_the_persons_data() {
     for token in [access, tokens["id_token"].as_str().unwrap()] {
         assert!(client.token_holds(token, "GOST_STANDIN.cer", "-md_gost12_256"), "{token}");
     }
-    let altered = format!("{}A{}", &access[..60], &access[61..]);
-    assert!(!client.token_holds(&altered, "GOST_STANDIN.cer", "-md_gost12_256") || altered == access);
+    let other = if access.as_bytes()[60] == b'A' { 'B' } else { 'A' };
+    let altered = format!("{}{other}{}", &access[..60], &access[61..]);
+    assert!(!client.token_holds(&altered, "GOST_STANDIN.cer", "-md_gost12_256"));
     client
         .engine
         .run(&["x509", "-inform", "DER", "-in", "GOST_STANDIN.cer", "-out", "token.pem"]);
@@ -339,6 +340,41 @@ async fn the_first_version_with_signed_attributes_and_without_and_tokens_by_rsa(
         let token = tokens["id_token"].as_str().unwrap();
         assert!(client.token_holds(token, "RSA_STANDIN.cer", "-sha256"));
     }
+    // A system's own token for an organisation, with the scope as an address.
+    let scope = "http://esia.gosuslugi.ru/org_inn?org_oid=1000700002";
+    let mut fields = client.exchange("");
+    fields.retain(|(name, _)| *name != "code");
+    set(
+        &mut fields,
+        &[("grant_type", "client_credentials"), ("response_type", "token"), ("scope", scope)],
+    );
+    let message = client.message("own", &string(&fields, V1), &[]);
+    let own = client.post("/aas/oauth2/te", &with_secret(fields, &message)).json();
+    let bearer = ["--header".to_owned(), format!("Authorization: Bearer {}", own["access_token"].as_str().unwrap())];
+    let organisation = client.curl("/rs/orgs/1000700002", &bearer).json();
+    assert_eq!((&organisation["inn"], organisation.get("ogrn")), (&"9800004018".into(), None));
+}
+
+#[test]
+fn the_engine_reads_the_key_and_the_certificate_that_the_stand_in_makes_for_a_system() {
+    let engine = Engine::new();
+    let ambient = Ambient::real();
+    let made = Credentials::make(MNEMONIC, &*ambient.entropy, ambient.clock.now()).unwrap();
+    engine.write("client.key", made.key.as_bytes());
+    engine.write("client.crt", made.certificate.as_bytes());
+    engine.run(&["verify", "-check_ss_sig", "-CAfile", "client.crt", "client.crt"]);
+    engine.run(&["x509", "-in", "client.crt", "-pubkey", "-noout", "-out", "of-certificate.pub"]);
+    engine.run(&["pkey", "-in", "client.key", "-pubout", "-out", "of-key.pub"]);
+    assert_eq!(engine.read("of-certificate.pub"), engine.read("of-key.pub"));
+    let signature = engine.sign("client.key", SET, b"text");
+    assert!(engine.verifies("client.key", SET, b"text", &signature));
+    let system = System {
+        mnemonic: MNEMONIC.to_owned(),
+        certificates: vec![Registered::active(made.certificate.into_bytes())],
+        ..System::default()
+    };
+    let (_, handle) = esia::router(Settings::new(ambient.clock, ambient.entropy)).unwrap();
+    handle.add_system(system).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::delivery::Delivery;
 use super::esia::Esia;
+use super::telegram::Telegram;
 use super::upstream::Upstream;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
 
@@ -66,10 +67,12 @@ pub struct Config {
     pub keys: Keys,
     /// Sign-in by certificate.
     pub certificate: Certificate,
-    /// Sign-in through Госуслуги.
-    pub esia: Esia,
+    /// Sign-in at Telegram by what a bot's token signs.
+    pub telegram: Telegram,
     /// Other providers, each by its name.
     pub upstream: BTreeMap<String, Upstream>,
+    /// Sign-in through Госуслуги.
+    pub esia: Esia,
 }
 
 impl Default for Config {
@@ -96,8 +99,9 @@ impl Default for Config {
             hashing: Hashing::default(),
             keys: Keys::default(),
             certificate: Certificate::default(),
-            esia: Esia::default(),
+            telegram: Telegram::default(),
             upstream: BTreeMap::new(),
+            esia: Esia::default(),
         }
     }
 }

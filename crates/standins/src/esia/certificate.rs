@@ -1,4 +1,4 @@
-//! Self-signed certificates of the keys that tokens are signed with: RFC 5280 §4.1, with a ГОСТ key as RFC 9215 §4 encodes it.
+//! Self-signed certificates of ГОСТ keys (RFC 5280 §4.1, RFC 9215 §4), and keys as files (PKCS #8, RFC 5208 §5).
 
 use kabinet_core::time::{Civil, Timestamp};
 use kabinet_gost::oid;
@@ -69,9 +69,18 @@ impl Draft<'_> {
 
 /// SubjectPublicKeyInfo: X‖Y, each little-endian, in an OCTET STRING.
 fn key_info(key: &SigningKey) -> Option<Vec<u8>> {
+    Some(sequence(&[&key_algorithm(key), &bits(&element(OCTET_STRING, &key.public_key()?))]))
+}
+
+fn key_algorithm(key: &SigningKey) -> Vec<u8> {
     let parameters = sequence(&[&element(OBJECT, key.parameter_set().oid()), &element(OBJECT, oid::DIGEST_256)]);
-    let algorithm = sequence(&[&element(OBJECT, oid::KEY_256), &parameters]);
-    Some(sequence(&[&algorithm, &bits(&element(OCTET_STRING, &key.public_key()?))]))
+    sequence(&[&element(OBJECT, oid::KEY_256), &parameters])
+}
+
+/// PKCS #8 (RFC 5208 §5) of a key and its big-endian number, in DER.
+pub(super) fn pkcs8(key: &SigningKey, number: &[u8; 32]) -> Vec<u8> {
+    let little: Vec<u8> = number.iter().rev().copied().collect();
+    sequence(&[&element(INTEGER, &[0]), &key_algorithm(key), &element(OCTET_STRING, &little)])
 }
 
 /// RFC 5280 §4.1.2.5: UTCTime through 2049.

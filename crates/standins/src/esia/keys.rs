@@ -26,12 +26,13 @@ use serde_json::Value;
 
 use super::certificate::Draft;
 
-/// The real certificates use this name of the curve.
-const CURVE: ParameterSet = ParameterSet::CryptoProXchA;
-const ORGANISATION: &str = "Стенд-подставка вместо ЕСИА";
+/// The name of the curve in the real certificates.
+pub(super) const CURVE: ParameterSet = ParameterSet::CryptoProXchA;
 /// How long before its making a certificate is valid already, and how long it is valid, seconds.
-const EARLIER: i64 = 86_400;
-const VALID: i64 = 450 * 86_400;
+pub(super) const EARLIER: i64 = 86_400;
+pub(super) const VALID: i64 = 450 * 86_400;
+
+const ORGANISATION: &str = "Стенд-подставка вместо ЕСИА";
 
 /// What a system's tokens are signed with: the setting of the technological portal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,11 +108,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn make(contour: &str, entropy: &dyn Entropy, now: Timestamp) -> Result<Self, KeyError> {
-        let number = (0..8)
-            .map(|_| random::<32>(entropy))
-            .find(|number| SigningKey::new(CURVE, number).is_some());
-        let number = number.ok_or(KeyError::Gost)?;
-        let gost = SigningKey::new(CURVE, &number).ok_or(KeyError::Gost)?;
+        let (number, gost) = new_key(entropy)?;
         let name = format!("ESIA stand-in, {contour}");
         let draft = Draft {
             name: &name,
@@ -225,6 +222,15 @@ impl Keys {
             _ => false,
         }
     }
+}
+
+/// A new private key with its number, big-endian.
+pub(super) fn new_key(entropy: &dyn Entropy) -> Result<([u8; 32], SigningKey), KeyError> {
+    let draw = |_| {
+        let number = random::<32>(entropy);
+        SigningKey::new(CURVE, &number).map(|key| (number, key))
+    };
+    (0..8).find_map(draw).ok_or(KeyError::Gost)
 }
 
 /// `header.payload`.

@@ -22,6 +22,7 @@ use kabinet_gost::verdict::Reason;
 use kabinet_gost::{Certificate, detached, oid, signature};
 
 use super::code::{self, Refusal};
+use super::credentials::pem;
 use super::fields::Fields;
 use super::system::{Client, Known};
 
@@ -261,7 +262,7 @@ fn mistaken_hash(given: &str, certificate: &Certificate, right: &str) -> Option<
     let is = |digest: Digest, bytes: &[u8]| oid::hex(&digest.of(bytes)) == lower;
     let der = certificate.der();
     let reversed: Vec<u8> = Digest::Streebog256.of(der).into_iter().rev().collect();
-    let pem = pem_of(der);
+    let pem = pem("CERTIFICATE", der);
     if right.eq_ignore_ascii_case(given) {
         Some("client_certificate_hash is in lower case")
     } else if is(Digest::Sha1, der) {
@@ -275,11 +276,4 @@ fn mistaken_hash(given: &str, certificate: &Certificate, right: &str) -> Option<
     } else {
         None
     }
-}
-
-/// As OpenSSL writes it.
-fn pem_of(der: &[u8]) -> String {
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

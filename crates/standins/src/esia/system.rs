@@ -1,6 +1,8 @@
 //! Client systems («информационные системы») and what was approved for them: the application that an operator of the real
 //! service has to file, as a value.
 
+use std::path::PathBuf;
+
 use kabinet_gost::digest::Digest;
 use kabinet_gost::{Certificate, ParameterSet, oid, pem};
 use serde::Deserialize;
@@ -88,13 +90,31 @@ pub struct System {
     pub active: bool,
 }
 
+impl Default for System {
+    /// Nothing approved, with access.
+    fn default() -> Self {
+        Self {
+            mnemonic: String::new(),
+            name: String::new(),
+            certificates: Vec::new(),
+            redirect_uris: Vec::new(),
+            redirect_hosts: Vec::new(),
+            scopes: Vec::new(),
+            org_scopes: Vec::new(),
+            token_algorithm: TokenAlgorithm::default(),
+            consents: Vec::new(),
+            active: true,
+        }
+    }
+}
+
 /// A certificate of a system.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registered {
     /// Where its file is; read by whoever reads the configuration.
     #[serde(default)]
-    pub file: Option<std::path::PathBuf>,
+    pub file: Option<PathBuf>,
     /// Itself, DER or PEM.
     #[serde(skip)]
     pub bytes: Vec<u8>,

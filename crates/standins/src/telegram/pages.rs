@@ -49,15 +49,6 @@ struct Page {
 
 /// Who it is.
 pub(super) fn choice(users: &[User], bot: &Bot, (action, request): (&'static str, &str)) -> Response {
-    let described = |user: &User| {
-        let known = match (user.username.as_str(), user.shares_phone) {
-            ("", true) => format!("+{}", user.phone),
-            ("", false) => "телефоном не делится".to_owned(),
-            (name, true) => format!("@{name}, +{}", user.phone),
-            (name, false) => format!("@{name}, телефоном не делится"),
-        };
-        (user.id, user.name(), known)
-    };
     let page = Page {
         bot: bot.name.clone(),
         action,
@@ -66,6 +57,22 @@ pub(super) fn choice(users: &[User], bot: &Bot, (action, request): (&'static str
         ..Page::default()
     };
     render(&page).map_or_else(IntoResponse::into_response, look::leaving)
+}
+
+/// Who has an account here, for whoever looks.
+pub(super) fn front(users: &[User]) -> Response {
+    let people = users.iter().map(described).collect();
+    render(&Page { people, ..Page::default() }).map_or_else(IntoResponse::into_response, look::page)
+}
+
+fn described(user: &User) -> (i64, String, String) {
+    let known = match (user.username.as_str(), user.shares_phone) {
+        ("", true) => format!("+{}", user.phone),
+        ("", false) => "телефоном не делится".to_owned(),
+        (name, true) => format!("@{name}, +{}", user.phone),
+        (name, false) => format!("@{name}, телефоном не делится"),
+    };
+    (user.id, user.name(), known)
 }
 
 /// Nothing can be done.

@@ -282,6 +282,7 @@ async fn the_network_can_be_shut_for_the_browser_and_for_the_server_apart() {
             .await
             .is_err()
     );
+    assert!(text(&service.get("/").await).contains("Вера Комарова"));
     let shown = service.get(&page).await;
     assert!(shown.status.is_success() && text(&shown).contains("id=\"standin-form\"") && text(&shown).contains("🦊"));
     let pressed = service

@@ -281,6 +281,8 @@ async fn a_person_chooses_on_the_page() {
         .post("/authorize", &[("request", request), ("persona", "248289761002"), ("deny", "deny")])
         .await;
     assert_eq!(brought(denied.headers["location"].to_str().unwrap(), "error").unwrap(), "access_denied");
+    let front = String::from_utf8(provider.get("/").await.unwrap().body.to_vec()).unwrap();
+    assert!(front.contains("Ирина Полякова") && !front.contains("standin-form"));
     let nowhere = provider.get("/authorize?client_id=nobody").await.unwrap();
     assert_eq!((nowhere.status.as_u16(), nowhere.headers.get("location")), (400, None));
 }

@@ -1,7 +1,7 @@
 //! «У меня есть код»: `/code`, and `/code/device`, where a person allows or refuses what a device asks (RFC 8628 §3.3).
 //!
-//! 1. `/code` takes a code. From a QR code it stands in the address and in the field, to be compared with the screen; nothing goes on
-//!    by itself. What was typed is sealed for this browser and carried on, past the sign-in where nobody is signed in.
+//! 1. `/code` takes a code. One from a QR code leaves the address at once and stands in the field, to be compared with the screen;
+//!    nothing goes on by itself. What was typed is sealed for this browser and carried on, past the sign-in where nobody is signed in.
 //! 2. `/code/device` looks the code up, which makes it this person's, and shows who asks, from where, when, and for what.
 //! 3. POST refuses or allows, once. Where the device asked from another network, the password is asked for first: whoever is
 //!    talked into it by telephone has a moment to think (RFC 10027).
@@ -46,7 +46,11 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let code = UserCode::read(&asked.user_code).map(|code| code.to_string());
+    // RFC 8628 §3.3.1 puts the code into the address; there it stays no longer than it must.
+    if let Some(code) = UserCode::read(&asked.user_code) {
+        return to(&visit, &with_query(HERE, "entered", &carry(&visit, &code)));
+    }
+    let code = carried(&visit, &asked.entered).map(|code| code.to_string());
     let page = UserCodePage {
         chrome: chrome(&visit, Some(&opened), None),
         compare: code.is_some(),
