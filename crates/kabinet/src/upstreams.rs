@@ -67,9 +67,6 @@ pub(crate) fn with_telegram(
 #[must_use]
 pub fn built(config: &Config) -> Built {
     let mut built = kabinet_identity::method::built();
-    if config.telegram.is_on() && !config.upstream.contains_key(telegram::NAME) {
-        built.login.push(MethodName::Telegram);
-    }
     if config.esia.client_id.is_some()
         && let Some(name) = MethodName::parse(config.esia.contour.upstream())
     {
@@ -79,6 +76,9 @@ pub fn built(config: &Config) -> Built {
         if config.esia.registers && !built.registration.contains(&name) {
             built.registration.push(name);
         }
+    }
+    if config.telegram.is_on() && !config.upstream.contains_key(telegram::NAME) {
+        built.login.push(MethodName::Telegram);
     }
     for (name, upstream) in &config.upstream {
         let Some(name) = MethodName::parse(name) else { continue };

@@ -17,8 +17,8 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     people(config, &mut found);
     certificate(&config.certificate, &mut found);
     country(config, &mut found);
-    found.extend(super::telegram::problems(config));
     super::esia::problems(config, &mut found);
+    found.extend(super::telegram::problems(config));
     found
 }
 

@@ -72,10 +72,10 @@ pub struct Config {
     pub certificate: Certificate,
     /// Sign-in at Telegram by what a bot's token signs.
     pub telegram: Telegram,
-    /// Sign-in through Госуслуги.
-    pub esia: Esia,
     /// Other providers, each by its name.
     pub upstream: BTreeMap<String, Upstream>,
+    /// Sign-in through Госуслуги.
+    pub esia: Esia,
 }
 
 impl Default for Config {
@@ -104,8 +104,8 @@ impl Default for Config {
             country: Country::default(),
             certificate: Certificate::default(),
             telegram: Telegram::default(),
-            esia: Esia::default(),
             upstream: BTreeMap::new(),
+            esia: Esia::default(),
         }
     }
 }
