@@ -11,6 +11,7 @@
 
 mod check;
 mod delivery;
+mod esia;
 mod master_key;
 mod print;
 mod sections;
@@ -25,6 +26,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 pub use delivery::*;
+pub use esia::{Contour, Esia, SignerKind};
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};
 pub use print::Origins;
 pub use sections::*;
@@ -35,7 +37,7 @@ pub use values::{Hidden, Network, Seconds, ServiceUrl};
 const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 11] = [
     "certificate.verifier_token",
     "delivery.exolve.key",
     "delivery.gateway.key",
@@ -43,6 +45,7 @@ const SECRETS: [&str; 10] = [
     "delivery.smsc.key",
     "delivery.smsru.key",
     "delivery.smtp.password",
+    "esia.signer_token",
     "master_key",
     "redis.url",
     "store.url",

@@ -17,6 +17,7 @@ pub(crate) mod logout;
 pub(crate) mod organisations;
 pub(crate) mod recover;
 pub(crate) mod register;
+pub(crate) mod upstream;
 pub(crate) mod ways;
 
 use std::sync::Arc;
@@ -393,6 +394,11 @@ pub(crate) async fn wrong_method(visit: Visit) -> Response {
 
 /// What no route answers.
 pub(crate) async fn not_found(visit: Visit) -> Response {
-    let page = ErrorPage::not_found(chrome(&visit, None, None), &visit.request_id);
-    html(&visit, StatusCode::NOT_FOUND, &view::render(&page))
+    not_found_page(&visit)
+}
+
+/// The same where a route has a name in it that nothing has.
+pub(crate) fn not_found_page(visit: &Visit) -> Response {
+    let page = ErrorPage::not_found(chrome(visit, None, None), &visit.request_id);
+    html(visit, StatusCode::NOT_FOUND, &view::render(&page))
 }

@@ -13,7 +13,7 @@ use crate::oauth::{
 };
 use crate::page::{
     account, agreements, certificate, choose, complete, consent, device, legal, login, logout, not_found,
-    organisations, recover, register, wrong_method,
+    organisations, recover, register, upstream, wrong_method,
 };
 use crate::site::Site;
 
@@ -102,6 +102,11 @@ static OWN: &[Entry] = table! {
     get "/login/certificate/link" Browser => certificate::link::get;
     post "/login/certificate/link" Browser => certificate::link::post;
     get "/login/certificate/unlinked" Browser => certificate::unlinked;
+    get "/login/{method}" Browser => upstream::get;
+    get "/login/{method}/callback" Browser => upstream::callback;
+    get "/login/{method}/link" Browser => upstream::link::get;
+    post "/login/{method}/link" Browser => upstream::link::post;
+    get "/login/{method}/unlinked" Browser => upstream::unlinked;
     get "/register" Browser => register::get;
     post "/register" Browser => register::post;
     get "/register/certificate" Browser => certificate::register::get;
@@ -111,6 +116,9 @@ static OWN: &[Entry] = table! {
     get "/register/confirm" Browser => register::confirm_get;
     post "/register/confirm" Browser => register::confirm_post;
     get "/register/done" Browser => register::done;
+    get "/register/{method}" Browser => upstream::register::get;
+    get "/register/{method}/details" Browser => upstream::register::details;
+    post "/register/{method}/details" Browser => upstream::register::details_post;
     get "/recover" Browser => recover::get;
     post "/recover" Browser => recover::post;
     get "/recover/confirm" Browser => recover::confirm_get;
@@ -141,6 +149,8 @@ static OWN: &[Entry] = table! {
     post "/account/consents/pd-consent" Person => agreements::post;
     get "/account/methods" Person => certificate::link::methods;
     post "/account/methods" Person => certificate::link::change;
+    get "/account/methods/confirm" Person => upstream::link::confirm_get;
+    post "/account/methods/confirm" Person => upstream::link::confirm_post;
     get "/account/methods/certificate" Person => certificate::link::certificate_get;
     post "/account/methods/certificate" Person => certificate::link::certificate_post;
     get "/account/organisations" Person => organisations::get;

@@ -16,6 +16,7 @@ pub mod notice;
 pub mod request;
 #[cfg(test)]
 mod tests;
+pub mod upstream;
 
 use askama::Template;
 
@@ -37,6 +38,7 @@ pub use entry::{
 pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};
 pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};
+pub use upstream::{ConnectionRow, UnlinkedUpstream, UpstreamRegistration};
 
 /// The page as HTML. A template that fails is a defect: it is logged, and a bare sentence takes the page's place.
 pub fn render(page: &impl Template) -> String {

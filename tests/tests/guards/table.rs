@@ -7,7 +7,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 73] = [
+pub const ROUTES: [(&str, &str, Access); 78] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -55,6 +55,10 @@ pub const ROUTES: [(&str, &str, Access); 73] = [
     ("POST", "/account/organisations", Person),
     ("POST", "/account/sessions", Person),
     ("POST", "/choose", Browser),
+    ("GET", "/code", Browser),
+    ("POST", "/code", Browser),
+    ("GET", "/code/device", Browser),
+    ("POST", "/code/device", Browser),
     ("POST", "/complete", Browser),
     ("POST", "/complete/confirm", Browser),
     ("POST", "/consent", Browser),
@@ -70,10 +74,6 @@ pub const ROUTES: [(&str, &str, Access); 73] = [
     ("POST", "/oauth2/logout", Browser),
     ("POST", "/oauth2/par", Client),
     ("POST", "/oauth2/device_authorization", Client),
-    ("GET", "/code", Browser),
-    ("POST", "/code", Browser),
-    ("GET", "/code/device", Browser),
-    ("POST", "/code/device", Browser),
     ("POST", "/oauth2/register", Registrant),
     ("POST", "/oauth2/revoke", Client),
     ("POST", "/oauth2/token", Client),

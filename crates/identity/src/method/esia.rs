@@ -18,23 +18,22 @@
 mod error;
 mod person;
 mod request;
+mod rest;
 pub mod signer;
 #[cfg(test)]
 mod tests;
 mod token;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::join_all;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
+use http::header::{ACCEPT, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use kabinet_core::ambient::{Clock, Entropy, random};
-use kabinet_core::external::{Assurance, External, ExternalOrganisation};
+use kabinet_core::external::External;
 use kabinet_core::time::Timestamp;
 use kabinet_fetch::{Fetch, Request, Response};
 use kabinet_gost::digest::Digest;
@@ -44,8 +43,9 @@ use sha2::Digest as _;
 use url::Url;
 
 use super::upstream::{Answer, Arrival, Departure, Start, Upstream, UpstreamError};
-use person::{Account, MOST_CONTACTS, MOST_ROLES, Person, Role};
+use person::Account;
 use request::{Signed, under};
+use rest::{Caller, bearer};
 use signer::{Checked, Job, Signer, SignerError};
 use token::{Expected, Granted, Kind};
 
@@ -60,8 +60,6 @@ const WARNED_SKEW: i64 = 30;
 const LONGEST_CODE: usize = 8 * 1024;
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: usize = 256 * 1024;
-/// What the names of scopes about an organisation begin with where the system asks by itself.
-const SCOPE_PREFIX: &str = "http://esia.gosuslugi.ru/";
 
 /// How ЕСИА is asked.
 #[derive(Clone, Debug)]
@@ -167,6 +165,12 @@ impl Esia {
         }
     }
 
+    /// What names the system's certificate in requests.
+    #[must_use]
+    pub fn certificate_hash(&self) -> String {
+        self.settings.certificate_hash()
+    }
+
     /// Believes these certificates from now on.
     pub fn trust(&self, token_certificates: Vec<Certificate>) {
         self.trusted.store(Arc::new(token_certificates));
@@ -188,6 +192,14 @@ impl Esia {
     #[must_use]
     pub fn clock_offset(&self) -> i64 {
         self.offset.load(Ordering::Relaxed)
+    }
+
+    /// Lets the signer sign something that asks for nothing, and checks the signature.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Misconfigured`] or [`UpstreamError::Unavailable`], in words for the operator.
+    pub async fn try_signer(&self, entropy: &dyn Entropy) -> Result<(), UpstreamError> {
+        self.sign("kabinet doctor", self.clock.now(), entropy).await.map(drop)
     }
 
     /// The time at ЕСИА. A difference too large to be a clock's is not believed.
@@ -367,142 +379,6 @@ impl Esia {
             .ok_or_else(|| misconfigured("back-channel", "esia.back_channel_url cannot be used"))
     }
 
-    async fn person(&self, caller: &Caller<'_>, account: &Account) -> Result<External, UpstreamError> {
-        let subject = caller.subject;
-        let person = match self.rest(&caller.authorization, self.back(&format!("rs/prns/{subject}"))?).await? {
-            Found::Object(fields) => Person::of(fields),
-            Found::Gone => return Err(UpstreamError::Stale("the account is gone".to_owned())),
-            Found::Forbidden => return Err(misconfigured("rest-403", "the scope does not open the person's data")),
-        };
-        if !person.is_there() {
-            return Err(UpstreamError::Stale("the account is gone".to_owned()));
-        }
-        let assurance = person.assurance(account);
-        if self.settings.require_confirmed && assurance != Assurance::Confirmed {
-            return Err(UpstreamError::Unconfirmed { is_verifying: person.is_verifying() });
-        }
-        let mut external = External::new(&self.settings.upstream, subject, self.clock.now());
-        external.assurance = assurance;
-        person.describe(&mut external);
-        if caller.granted.has(&["email", "mobile", "contacts"], subject) {
-            let elements = self.elements(caller, "ctts", MOST_CONTACTS).await?;
-            external.contacts = person::contacts(&elements);
-        }
-        if caller.granted.has(&["usr_org"], subject) {
-            let elements = self.elements(caller, "roles", MOST_ROLES).await?;
-            let roles = person::roles(&elements);
-            external.organisations = self.organisations(caller, &roles, external.inn.as_deref()).await?;
-        }
-        Ok(external)
-    }
-
-    async fn organisations(
-        &self,
-        caller: &Caller<'_>,
-        roles: &[Role],
-        person_inn: Option<&str>,
-    ) -> Result<Vec<ExternalOrganisation>, UpstreamError> {
-        let told = join_all(roles.iter().map(|role| self.organisation(caller, role))).await;
-        let mut found = Vec::new();
-        for (role, told) in roles.iter().zip(told) {
-            // What is not known for want of an answer must not look like what ESIA no longer tells of.
-            found.extend(role.organisation(told?.as_ref(), person_inn));
-        }
-        Ok(found)
-    }
-
-    /// The org step: what ЕСИА tells of an organisation; `None`: nothing.
-    async fn organisation(
-        &self,
-        caller: &Caller<'_>,
-        role: &Role,
-    ) -> Result<Option<Map<String, Value>>, UpstreamError> {
-        let authorization = if caller.granted.has_organisation(&role.oid) {
-            caller.authorization.clone()
-        } else if self.settings.org_scopes.is_empty() {
-            return Ok(None);
-        } else {
-            let scope = |name: &String| format!("{SCOPE_PREFIX}{name}?org_oid={}", role.oid);
-            let scopes: Vec<String> = self.settings.org_scopes.iter().map(scope).collect();
-            match self.own_token(&scopes.join(" "), caller.arrival).await {
-                Ok(token) => bearer(&token)?,
-                // One organisation that this system may not ask about does not keep the person out.
-                Err(why @ (UpstreamError::Misconfigured { .. } | UpstreamError::OtherOrganisation)) => {
-                    tracing::warn!(upstream = self.settings.upstream, error = %why, "an organisation is left out");
-                    return Ok(None);
-                }
-                Err(why) => return Err(why),
-            }
-        };
-        match self.rest(&authorization, self.back(&format!("rs/orgs/{}", role.oid))?).await? {
-            Found::Object(fields) => Ok(Some(fields)),
-            Found::Forbidden | Found::Gone => Ok(None),
-        }
-    }
-
-    /// The elements of one of the person's collections: embedded in it, or each at an address of its own.
-    async fn elements(
-        &self,
-        caller: &Caller<'_>,
-        collection: &str,
-        most: usize,
-    ) -> Result<Vec<Map<String, Value>>, UpstreamError> {
-        let mut url = self.back(&format!("rs/prns/{}/{collection}", caller.subject))?;
-        url.set_query(Some("embed=(elements)"));
-        let Found::Object(mut fields) = self.rest(&caller.authorization, url).await? else {
-            // The scope does not cover it after all.
-            tracing::info!(upstream = self.settings.upstream, collection, "ESIA does not tell of this collection");
-            return Ok(Vec::new());
-        };
-        let Some(Value::Array(elements)) = fields.remove("elements") else {
-            return Ok(Vec::new());
-        };
-        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
-        for element in elements.into_iter().take(most) {
-            match element {
-                Value::Object(fields) => found.push(fields),
-                Value::String(link) if seen.insert(link.clone()) => {
-                    let url = self.rewritten(&link)?;
-                    if let Found::Object(fields) = self.rest(&caller.authorization, url).await? {
-                        found.push(fields);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(found)
-    }
-
-    /// An address in an answer, as this server may call it: at the back channel, whatever way there ЕСИА knows.
-    fn rewritten(&self, link: &str) -> Result<Url, UpstreamError> {
-        let foreign = || UpstreamError::Untrusted("an address in an answer leads elsewhere".to_owned());
-        let link = Url::parse(link).map_err(|_| foreign())?;
-        let Settings { base, back_channel, .. } = &self.settings;
-        // ESIA writes http and https for itself; where the call goes is not the link's choice.
-        let is_known = |one: &&Url| (one.host(), one.port()) == (link.host(), link.port());
-        let known = [base, back_channel].into_iter().find(is_known).ok_or_else(foreign)?;
-        let path = link.path().strip_prefix(known.path().trim_end_matches('/'));
-        let path = path.and_then(|path| path.strip_prefix('/')).filter(|path| path.starts_with("rs/"));
-        self.back(path.ok_or_else(foreign)?)
-    }
-
-    async fn rest(&self, authorization: &HeaderValue, url: Url) -> Result<Found, UpstreamError> {
-        let mut request = Request::new(Method::GET, url);
-        request.headers.insert(AUTHORIZATION, authorization.clone());
-        request.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let answer = self.call(request).await?;
-        match answer.status {
-            status if status.is_success() => {
-                let fields = serde_json::from_slice(&answer.body).map_err(|_| no_json(status))?;
-                Ok(Found::Object(fields))
-            }
-            StatusCode::FORBIDDEN => Ok(Found::Forbidden),
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Found::Gone),
-            StatusCode::UNAUTHORIZED => Err(UpstreamError::Stale("the access token is not accepted".to_owned())),
-            status => Err(UpstreamError::Unavailable(format!("status {}", status.as_u16()))),
-        }
-    }
-
     async fn greet(&self) -> Result<(), UpstreamError> {
         let answer = self.call(Request::new(Method::HEAD, self.back("")?)).await?;
         if answer.status.is_server_error() {
@@ -534,35 +410,12 @@ impl Upstream for Esia {
     }
 }
 
-/// On whose behalf REST is asked.
-struct Caller<'a> {
-    authorization: HeaderValue,
-    granted: Granted,
-    subject: &'a str,
-    arrival: Arrival<'a>,
-}
-
-enum Found {
-    Object(Map<String, Value>),
-    /// 403: the scope does not cover it.
-    Forbidden,
-    /// 404, 410.
-    Gone,
-}
-
 fn misconfigured(code: &str, detail: &str) -> UpstreamError {
     UpstreamError::Misconfigured { code: code.to_owned(), detail: detail.to_owned() }
 }
 
 fn no_json(status: StatusCode) -> UpstreamError {
     UpstreamError::Unavailable(format!("status {} with something that is no JSON object", status.as_u16()))
-}
-
-fn bearer(token: &str) -> Result<HeaderValue, UpstreamError> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-        .map_err(|_| UpstreamError::Untrusted("a token that cannot be sent".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// The one OID that both tokens name.

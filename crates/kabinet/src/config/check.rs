@@ -16,6 +16,7 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     lifetimes(config, &mut found);
     people(config, &mut found);
     certificate(&config.certificate, &mut found);
+    super::esia::problems(&config.esia, config.is_https(), &mut found);
     found
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::delivery::Delivery;
+use super::esia::Esia;
 use super::upstream::Upstream;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
 
@@ -67,6 +68,8 @@ pub struct Config {
     pub certificate: Certificate,
     /// Other providers, each by its name.
     pub upstream: BTreeMap<String, Upstream>,
+    /// Sign-in through Госуслуги.
+    pub esia: Esia,
 }
 
 impl Default for Config {
@@ -94,6 +97,7 @@ impl Default for Config {
             keys: Keys::default(),
             certificate: Certificate::default(),
             upstream: BTreeMap::new(),
+            esia: Esia::default(),
         }
     }
 }

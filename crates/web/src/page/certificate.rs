@@ -331,7 +331,7 @@ pub(super) fn to_code(visit: &Visit, opened: &Opened, id: &kabinet_core::id::Con
 }
 
 /// A code that could not be sent, as a page of its own.
-pub(super) async fn not_sent(visit: &Visit, error: CodeError) -> Response {
+pub(in crate::page) async fn not_sent(visit: &Visit, error: CodeError) -> Response {
     match complaint(error) {
         Err(Trouble::Failed(error)) => failed(visit, &error).await,
         Err(Trouble::Unknown) => error_page(visit, StatusCode::BAD_REQUEST, "request-expired-here").await,

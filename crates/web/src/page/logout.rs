@@ -14,6 +14,7 @@ use kabinet_oidc::logout::Logout;
 use kabinet_oidc::request::Params;
 
 use super::login::present;
+use super::ways::method_of;
 use super::{chrome, error_page, failed, html, html_with_frames, set_sessions, to};
 use crate::form::Form;
 use crate::site::Site;
@@ -94,6 +95,7 @@ pub(crate) async fn post(State(site): State<Site>, visit: Visit, form: Form) -> 
 
 /// Ends these sessions of this browser and leads back to the client, or says that it is done.
 pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) -> Response {
+    let leave = leave(visit, sessions).await;
     let frames = match end_all(visit, sessions).await {
         Ok(frames) => frames,
         Err(response) => return response,
@@ -102,7 +104,7 @@ pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) ->
         Some(location) if frames.is_empty() => to(visit, location),
         then => {
             let client = logout.client.as_deref();
-            signed_out(visit, Farewell { client, notice: None, frames, then: then.clone() })
+            signed_out(visit, Farewell { client, notice: None, frames, then: then.clone(), leave })
         }
     };
     left(visit, response).await
@@ -110,8 +112,9 @@ pub(crate) async fn end(visit: &Visit, logout: &Logout, sessions: &[Session]) ->
 
 /// Ends one session and says that it is done.
 pub(crate) async fn out(visit: &Visit, session: &Session) -> Response {
+    let leave = leave(visit, std::slice::from_ref(session)).await;
     match end_all(visit, std::slice::from_ref(session)).await {
-        Ok(frames) => left(visit, signed_out(visit, Farewell { frames, ..Farewell::default() })).await,
+        Ok(frames) => left(visit, signed_out(visit, Farewell { frames, leave, ..Farewell::default() })).await,
         Err(response) => response,
     }
 }
@@ -127,6 +130,23 @@ pub(crate) async fn one(visit: &Visit, session: &Session, location: &str) -> Res
         }
         Err(response) => response,
     }
+}
+
+/// Where the person signs out of the provider, too, by which one of these sessions began. A page does without it where the
+/// database fails.
+async fn leave(visit: &Visit, sessions: &[Session]) -> Option<(String, String)> {
+    let identity = &visit.site.identity;
+    for session in sessions {
+        let Ok(Some(name)) = identity.upstream_of(session).await else {
+            continue;
+        };
+        let (one, url) = (identity.upstream(&name), identity.leave_upstream(&name));
+        if let (Some(one), Some(url)) = (one, url) {
+            let chrome = chrome(visit, None, None);
+            return Some((url.to_string(), method_of(&one.settings).label(&chrome)));
+        }
+    }
+    None
 }
 
 /// Says that the session has ended; the browser keeps the others.
@@ -182,10 +202,11 @@ struct Farewell<'a> {
     frames: Vec<String>,
     /// Where it goes on to then.
     then: Option<String>,
+    leave: Option<(String, String)>,
 }
 
 fn signed_out(visit: &Visit, farewell: Farewell<'_>) -> Response {
-    let Farewell { client, notice, frames, then } = farewell;
+    let Farewell { client, notice, frames, then, leave } = farewell;
     let mut origins: Vec<String> = frames.iter().filter_map(|url| origin_of(url)).collect();
     origins.sort_unstable();
     origins.dedup();
@@ -195,6 +216,7 @@ fn signed_out(visit: &Visit, farewell: Farewell<'_>) -> Response {
         notice,
         frames,
         then,
+        leave,
     };
     html_with_frames(visit, StatusCode::OK, &view::render(&page), &origins)
 }

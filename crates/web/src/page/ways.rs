@@ -6,6 +6,7 @@ use kabinet_core::brand::Brand;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::method::MethodName;
 use kabinet_identity::method::{Method as Way, Place, certificate, code, present};
+use kabinet_identity::{Configured, Identity, UpstreamSettings};
 
 use crate::view::{Message, Method};
 use crate::visit::Visit;
@@ -15,8 +16,16 @@ pub(crate) struct Ways<'a> {
     brand: &'a Brand,
     login: &'a [MethodName],
     registration: &'a [MethodName],
-    /// Whether anybody could sign in by certificate.
-    verifies_signatures: bool,
+    identity: &'a Identity,
+}
+
+/// A way that is allowed and there.
+#[derive(Clone, Copy)]
+enum Present<'a> {
+    /// One that this release has.
+    Own(&'static Way),
+    /// Another provider.
+    Upstream(&'a Configured),
 }
 
 impl<'a> Ways<'a> {
@@ -27,7 +36,7 @@ impl<'a> Ways<'a> {
             brand,
             login: brand.login_methods(client),
             registration: brand.registration_methods(client),
-            verifies_signatures: visit.site.identity.verifies_signatures(),
+            identity: &visit.site.identity,
         }
     }
 
@@ -38,46 +47,68 @@ impl<'a> Ways<'a> {
 
     /// The ways to sign in beside the form.
     pub(crate) fn login_tiles(&self) -> Vec<Method> {
-        tiles(
-            self.login_methods()
-                .filter(|method| method.place == Place::Beside)
-                .map(|method| method.id),
-        )
+        self.tiles(self.login_methods(), self.has_login_form())
     }
 
     /// Whether pages lead to «У меня есть код» here.
     pub(crate) fn has_code(&self) -> bool {
-        self.login_methods().any(|method| method.id == code::METHOD.id)
+        present(self.login).any(|method| method.id == code::METHOD.id)
     }
 
     /// Whether people sign in here by certificate.
     pub(crate) fn has_certificate_login(&self) -> bool {
-        self.login_methods().any(|method| method.id == certificate::METHOD.id)
+        has_certificate(self.login_methods())
     }
 
     /// Whether people register here by certificate.
     pub(crate) fn has_certificate_registration(&self) -> bool {
-        self.registration_methods().any(|method| method.id == certificate::METHOD.id)
+        has_certificate(self.registration_methods())
     }
 
-    fn login_methods(&self) -> impl Iterator<Item = &'static Way> {
-        let is_chosen = self.login != MethodName::ALL;
-        present(self.login).filter(move |method| self.is_there(method, is_chosen))
+    /// Whether people sign in here by this provider.
+    pub(crate) fn has_upstream_login(&self, name: &str) -> bool {
+        has_upstream(self.login_methods(), name)
     }
 
-    fn registration_methods(&self) -> impl Iterator<Item = &'static Way> {
-        let is_chosen = self.registration != MethodName::REGISTERING;
-        present(self.registration).filter(move |method| self.is_there(method, is_chosen))
+    /// Whether people register here by this provider.
+    pub(crate) fn has_upstream_registration(&self, name: &str) -> bool {
+        has_upstream(self.registration_methods(), name)
+    }
+
+    fn login_methods(&self) -> Vec<Present<'a>> {
+        self.methods(self.login, self.login != MethodName::ALL)
+    }
+
+    fn registration_methods(&self) -> Vec<Present<'a>> {
+        let mut all = self.methods(self.registration, self.registration != MethodName::REGISTERING);
+        all.retain(|one| match one {
+            Present::Own(method) => method.registers,
+            Present::Upstream(one) => one.settings.makes_accounts(),
+        });
+        all
+    }
+
+    /// What of a list is there, in its order. The default list has every configured provider beside.
+    fn methods(&self, list: &[MethodName], is_chosen: bool) -> Vec<Present<'a>> {
+        let upstream = |name: &MethodName| self.identity.upstream(name.as_str()).map(Present::Upstream);
+        let find = |name: &MethodName| match present(std::slice::from_ref(name)).next() {
+            Some(method) => self.is_there(method, is_chosen).then_some(Present::Own(method)),
+            None => upstream(name),
+        };
+        let named = list.iter().filter_map(find);
+        let is_beside = |one: &&Configured| !list.iter().any(|name| name.as_str() == one.settings.name);
+        let beside = self.identity.upstreams().iter().filter(|one| !is_chosen && is_beside(one));
+        named.chain(beside.map(Present::Upstream)).collect()
     }
 
     /// Sign-in by certificate is there once a trust anchor is or a verifier outside, or where a list names it that is not the default one.
     fn is_there(&self, method: &Way, is_chosen: bool) -> bool {
-        method.id != certificate::METHOD.id || self.verifies_signatures || is_chosen
+        method.id != certificate::METHOD.id || is_chosen || self.identity.verifies_signatures()
     }
 
     /// Whether anybody registers here.
     pub(crate) fn has_registration(&self) -> bool {
-        self.registration_methods().any(|method| method.registers)
+        !self.registration_methods().is_empty()
     }
 
     /// Whether people register here with a password.
@@ -87,8 +118,25 @@ impl<'a> Ways<'a> {
 
     /// The ways to register beside the form.
     pub(crate) fn registration_tiles(&self) -> Vec<Method> {
-        let beside = |method: &&'static Way| method.registers && method.place == Place::Beside;
-        tiles(self.registration_methods().filter(beside).map(|method| method.id))
+        self.tiles(self.registration_methods(), self.has_registration_form())
+    }
+
+    /// The providers that people may link to their accounts.
+    pub(crate) fn linkable(&self) -> Vec<Method> {
+        let upstreams = self.login_methods().into_iter().filter(|one| matches!(one, Present::Upstream(_)));
+        upstreams.filter_map(tile).collect()
+    }
+
+    /// Tiles for what stands beside the form. A provider that does not answer is left out, unless nothing else would be there.
+    fn tiles(&self, all: Vec<Present<'a>>, has_form: bool) -> Vec<Method> {
+        let is_up = |one: &Present<'_>| match one {
+            Present::Own(_) => true,
+            Present::Upstream(one) => self.identity.is_up(one),
+        };
+        let is_beside = |one: &Present<'_>| !matches!(one, Present::Own(method) if method.place != Place::Beside);
+        let (up, down): (Vec<_>, Vec<_>) = all.into_iter().filter(is_beside).partition(is_up);
+        let shown = if up.is_empty() && !has_form { down } else { up };
+        shown.into_iter().filter_map(tile).collect()
     }
 
     /// What a form asks for.
@@ -106,6 +154,24 @@ impl<'a> Ways<'a> {
     }
 }
 
-fn tiles(names: impl Iterator<Item = &'static str>) -> Vec<Method> {
-    names.filter_map(Method::named).collect()
+fn tile(one: Present<'_>) -> Option<Method> {
+    match one {
+        Present::Own(method) => Method::named(method.id),
+        Present::Upstream(one) => Some(method_of(&one.settings)),
+    }
+}
+
+/// The tile of a provider.
+pub(crate) fn method_of(settings: &UpstreamSettings) -> Method {
+    Method::named(&settings.name)
+        .unwrap_or_else(|| Method::Upstream { name: settings.name.clone(), title: settings.title.clone() })
+}
+
+fn has_certificate(all: Vec<Present<'_>>) -> bool {
+    all.iter()
+        .any(|one| matches!(one, Present::Own(method) if method.id == certificate::METHOD.id))
+}
+
+fn has_upstream(all: Vec<Present<'_>>, name: &str) -> bool {
+    all.iter().any(|one| matches!(one, Present::Upstream(one) if one.settings.name == name))
 }

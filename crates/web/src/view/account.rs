@@ -9,8 +9,10 @@ use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 
 use super::chrome::{Chrome, plain_name};
+use super::entry::Method;
 use super::form::{Errors, Message};
 use super::request::initial;
+use super::upstream::ConnectionRow;
 use crate::brand::Words;
 
 /// A section of the side navigation.
@@ -352,7 +354,8 @@ pub struct CertificateRow {
     pub used_at: Option<Timestamp>,
 }
 
-/// `/account/methods`: forms `link-certificate` and `unlink-certificate`, with `-ID` from the second certificate on.
+/// `/account/methods`: forms `link-certificate` and `unlink-certificate`, with `-ID` from the second certificate on; for another
+/// provider `link-NAME` and `unlink-NAME`, likewise.
 #[derive(Template)]
 #[template(path = "account-methods.html")]
 pub struct AccountMethods<'a> {
@@ -364,6 +367,12 @@ pub struct AccountMethods<'a> {
     pub certificates: Vec<CertificateRow>,
     /// Whether certificates can be linked here.
     pub can_link: bool,
+    /// Whether something else than certificates lets the person in.
+    pub has_other_way: bool,
+    /// The accounts at other providers, the oldest first.
+    pub connections: Vec<ConnectionRow>,
+    /// The providers that can be linked: forms `link-NAME`.
+    pub linkable: Vec<Method>,
     /// What is wrong.
     pub errors: Errors,
     /// What happened.
@@ -377,7 +386,7 @@ impl AccountMethods<'_> {
 
     /// The last way in stays.
     fn can_unlink(&self) -> bool {
-        self.has_password || self.certificates.len() > 1
+        self.has_other_way || self.certificates.len() > 1
     }
 
     fn form_id(&self, row: &CertificateRow, at: &usize) -> String {

@@ -5,7 +5,7 @@ use kabinet_core::scope::Scope;
 use kabinet_core::time::Timestamp;
 
 use super::account::device_name;
-use super::chrome::{Chrome, Moment, plain_name};
+use super::chrome::{Chrome, plain_name};
 use super::form::Errors;
 use super::request::{ScopeLine, mixes_alphabets, scope_lines};
 
@@ -64,9 +64,5 @@ impl DevicePage<'_> {
 
     fn device(&self) -> String {
         device_name(&self.agent).unwrap_or_else(|| self.agent.clone())
-    }
-
-    fn moment(&self) -> Moment {
-        self.chrome.moment(&self.asked_at)
     }
 }

@@ -27,7 +27,7 @@ pub enum Method {
         /// Its key: `a-z`, `0-9` and `-`.
         name: String,
         /// What its tile says.
-        title: String,
+        title: Words,
     },
 }
 
@@ -56,7 +56,7 @@ impl Method {
     #[must_use]
     pub fn label(&self, chrome: &Chrome<'_>) -> String {
         match self {
-            Self::Upstream { title, .. } => title.clone(),
+            Self::Upstream { title, .. } => chrome.words(title).to_owned(),
             known => chrome.t(&format!("method-{}", known.name())).into_owned(),
         }
     }

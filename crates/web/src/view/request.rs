@@ -164,6 +164,8 @@ pub struct SignedOut<'a> {
     pub frames: Vec<String>,
     /// Where it goes on to once they have: by script, or by the link `continue`.
     pub then: Option<String>,
+    /// Where the person signs out of the provider that they came by, too, and what it is called.
+    pub leave: Option<(String, String)>,
 }
 
 #[cfg(test)]

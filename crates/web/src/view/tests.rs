@@ -69,7 +69,7 @@ fn email() -> Contact {
 
 fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
     let methods = || vec![Method::Certificate, Method::Esia, Method::Telegram];
-    let upstream = Method::Upstream { name: "vk".to_owned(), title: "VK ID".to_owned() };
+    let upstream = Method::Upstream { name: "vk".to_owned(), title: Words::new("VK ID", "VK ID") };
     let all = Offers { password: true, register: true, recover: true, code: true };
     let login = |identifier, value: &str, errors| SignIn {
         chrome: scene.chrome("/login?flow=abc"),
@@ -243,6 +243,7 @@ fn request_pages(scene: Scene<'_>) -> Vec<Sample> {
         back_href: back.map(str::to_owned),
         notice: None,
         frames: Vec::new(),
+        leave: None,
         then: None,
     };
     let leaving = SignedOut {

@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
 
+use http::header::AUTHORIZATION;
+use kabinet_core::external::Assurance;
 use kabinet_core::language::Language;
 use kabinet_fetch::{Calls, Error};
 use kabinet_gost::pem;

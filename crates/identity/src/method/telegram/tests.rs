@@ -105,7 +105,7 @@ fn another_bots_signature_is_nobodys() {
     assert!(check_widget(&vera(&at(0)), &both, NOW).is_ok());
     // The key of Mini Apps is not the widget's.
     let data = init_data(&person_fields(&at(0)), TOKEN, Over::Everything);
-    let fields: Own = url::form_urlencoded::parse(data.as_bytes()).into_owned().collect();
+    let fields: Own = form_urlencoded::parse(data.as_bytes()).into_owned().collect();
     assert_eq!(check_widget(&fields, &with_token(TOKEN), NOW), Err(ProofError::Forged));
 }
 
@@ -166,7 +166,7 @@ fn init_data(fields: &Fields, token: &str, over: Over) -> String {
     };
     let key = hmac(b"WebAppData", token).unwrap().finalize().into_bytes();
     let hash = hex(&hmac(&key, &lines(fields, without)).unwrap().finalize().into_bytes());
-    let mut out = url::form_urlencoded::Serializer::new(String::new());
+    let mut out = form_urlencoded::Serializer::new(String::new());
     out.extend_pairs(fields).append_pair("hash", &hash).finish()
 }
 

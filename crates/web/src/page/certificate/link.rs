@@ -17,6 +17,7 @@ use super::{Shown, carry, not_sent, organisation, show, signer, to_code};
 use crate::form::{Asked, Form};
 use crate::page::account::{Signed, notice, signed};
 use crate::page::login::{self, proven, signed_in};
+use crate::page::upstream;
 use crate::page::ways::Ways;
 use crate::page::{Opened, chrome, error_page, failed, flow_or_page, html, onward, to};
 use crate::view::{self, AccountMethods, CertificateRow, Errors, FormPlace, Message, certificate_message, with_query};
@@ -24,7 +25,7 @@ use crate::visit::Visit;
 
 /// The page that proves the account.
 pub(super) const HERE: &str = "/login/certificate/link";
-const METHODS: &str = "/account/methods";
+pub(in crate::page) const METHODS: &str = "/account/methods";
 
 /// `GET /account/methods`
 pub(crate) async fn methods(visit: Visit, asked: Asked) -> Response {
@@ -36,9 +37,15 @@ pub(crate) async fn methods(visit: Visit, asked: Asked) -> Response {
 
 async fn list(visit: &Visit, signed: &Signed, asked: &Asked) -> Response {
     let (identity, user) = (&visit.site.identity, &signed.user.id);
-    let found = match (identity.certificates_of(user).await, identity.has_password(user).await) {
-        (Ok(certificates), Ok(has_password)) => (certificates, has_password),
-        (Err(error), _) | (_, Err(error)) => return failed(visit, &error.to_string()).await,
+    let chrome = chrome(visit, None, None);
+    let found = async {
+        let certificates = identity.certificates_of(user).await?;
+        let ways = (identity.has_password(user).await?, identity.has_other_way(user).await?);
+        Ok::<_, kabinet_identity::Error>((certificates, ways, upstream::link::rows(visit, &chrome, signed).await?))
+    };
+    let (certificates, (has_password, has_other_way), connections) = match found.await {
+        Ok(found) => found,
+        Err(error) => return failed(visit, &error.to_string()).await,
     };
     let now = visit.site.clock.now();
     let row = |linked: Linked| CertificateRow {
@@ -54,13 +61,20 @@ async fn list(visit: &Visit, signed: &Signed, asked: &Asked) -> Response {
         known @ ("linked-elsewhere" | "weaker") => Some(certificate_message(known)),
         "certificates-too-many" => Some(Message::of("certificates-too-many")),
         "certificate-last" => Some(Message::of("certificate-last")),
+        "upstream-linked-elsewhere" => Some(Message::of("upstream-linked-elsewhere")),
+        "upstream-ambiguous" => Some(Message::of("upstream-ambiguous")),
+        "upstream-too-many" => Some(Message::of("upstream-too-many")),
+        "upstream-last" => Some(Message::of("upstream-last")),
         _ => None,
     };
     let page = AccountMethods {
-        chrome: chrome(visit, None, None),
-        has_password: found.1,
-        certificates: found.0.into_iter().map(row).collect(),
+        chrome,
+        has_password,
+        certificates: certificates.into_iter().map(row).collect(),
         can_link: Ways::of(visit).has_certificate_login(),
+        has_other_way,
+        connections,
+        linkable: Ways::of(visit).linkable(),
         errors: wrong.map_or_else(Errors::none, Errors::whole),
         notice: notice(asked),
     };
@@ -73,11 +87,19 @@ pub(crate) async fn change(visit: Visit, form: Form) -> Response {
         Ok(signed) => signed,
         Err(response) => return response,
     };
-    if form.has("password") {
-        return unlink(&visit, &signed, &form).await;
+    match (form.has("password"), form.has("connection")) {
+        (true, false) => return unlink(&visit, &signed, &form).await,
+        (true, true) => return upstream::link::unlink(&visit, &signed, &form).await,
+        (false, _) => {}
     }
     if !visit.accepts(&form) {
         return to(&visit, &format!("{METHODS}?done=stale"));
+    }
+    if form.has("connection") {
+        return upstream::link::ask_unlink(&visit, &signed, &form).await;
+    }
+    if form.has("link") && form.get("link") != "certificate" {
+        return upstream::link::begin(&visit, &signed, form.get("link")).await;
     }
     if form.has("link") {
         return to(&visit, &format!("{METHODS}/certificate"));
@@ -114,7 +136,7 @@ fn unlinking(certificate: &CertificateId) -> FormPlace {
 }
 
 /// The form with the person's own contact in it.
-fn of_person(signed: &Signed, place: FormPlace) -> login::Shown {
+pub(in crate::page) fn of_person(signed: &Signed, place: FormPlace) -> login::Shown {
     let held = signed
         .user
         .contact(ContactKind::Phone)
@@ -146,7 +168,7 @@ async fn unlink(visit: &Visit, signed: &Signed, form: &Form) -> Response {
     }
 }
 
-async fn other_account(visit: &Visit, opened: &Opened, mut shown: login::Shown) -> Response {
+pub(in crate::page) async fn other_account(visit: &Visit, opened: &Opened, mut shown: login::Shown) -> Response {
     shown.errors = Errors::whole(Message::of("fresh-other-account"));
     shown.status = StatusCode::FORBIDDEN;
     login::show(visit, opened, shown).await
@@ -178,7 +200,7 @@ pub(super) const fn key(error: &LinkError) -> &'static str {
 }
 
 /// A flow whose end is the list.
-async fn back_to_methods(visit: &Visit, what: &str) -> Result<Opened, Response> {
+pub(in crate::page) async fn back_to_methods(visit: &Visit, what: &str) -> Result<Opened, Response> {
     let target = Target::Page(format!("{METHODS}?done={what}"));
     let flow = visit.site.provider.new_flow(target, &visit.binding_hash());
     match visit.site.provider.seal(&flow, &visit.network()).await {
