@@ -16,7 +16,7 @@ use kabinet::Ambient;
 use kabinet_core::secret::TokenKind;
 use kabinet_standins::esia::{self, Contour, Credentials, Registered, System};
 use kabinet_standins::{telegram, upstream};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -37,9 +37,18 @@ const CLIENT: &str = "kabinet-demo";
 /// Registers the provider, whose issuer is given.
 type Register = Box<dyn FnOnce(&str) -> anyhow::Result<()> + Send>;
 
+/// Where it stands in the provider's settings.
+#[derive(Clone, Copy)]
+enum Section {
+    Own(&'static str),
+    /// `[upstream.NAME]`
+    Upstream(&'static str),
+}
+
 /// One of them, bound and not yet served.
 struct Standin {
-    section: (&'static str, Value),
+    section: Section,
+    settings: Value,
     router: Router,
     register: Register,
 }
@@ -64,7 +73,7 @@ impl Providers {
     /// When there is no free port.
     pub async fn open(place: &Place, saved: &Saved, ambient: &Ambient) -> anyhow::Result<Self> {
         let mut all = Vec::new();
-        for n in 0..NAMES.len() {
+        for (n, name) in NAMES.iter().enumerate() {
             let socket = place::bind(saved.provider_ports.get(n).copied()).await?;
             let url = place::url(&socket, "/")?;
             let standin = match n {
@@ -72,16 +81,28 @@ impl Providers {
                 1 => telegram(&url, ambient),
                 _ => partner(&url, ambient),
             };
-            let standin = standin.with_context(|| format!("the stand-in {}", NAMES[n]));
+            let standin = standin.with_context(|| format!("the stand-in {name}"));
             all.push(Bound { url, socket, standin });
         }
         Ok(Self(all))
     }
 
-    /// How the provider is told of them: a section each.
+    /// How the provider is told of them: its sections.
     pub fn settings(&self) -> Vec<(&'static str, Value)> {
-        let standins = self.0.iter().filter_map(|bound| bound.standin.as_ref().ok());
-        standins.map(|standin| standin.section.clone()).collect()
+        let mut sections = Vec::new();
+        let mut upstreams = Map::new();
+        for standin in self.0.iter().filter_map(|bound| bound.standin.as_ref().ok()) {
+            let settings = standin.settings.clone();
+            match standin.section {
+                Section::Own(name) => sections.push((name, settings)),
+                Section::Upstream(name) => _ = upstreams.insert(name.to_owned(), settings),
+            }
+        }
+        sections.push(("upstream", Value::Object(upstreams)));
+        // A provider that does not speak to ЕСИА has no section for it.
+        let known = kabinet::config::keys();
+        sections.retain(|(name, _)| *name != "esia" || known.iter().any(|key| key.starts_with("esia.")));
+        sections
     }
 
     /// Their ports, for the next run.
@@ -122,12 +143,14 @@ fn secret(ambient: &Ambient) -> String {
 fn telegram(url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> {
     let (router, control) = telegram::router(&origin(url), Arc::clone(&ambient.clock), Arc::clone(&ambient.entropy))?;
     let secret = secret(ambient);
-    let section = json!({"telegram": {
+    let settings = json!({
         "preset": "telegram", "issuer": origin(url), "client_id": BOT.to_string(), "client_secret": secret,
-    }});
-    let register = move |issuer: &str| Ok(control.register(telegram::Bot::new(BOT, &secret, callback(issuer, "telegram")))?);
+    });
+    let register =
+        move |issuer: &str| Ok(control.register(telegram::Bot::new(BOT, &secret, callback(issuer, "telegram")))?);
     Ok(Standin {
-        section: ("upstream", section),
+        section: Section::Upstream("telegram"),
+        settings,
         router,
         register: Box::new(register),
     })
@@ -136,10 +159,10 @@ fn telegram(url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> {
 fn partner(url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> {
     let (router, control) = upstream::router(&origin(url), Arc::clone(&ambient.clock), Arc::clone(&ambient.entropy))?;
     let secret = secret(ambient);
-    let section = json!({PARTNER: {
+    let settings = json!({
         "preset": "openid", "issuer": origin(url), "client_id": CLIENT, "client_secret": secret,
         "title_ru": "Партнёр", "title_en": "Partner", "registers": true, "vouches": ["phone", "email"],
-    }});
+    });
     let register = move |issuer: &str| {
         control.register(upstream::Client {
             post_logout_redirect_uris: vec![issuer.to_owned(), format!("{issuer}/")],
@@ -148,7 +171,8 @@ fn partner(url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> {
         Ok(())
     };
     Ok(Standin {
-        section: ("upstream", section),
+        section: Section::Upstream(PARTNER),
+        settings,
         router,
         register: Box::new(register),
     })
@@ -157,10 +181,13 @@ fn partner(url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> {
 fn esia(place: &Place, url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> {
     let (clock, entropy) = (Arc::clone(&ambient.clock), Arc::clone(&ambient.entropy));
     let credentials = Credentials::make("Демонстрация kabinet", &*entropy, clock.now())?;
-    let settings = esia::Settings { contour: Contour::Production, ..esia::Settings::new(clock, entropy) };
-    let (router, handle) = esia::router(settings)?;
+    let begun = esia::Settings {
+        contour: Contour::Production,
+        ..esia::Settings::new(clock, entropy)
+    };
+    let (router, handle) = esia::router(begun)?;
     let files = EsiaFiles::write(place, &credentials, &handle)?;
-    let section = json!({
+    let settings = json!({
         "client_id": MNEMONIC, "base_url": origin(url), "certificate": files.certificate,
         "signer": "software", "signer_key": files.key, "token_certificates": files.tokens,
         "scope": SCOPES, "scope_org": ORGANISATION_SCOPES,
@@ -180,7 +207,8 @@ fn esia(place: &Place, url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> 
         })?)
     };
     Ok(Standin {
-        section: ("esia", section),
+        section: Section::Own("esia"),
+        settings,
         router,
         register: Box::new(register),
     })

@@ -15,6 +15,7 @@ mod esia;
 mod master_key;
 mod print;
 mod sections;
+mod telegram;
 mod upstream;
 mod values;
 
@@ -30,6 +31,7 @@ pub use esia::{Contour, Esia, SignerKind};
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};
 pub use print::Origins;
 pub use sections::*;
+pub use telegram::Telegram;
 pub use upstream::Upstream;
 pub use values::{Hidden, Network, Seconds, ServiceUrl};
 
@@ -37,6 +39,7 @@ pub use values::{Hidden, Network, Seconds, ServiceUrl};
 const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
+const SECRETS: [&str; 12] = [
 const SECRETS: [&str; 11] = [
     "certificate.verifier_token",
     "delivery.exolve.key",
@@ -49,6 +52,7 @@ const SECRETS: [&str; 11] = [
     "master_key",
     "redis.url",
     "store.url",
+    "telegram.bot_token",
 ];
 
 /// Whether a key holds a secret.

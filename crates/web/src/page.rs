@@ -17,6 +17,7 @@ pub(crate) mod logout;
 pub(crate) mod organisations;
 pub(crate) mod recover;
 pub(crate) mod register;
+pub(crate) mod telegram;
 pub(crate) mod upstream;
 pub(crate) mod ways;
 

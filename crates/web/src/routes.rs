@@ -13,7 +13,7 @@ use crate::oauth::{
 };
 use crate::page::{
     account, agreements, certificate, choose, complete, consent, device, legal, login, logout, not_found,
-    organisations, recover, register, upstream, wrong_method,
+    organisations, recover, register, telegram, upstream, wrong_method,
 };
 use crate::site::Site;
 
@@ -107,6 +107,8 @@ static OWN: &[Entry] = table! {
     get "/login/{method}/link" Browser => upstream::link::get;
     post "/login/{method}/link" Browser => upstream::link::post;
     get "/login/{method}/unlinked" Browser => upstream::unlinked;
+    get "/login/telegram/mini-app" Browser => telegram::mini_app;
+    get "/login/telegram/widget" Browser => telegram::widget;
     get "/register" Browser => register::get;
     post "/register" Browser => register::post;
     get "/register/certificate" Browser => certificate::register::get;

@@ -14,6 +14,7 @@ pub mod entry;
 pub mod form;
 pub mod notice;
 pub mod request;
+pub mod telegram;
 #[cfg(test)]
 mod tests;
 pub mod upstream;
@@ -38,6 +39,7 @@ pub use entry::{
 pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};
 pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};
+pub use telegram::TelegramReturn;
 pub use upstream::{ConnectionRow, UnlinkedUpstream, UpstreamRegistration};
 
 /// The page as HTML. A template that fails is a defect: it is logged, and a bare sentence takes the page's place.

@@ -271,7 +271,11 @@ fn browser(scene: &Scene<'_>) -> Result<Outcome> {
     if !shell::root().join(program).is_file() {
         return Ok(Outcome::could_not_run(format!("{program} does not exist")));
     }
-    if !limited(scene, &cargo(&["build", "-p", "kabinet", "-p", "kabinet-demo", "-p", "kabinet-standins"]), |_| ())? {
+    if !limited(
+        scene,
+        &cargo(&["build", "-p", "kabinet", "-p", "kabinet-demo", "-p", "kabinet-standins"]),
+        |_| (),
+    )? {
         return Ok(Outcome::could_not_run("the binaries do not build"));
     }
     let built = |name: &str| shell::target().join("debug").join(name);

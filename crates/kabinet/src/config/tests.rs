@@ -291,10 +291,14 @@ fn the_reference_file_gives_every_key_with_its_default_and_no_other() {
         "password.filter",
         "hashing.permits",
         "store.migrate",
+        "country.rules",
+        "country.header",
+        "country.default",
         "certificate.toolbox_page",
         "certificate.list_url",
         "certificate.verifier_url",
         "certificate.verifier_token",
+        "telegram.bot_token",
     ];
     // login, key, sender and url of five gateways; of the mail server six, of Госуслуги nine.
     let examples = examples.len() + 5 * 4 + 6 + 9;
