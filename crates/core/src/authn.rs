@@ -75,6 +75,13 @@ impl Authentication {
         values.iter().any(|value| rank(value).is_some_and(|asked| Some(asked) <= own))
     }
 
+    /// Which of our own ways to sign in it was, by its name in settings.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        let is_signed = self.factors.iter().any(|f| matches!(f, Factor::Cert | Factor::CertUnchecked));
+        if is_signed { "certificate" } else { "password" }
+    }
+
     /// `amr`.
     #[must_use]
     pub fn amr(&self) -> Vec<&'static str> {

@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod claims;
 pub mod client;
 pub mod contact;
+pub mod country;
 pub mod decision;
 pub mod delivery;
 pub mod destination;

@@ -42,6 +42,7 @@ use kabinet_core::ambient::{Clock, Entropy};
 use kabinet_core::audit::{Origin, Record};
 use kabinet_core::authn::Factor;
 use kabinet_core::brand::Brand;
+use kabinet_core::country::CountryCode;
 use kabinet_core::id::{ClientId, FlowId, UserId};
 use kabinet_core::language::Language;
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
@@ -243,6 +244,8 @@ pub struct Visit {
     pub devices: Vec<String>,
     /// The language of the pages, and of the codes that are sent.
     pub language: Language,
+    /// The country that the visitor is in, as far as somebody trusted says so.
+    pub country: Option<CountryCode>,
     /// What the form brought back of the work that its page may ask for; `None`: it asks for none, because a proof stands
     /// before it.
     pub work: Option<Solution>,

@@ -10,6 +10,7 @@
 
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::authn::{Authentication, Session};
+use kabinet_core::country::CountryCode;
 use kabinet_core::id::{FlowId, SessionId, UserId};
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_core::time::Timestamp;
@@ -154,12 +155,15 @@ impl Identity {
             };
             self.post_to_all(&mut tx, notice).await?;
         }
+        let method = proof.upstream.as_deref().unwrap_or_else(|| session.authentication.method());
         let record = Record::of(Event::LoginSucceeded).user(&user.id).session(&session.id);
         let record = visit
             .client
             .iter()
             .fold(record, Record::client)
             .with("amr", session.authentication.amr())
+            .with("method", method)
+            .with("country", visit.country.as_ref().map(CountryCode::as_str))
             .with("renewed", renewed);
         self.write(&mut tx, &record, &visit.origin).await?;
         tx.commit().await?;

@@ -1,5 +1,6 @@
 //! The commands, and what they share: reading the configuration, opening the store, answering.
 
+mod audit;
 mod brand;
 mod certificate;
 mod client;
@@ -71,6 +72,9 @@ enum Command {
     /// Authorities that sign-in by certificate believes, and their revocation lists
     #[command(subcommand)]
     Trust(trust::Command),
+    /// What the audit trail tells
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -154,6 +158,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Brand(command) => brand::run(command, desk, output).await,
         Command::User(command) => user::run(command, desk, output).await,
         Command::Trust(command) => trust::run(command, desk, output).await,
+        Command::Audit(command) => audit::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,
         Command::Delivery(command) => delivery::run(command, desk, output).await,
         Command::Logout(command) => logout::run(command, desk, output).await,

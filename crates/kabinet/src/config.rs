@@ -40,6 +40,7 @@ const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
 const SECRETS: [&str; 12] = [
+const SECRETS: [&str; 11] = [
     "certificate.verifier_token",
     "delivery.exolve.key",
     "delivery.gateway.key",

@@ -1,5 +1,6 @@
 //! The configuration in the words of each crate.
 
+use kabinet_core::country::CountryRules;
 use kabinet_identity::{
     CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig,
     SessionConfig, WorkConfig,
@@ -143,6 +144,9 @@ fn certificate(section: &crate::config::Certificate) -> CertificateConfig {
 pub(crate) fn web(config: &Config) -> kabinet_web::Config {
     kabinet_web::Config {
         issuer: config.issuer.clone(),
+        countries: CountryRules::of(&config.country.rules),
+        country_header: config.country.header.as_deref().and_then(|name| name.parse().ok()),
+        country: config.country.default,
         trusted_proxies: config.trusted_proxies.iter().map(|network| network.0).collect(),
         password_length: (config.password.shortest(), config.password.max_length),
         remembered: config.session.remembered_max.get(),

@@ -11,6 +11,8 @@ crate::sql! {
     INSERT = "INSERT INTO audit (id, at, event, actor, user_id, client_id, session_id, request_id, ip, agent, data) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     OF_USER = "SELECT event, at, ip, agent FROM audit WHERE user_id = $1 ORDER BY at DESC, id DESC LIMIT $2";
+    SIGN_INS = "SELECT id, user_id, client_id, data FROM audit WHERE event = 'login.succeeded' AND at >= $1 AND at < $2 AND id > $3 \
+        ORDER BY id LIMIT $4";
     COUNT = "SELECT COUNT(*) FROM audit WHERE event = $1";
 }
 
@@ -47,6 +49,28 @@ pub struct Seen {
 /// When the database fails.
 pub async fn of_user(db: &Db, user: &UserId, limit: i64) -> Result<Vec<Seen>> {
     Ok(on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).bind(limit).fetch_all(pool).await)?)
+}
+
+/// A sign-in as the trail has it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct SignIn {
+    /// The record's id.
+    pub id: String,
+    /// Who.
+    pub user_id: Option<String>,
+    /// At which product.
+    pub client_id: Option<String>,
+    /// What the record says beside, JSON.
+    pub data: String,
+}
+
+/// Sign-ins within a span of time, those after a record, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sign_ins(db: &Db, (from, to): (Timestamp, Timestamp), after: &str, limit: i64) -> Result<Vec<SignIn>> {
+    Ok(on_db!(db, pool => sqlx::query_as(SIGN_INS)
+        .bind(from.0).bind(to.0).bind(after).bind(limit).fetch_all(pool).await)?)
 }
 
 /// How many records of an event there are.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
 use ipnet::IpNet;
 use kabinet_core::ambient::{Clock, Entropy};
+use kabinet_core::country::{CountryCode, CountryRules};
 use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
@@ -17,6 +19,12 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// The least and the greatest length of a password, characters.
     pub password_length: (u32, u32),
+    /// Which ways to sign in people of a country are shown.
+    pub countries: CountryRules,
+    /// The header in which trusted proxies name the visitor's country.
+    pub country_header: Option<HeaderName>,
+    /// Which country is believed where nobody names one.
+    pub country: Option<CountryCode>,
     /// How long a remembered session's cookie lives, seconds.
     pub remembered: i64,
     /// How long a code by SMS and one by e-mail live, seconds.

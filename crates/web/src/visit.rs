@@ -15,6 +15,7 @@ use kabinet_core::audit::Origin;
 use kabinet_core::authn::Session;
 use kabinet_core::brand::{Brand, Brands};
 use kabinet_core::client::Client;
+use kabinet_core::country::CountryCode;
 use kabinet_core::id::ClientId;
 use kabinet_core::secret::{Secret, TokenHash};
 use kabinet_identity::Visit as Person;
@@ -59,6 +60,7 @@ pub(crate) struct Visit {
     cookie_language: Option<String>,
     accept_language: Option<String>,
     sec_fetch_site: Option<String>,
+    country: Option<CountryCode>,
     ip: IpAddr,
     agent: String,
 }
@@ -111,6 +113,7 @@ impl Visit {
             cookie_language: site.cookies.language(headers),
             accept_language: text(ACCEPT_LANGUAGE),
             sec_fetch_site: text(http::HeaderName::from_static("sec-fetch-site")),
+            country: country_of(peer, headers, site),
             ip: client_ip(peer, headers, &site.config.trusted_proxies),
             agent: text(USER_AGENT)
                 .unwrap_or_default()
@@ -171,6 +174,11 @@ impl Visit {
         network_of(self.ip)
     }
 
+    /// The country that the visitor is in, as a trusted proxy says.
+    pub(crate) const fn country(&self) -> Option<CountryCode> {
+        self.country
+    }
+
     /// For the protocol's own endpoints.
     pub(crate) fn caller(&self) -> Caller {
         Caller { origin: self.audit(), network: self.network() }
@@ -188,6 +196,7 @@ impl Visit {
             brand: self.brands.shared(self.client().and_then(|client| client.metadata.brand.as_deref())),
             devices: self.devices.clone(),
             language: self.locale(ui_locales).language(),
+            country: self.country,
             work: None,
         }
     }
@@ -252,6 +261,14 @@ fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         }
     }
     last
+}
+
+/// The country that a trusted proxy names, else the one that the operator believes in.
+fn country_of(peer: IpAddr, headers: &HeaderMap, site: &Site) -> Option<CountryCode> {
+    let config = &site.config;
+    let is_proxy = config.trusted_proxies.iter().any(|net| net.contains(&peer.to_canonical()));
+    let told = config.country_header.as_ref().filter(|_| is_proxy).and_then(|name| headers.get(name));
+    told.and_then(|value| value.to_str().ok()?.parse().ok()).or(config.country)
 }
 
 /// The network that attempts are counted by: /24 or /64.

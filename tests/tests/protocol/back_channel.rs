@@ -94,6 +94,7 @@ async fn end_from_elsewhere(app: &TestApp, person: &Person) {
         brand: kabinet_core::brand::Brands::built_in().shared(None),
         devices: Vec::new(),
         language: kabinet_core::language::Language::default(),
+        country: None,
         work: None,
     };
     app.identity.end_session(&id, &person.id, Ending::SignOut, &visit).await.unwrap().unwrap();

@@ -293,6 +293,7 @@ pub fn browser(cookie: &str, network: &str) -> Visit {
         brand: kabinet_core::brand::Brands::built_in().shared(None),
         devices: Vec::new(),
         language: kabinet_core::language::Language::Ru,
+        country: None,
         work: None,
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use kabinet_core::contact::Country;
+use kabinet_core::contact::Country as PhoneCountry;
+use kabinet_core::country::{CountryCode, CountryRule};
 use kabinet_core::response_type::ResponseType;
 use kabinet_gost::{Require, Revocation};
 use kabinet_identity::{Algorithms, SecondProof, TwoFactors};
@@ -65,6 +66,8 @@ pub struct Config {
     pub hashing: Hashing,
     /// Signing keys.
     pub keys: Keys,
+    /// Which ways to sign in people of a country are shown.
+    pub country: Country,
     /// Sign-in by certificate.
     pub certificate: Certificate,
     /// Sign-in at Telegram by what a bot's token signs.
@@ -73,6 +76,10 @@ pub struct Config {
     pub upstream: BTreeMap<String, Upstream>,
     /// Sign-in through Госуслуги.
     pub esia: Esia,
+    /// Sign-in through Госуслуги.
+    pub esia: Esia,
+    /// Other providers, each by its name.
+    pub upstream: BTreeMap<String, Upstream>,
 }
 
 impl Default for Config {
@@ -98,12 +105,29 @@ impl Default for Config {
             password: Password::default(),
             hashing: Hashing::default(),
             keys: Keys::default(),
+            country: Country::default(),
             certificate: Certificate::default(),
             telegram: Telegram::default(),
             upstream: BTreeMap::new(),
             esia: Esia::default(),
+            esia: Esia::default(),
+            upstream: BTreeMap::new(),
         }
     }
+}
+
+/// Which ways to sign in people of a country are shown (149-ФЗ article 8 part 10).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Country {
+    /// For each country the ways that its people may be shown, as in `RU: password certificate esia code`. Reason: which ways are
+    /// lawful where is the operator's to say.
+    #[serde(deserialize_with = "list")]
+    pub rules: Vec<CountryRule>,
+    /// The header in which trusted proxies name the visitor's country.
+    pub header: Option<String>,
+    /// Which country is believed where nobody names one. Reason: none, so that rules hold where a proxy tells.
+    pub default: Option<CountryCode>,
 }
 
 /// Built-in HTTPS; both or neither. The files are read again when they change.
@@ -349,7 +373,7 @@ pub struct Confirmation {
     /// Countries whose phones get codes: `RU`, `KZ`, `BY`, `AM`, `KG`, `other`. Reason: codes to far countries are what
     /// fraudsters with a share in the fee ask for.
     #[serde(deserialize_with = "list")]
-    pub countries: Vec<Country>,
+    pub countries: Vec<PhoneCountry>,
     /// Wrong codes for one contact in a day. Reason: ten codes with five tries each would make 50 guesses.
     pub wrong_per_day: u8,
     /// Codes in an hour to the numbers that differ in their last four digits only. Reason: people are spread over ranges,
@@ -386,7 +410,7 @@ impl Default for Confirmation {
             resend: vec![Seconds(60), Seconds(120), Seconds(300)],
             per_hour: 5,
             per_day: 10,
-            countries: vec![Country::Russia],
+            countries: vec![PhoneCountry::Russia],
             wrong_per_day: 20,
             per_range: 40,
             range_sample: 20,

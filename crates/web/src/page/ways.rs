@@ -1,9 +1,10 @@
-//! What the client of a visit and its brand allow on the way in: methods in their order, and kinds of contact.
+//! What the client of a visit, its brand and the rule of the visitor's country allow on the way in: methods in their order, and kinds of contact.
 //!
 //! Pages show what is allowed and there in this release; posts are held to the same, for a page may be left out.
 
 use kabinet_core::brand::Brand;
 use kabinet_core::contact::ContactKind;
+use kabinet_core::country::{CountryCode, CountryRules};
 use kabinet_core::method::MethodName;
 use kabinet_identity::method::{Method as Way, Place, certificate, code, present};
 use kabinet_identity::{Configured, Identity, UpstreamSettings};
@@ -17,6 +18,8 @@ pub(crate) struct Ways<'a> {
     login: &'a [MethodName],
     registration: &'a [MethodName],
     identity: &'a Identity,
+    countries: &'a CountryRules,
+    country: Option<CountryCode>,
 }
 
 /// A way that is allowed and there.
@@ -37,12 +40,14 @@ impl<'a> Ways<'a> {
             login: brand.login_methods(client),
             registration: brand.registration_methods(client),
             identity: &visit.site.identity,
+            countries: &visit.site.config.countries,
+            country: visit.country(),
         }
     }
 
     /// Whether people sign in here with a password.
     pub(crate) fn has_login_form(&self) -> bool {
-        present(self.login).any(|method| method.place == Place::Form)
+        self.own(self.login).any(|method| method.place == Place::Form)
     }
 
     /// The ways to sign in beside the form.
@@ -52,7 +57,7 @@ impl<'a> Ways<'a> {
 
     /// Whether pages lead to «У меня есть код» here.
     pub(crate) fn has_code(&self) -> bool {
-        present(self.login).any(|method| method.id == code::METHOD.id)
+        self.own(self.login).any(|method| method.id == code::METHOD.id)
     }
 
     /// Whether people sign in here by certificate.
@@ -88,6 +93,15 @@ impl<'a> Ways<'a> {
         all
     }
 
+    /// Our own ways of a list that people of this country may be shown.
+    fn own(&self, list: &'a [MethodName]) -> impl Iterator<Item = &'static Way> {
+        present(list).filter(|method| self.is_lawful(method.id))
+    }
+
+    fn is_lawful(&self, method: &str) -> bool {
+        self.countries.allows(self.country, method)
+    }
+
     /// What of a list is there, in its order. The default list has every configured provider beside.
     fn methods(&self, list: &[MethodName], is_chosen: bool) -> Vec<Present<'a>> {
         let upstream = |name: &MethodName| self.identity.upstream(name.as_str()).map(Present::Upstream);
@@ -98,7 +112,11 @@ impl<'a> Ways<'a> {
         let named = list.iter().filter_map(find);
         let is_beside = |one: &&Configured| !list.iter().any(|name| name.as_str() == one.settings.name);
         let beside = self.identity.upstreams().iter().filter(|one| !is_chosen && is_beside(one));
-        named.chain(beside.map(Present::Upstream)).collect()
+        let is_lawful = |one: &Present<'_>| match one {
+            Present::Own(method) => self.is_lawful(method.id),
+            Present::Upstream(one) => self.is_lawful(&one.settings.name),
+        };
+        named.chain(beside.map(Present::Upstream)).filter(is_lawful).collect()
     }
 
     /// Sign-in by certificate is there once a trust anchor is or a verifier outside, or where a list names it that is not the default one.
@@ -113,7 +131,7 @@ impl<'a> Ways<'a> {
 
     /// Whether people register here with a password.
     pub(crate) fn has_registration_form(&self) -> bool {
-        present(self.registration).any(|method| method.registers && method.place == Place::Form)
+        self.own(self.registration).any(|method| method.registers && method.place == Place::Form)
     }
 
     /// The ways to register beside the form.
