@@ -1,6 +1,6 @@
 // The browser part of the test suite:
 //
-//   node tests/e2e/run.mjs --binary PATH --demo PATH [--only NAME] [--shots DIR]
+//   node tests/e2e/run.mjs --binary PATH --demo PATH --esia PATH [--only NAME] [--shots DIR]
 //
 // starts the built provider on an empty SQLite, relying parties that nobody here wrote, node oidc-provider
 // to compare with, and Chromium. --only takes the name of a suite or a part of a test's name; --shots keeps
@@ -16,7 +16,7 @@ import { Provider } from './lib/provider.mjs';
 import { Report } from './lib/report.mjs';
 import { Stage } from './lib/stage.mjs';
 
-const LANES = 3;
+const LANES = 4;
 
 // The longest come first, so that the lanes end at about the same time.
 const SUITES = {
@@ -35,6 +35,7 @@ const SUITES = {
   'express-openid-connect': './parties/express-openid-connect/party.mjs',
   'auth-js': './parties/auth-js/party.mjs',
   'go-oidc': './parties/go-oidc/party.mjs',
+  esia: './parties/esia/party.mjs',
   differential: './differential/party.mjs',
   'sign-in': './journeys/sign-in.mjs',
   sessions: './journeys/sessions.mjs',
@@ -45,6 +46,7 @@ const SUITES = {
   'sign-out': './journeys/sign-out.mjs',
   'session-management': './journeys/session-management.mjs',
   account: './journeys/account.mjs',
+  device: './journeys/device.mjs',
   work: './journeys/work.mjs',
   tabs: './journeys/tabs.mjs',
   demo: './journeys/demo.mjs',
@@ -56,12 +58,18 @@ const NO_ERRORS = {
 };
 
 const { values } = parseArgs({
-  options: { binary: { type: 'string' }, demo: { type: 'string' }, only: { type: 'string' }, shots: { type: 'string' } },
+  options: {
+    binary: { type: 'string' },
+    demo: { type: 'string' },
+    esia: { type: 'string' },
+    only: { type: 'string' },
+    shots: { type: 'string' },
+  },
 });
 const report = new Report(values.only, Object.keys(SUITES));
 const path = (name) => values[name] && resolve(values[name]);
 // `faultless` are the providers that must not log an error of their own.
-const world = { binary: path('binary'), demo: path('demo'), faultless: [] };
+const world = { binary: path('binary'), demo: path('demo'), esia: path('esia'), faultless: [] };
 
 /** Takes tests from the list until none is left; every test has its own person and browser profile. */
 async function runLane(tests) {
@@ -75,7 +83,7 @@ try {
     chosen.push(...tests.map((test) => ({ suite: name, ...test })));
   }
   world.browser = await Browser.start(path('shots'));
-  if (chosen.some(({ suite }) => suite !== 'demo')) {
+  if (chosen.some(({ suite }) => !['demo', 'esia'].includes(suite))) {
     if (!world.binary) throw new Error('--binary PATH is missing');
     world.provider = await Provider.start(world.binary);
     world.faultless.push(world.provider);

@@ -64,6 +64,10 @@ events! {
     LoginSucceeded = "login.succeeded"
     /// A sign-in failed.
     LoginFailed = "login.failed"
+    /// A device was allowed to act for a person.
+    DeviceAllowed = "device.allowed"
+    /// A person refused a device.
+    DeviceRefused = "device.refused"
     /// A session ended.
     SessionEnded = "session.ended"
     /// A legal document was published.

@@ -15,7 +15,8 @@ pub enum Factor {
     Otp,
     /// A signature by a certificate.
     Cert,
-    /// The same while nobody knew whether the certificate was revoked.
+    /// The same where it is worth no more than one factor: nobody knew whether the certificate was revoked, or the operator
+    /// wants it so.
     #[serde(rename = "cert-unchecked")]
     CertUnchecked,
     /// Another provider vouched.
@@ -56,9 +57,9 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// `acr`: "2" when two factors of different kinds, a signature by a certificate that is known not to be revoked, or a sign-in
-    /// at a provider that counts as much were proven, else "1". What another provider asked for is not known here: it is no
-    /// second factor.
+    /// `acr`: "2" when two factors of different kinds, a signature that counts as strong ([`Factor::Cert`]), or a sign-in at a
+    /// provider that counts as much were proven, else "1". What another provider asked for is not known here: it is no second
+    /// factor.
     #[must_use]
     pub fn acr(&self) -> &'static str {
         let strong = self.factors.iter().any(|f| matches!(f, Factor::Cert | Factor::Hwk | Factor::FedStrong));

@@ -24,6 +24,14 @@ pub enum Code {
     InvalidScope,
     /// RFC 6749 §4.1.2.1
     AccessDenied,
+    /// RFC 8628 §3.5
+    AuthorizationPending,
+    /// RFC 8628 §3.5
+    SlowDown,
+    /// RFC 8628 §3.5
+    ExpiredToken,
+    /// `access_denied` of RFC 8628 §3.5, which is no 403
+    DeviceRefused,
     /// RFC 6749 §4.1.2.1
     ServerError,
     /// RFC 6749 §4.1.2.1
@@ -68,7 +76,10 @@ impl Code {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
-            Self::AccessDenied => "access_denied",
+            Self::AccessDenied | Self::DeviceRefused => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::InvalidTarget => "invalid_target",

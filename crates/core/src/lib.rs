@@ -37,4 +37,5 @@ pub mod secret;
 pub mod text;
 pub mod time;
 pub mod user;
+pub mod user_code;
 pub mod work;

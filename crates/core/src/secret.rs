@@ -63,6 +63,8 @@ pub enum TokenKind {
     ClientSecret,
     /// Sign-in session cookie.
     Session,
+    /// What a device polls with (RFC 8628).
+    Device,
     /// What allows to register a client (RFC 7591 §3, initial access token).
     InitialAccess,
     /// What a client manages its registration by (RFC 7592).
@@ -79,6 +81,7 @@ impl TokenKind {
             Self::Refresh => "kbn_rt_",
             Self::ClientSecret => "kbn_cs_",
             Self::Session => "kbn_sid_",
+            Self::Device => "kbn_dc_",
             Self::InitialAccess => "kbn_ia_",
             Self::Registration => "kbn_ra_",
         }

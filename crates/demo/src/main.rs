@@ -15,6 +15,7 @@ mod place;
 mod post;
 mod print;
 mod provider;
+mod providers;
 mod seed;
 mod toolbox;
 
@@ -39,6 +40,7 @@ use party::protocol::Registration;
 use party::{Neighbours, PRODUCTS};
 use place::{Place, Sockets};
 use post::Post;
+use providers::Providers;
 use toolbox::Program;
 
 /// From the signal to the end, at most.
@@ -133,11 +135,19 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     let post = Post::open(place, Arc::clone(&ambient.clock)).await?;
     // Without the engine there is no signature program, and everything else goes on.
     let program = Program::usual(&place.toolbox()).await;
-    let bound = provider::bind(place, &post, program.as_ref().ok()).await?;
+    let providers = Providers::open(place, &place.saved(), &ambient).await?;
+    let at = provider::At {
+        place,
+        post: &post,
+        providers: &providers,
+        program: program.as_ref().ok(),
+    };
+    let bound = provider::bind(at).await?;
     let saved = place.update(|saved| {
         saved.issuer_port = Some(bound.port);
         saved.party_ports = sockets.parties.iter().map(place::port).collect();
         saved.outbox_port = Some(place::port(&sockets.outbox));
+        saved.provider_ports = providers.ports();
     })?;
     kabinet::telemetry::install(&bound.config.log);
     let bases: Vec<Url> = sockets.parties.iter().map(|socket| place::url(socket, "/")).collect::<Result<_, _>>()?;
@@ -153,12 +163,14 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
     sites.push(serve(socket, gateway));
     let store = kabinet::open_store(&bound.config).await?;
     sites.push(tokio::spawn(carried.carry(store, place.outbox())));
-    let toolbox = program.map(|program| {
+    let (served, mut standins) = providers.split(&bound.config.issuer);
+    sites.extend(served.into_iter().map(|(socket, router)| serve(socket, router)));
+    standins.push(program.map(|program| {
         let url = program.url.clone();
         let (socket, router) = program.split();
         sites.push(serve(socket, router));
         url
-    });
+    }));
     for (n, socket) in sockets.parties.into_iter().enumerate() {
         let other = (n + 1) % PRODUCTS.len();
         let neighbours = Neighbours {
@@ -184,7 +196,7 @@ async fn start(place: &Place, json: bool) -> anyhow::Result<Running> {
         password: &saved.password,
         bases: &bases,
         outbox: &outbox,
-        toolbox: toolbox.as_ref(),
+        standins: &standins,
         place,
     };
     until_all_answer(&fetch, &printed).await?;
@@ -218,7 +230,8 @@ fn serve(socket: TcpListener, site: Router) -> JoinHandle<std::io::Result<()>> {
 
 async fn until_all_answer(fetch: &Fetch, parts: &print::Parts<'_>) -> anyhow::Result<()> {
     let discovery: Url = format!("{}/.well-known/openid-configuration", parts.issuer).parse()?;
-    for url in std::iter::once(&discovery).chain(parts.bases).chain([parts.outbox]) {
+    let standins = parts.standins.iter().flatten();
+    for url in std::iter::once(&discovery).chain(parts.bases).chain([parts.outbox]).chain(standins) {
         // The sockets are bound already, so a call waits until it is served.
         let answer = fetch.get(url.clone()).await.with_context(|| format!("{url} does not answer"))?;
         if !answer.status.is_success() {

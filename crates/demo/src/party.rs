@@ -29,6 +29,7 @@ use kabinet_standins::look::{self, Colours};
 use serde::Deserialize;
 use url::Url;
 
+use crate::providers::PARTNER;
 use protocol::{Fault, Protocol, Registration, SignedIn};
 use sessions::Sessions;
 
@@ -41,8 +42,10 @@ pub struct Product {
     pub brand: &'static str,
     /// Below the name.
     pub tagline: &'static str,
-    /// Ways to sign in, in their order; empty: those of the brand.
+    /// Ways to sign in, in their order; empty: every usual one.
     pub ways: &'static [MethodName],
+    /// Configured providers that people may sign in at, too.
+    pub providers: &'static [&'static str],
     /// Whether the provider regards it as its own and asks for no consent.
     pub first_party: bool,
     /// How its page is drawn.
@@ -56,6 +59,7 @@ pub const PRODUCTS: [Product; 2] = [
         brand: "astral-edo",
         tagline: "обмен документами",
         ways: &[],
+        providers: &[PARTNER],
         first_party: true,
         colours: Colours {
             ground: "#6a2bd9",
@@ -69,6 +73,7 @@ pub const PRODUCTS: [Product; 2] = [
         tagline: "торговые площадки",
         // Whoever trades has a certificate.
         ways: &[MethodName::Certificate, MethodName::Password, MethodName::Esia],
+        providers: &[],
         first_party: false,
         colours: Colours {
             ground: "#ffd60a",

@@ -31,6 +31,9 @@ pub struct Saved {
     pub party_ports: Vec<u16>,
     /// Where the outbox page was last.
     pub outbox_port: Option<u16>,
+    /// Where the providers that people are sent to listened last, in the order of [`providers::NAMES`](crate::providers::NAMES).
+    #[serde(default)]
+    pub provider_ports: Vec<u16>,
 }
 
 /// A client with its secret, which the database has no more than a hash of.
@@ -124,6 +127,11 @@ impl Place {
         self.dir.join("toolbox")
     }
 
+    /// The files that the stand-in for ЕСИА and whoever signs in by it have.
+    pub fn esia(&self) -> PathBuf {
+        self.dir.join("esia")
+    }
+
     /// The directory, when it stays.
     pub fn kept(&self) -> Option<&Path> {
         self.is_kept.then_some(self.dir.as_path())
@@ -170,7 +178,11 @@ impl Sockets {
     }
 }
 
-async fn bind(wanted: Option<u16>) -> io::Result<TcpListener> {
+/// Binds a port, or a free one where it is taken.
+///
+/// # Errors
+/// When there is no free port.
+pub async fn bind(wanted: Option<u16>) -> io::Result<TcpListener> {
     if let Some(port) = wanted
         && let Ok(socket) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
     {

@@ -8,10 +8,11 @@ use url::Url;
 
 use crate::party::PRODUCTS;
 use crate::place::Place;
+use crate::providers::{NAMES, Places};
 use crate::seed::PHONE;
 
-/// Stand-ins that are not there yet, each `null` in the JSON.
-const ABSENT: [&str; 3] = ["esia", "telegram", "upstream"];
+/// What people call the stand-ins: providers and the signature program.
+const TITLES: [&str; 4] = ["Госуслуги", "Telegram", "Другой провайдер", "Программа подписи"];
 
 /// The addresses and the account.
 pub struct Parts<'a> {
@@ -23,8 +24,8 @@ pub struct Parts<'a> {
     pub bases: &'a [Url],
     /// The page with the sent codes.
     pub outbox: &'a Url,
-    /// The page of the signature program, or why there is none.
-    pub toolbox: Result<&'a Url, &'a anyhow::Error>,
+    /// The pages of the providers and then of the signature program, or why there is none.
+    pub standins: &'a Places,
     /// The directory.
     pub place: &'a Place,
 }
@@ -37,11 +38,10 @@ impl Parts<'_> {
     pub fn print(&self, json: bool) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if json {
-            for name in ABSENT {
-                writeln!(io::stderr(), "standins.{name}: this stand-in is not part of kabinet-demo yet")?;
-            }
-            if let Err(why) = self.toolbox {
-                writeln!(io::stderr(), "standins.toolbox: {why:#}")?;
+            for (name, place) in names().zip(self.standins) {
+                if let Err(why) = place {
+                    writeln!(io::stderr(), "standins.{name}: {why:#}")?;
+                }
             }
             writeln!(out, "{}", self.json())?;
         } else {
@@ -53,8 +53,10 @@ impl Parts<'_> {
     fn json(&self) -> serde_json::Value {
         let parties = PRODUCTS.iter().zip(self.bases);
         let parties: Vec<_> = parties.map(|(product, base)| json!({"name": product.name, "url": base})).collect();
-        let mut standins: serde_json::Map<_, _> = ABSENT.iter().map(|name| ((*name).to_owned(), json!(null))).collect();
-        standins.insert("toolbox".to_owned(), json!(self.toolbox.ok()));
+        let standins: serde_json::Map<_, _> = names()
+            .zip(self.standins)
+            .map(|(name, place)| (name.to_owned(), json!(place.as_ref().ok())))
+            .collect();
         json!({
             "issuer": self.issuer,
             "account": {"phone": PHONE, "password": self.password},
@@ -82,12 +84,14 @@ impl Parts<'_> {
             format!("  {:<18}{}/account", "Личный кабинет", self.issuer),
             format!("  {:<18}{}/.well-known/openid-configuration", "Провайдер", self.issuer),
             format!("  {:<18}{}", "Отправленные коды", self.outbox),
-            match self.toolbox {
-                Ok(url) => format!("  {:<18}{url}", "Программа подписи"),
-                Err(why) => format!("  {:<18}не запущена: {why:#}", "Программа подписи"),
-            },
             String::new(),
+            "Подставные службы, вместо настоящих:".to_owned(),
         ]);
+        lines.extend(TITLES.iter().zip(self.standins).map(|(title, place)| match place {
+            Ok(url) => format!("  {title:<18}{url}"),
+            Err(why) => format!("  {title:<18}не работает: {why:#}"),
+        }));
+        lines.push(String::new());
         lines.push(match self.place.kept() {
             Some(dir) => format!("Всё хранится в {}; следующий запуск с той же папкой продолжит с ней.", dir.display()),
             None => "Ничего не сохранится: с --dir ПАПКА учётная запись и адреса останутся прежними.".to_owned(),
@@ -95,4 +99,9 @@ impl Parts<'_> {
         lines.push("Остановить: Ctrl-C.".to_owned());
         lines.join("\n") + "\n"
     }
+}
+
+/// The names of the stand-ins in the JSON, in the order of [`Parts::standins`].
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(["toolbox"])
 }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::place::{self, Place};
 use crate::post::Post;
+use crate::providers::Providers;
 use crate::toolbox::Program;
 
 /// Where the provider listens if it can.
@@ -28,10 +29,9 @@ pub struct Provider {
 ///
 /// # Errors
 /// When none can be bound.
-pub async fn bind(place: &Place, post: &Post, program: Option<&Program>) -> anyhow::Result<Provider> {
-    let at = (place, post, program);
+pub async fn bind(at: At<'_>) -> anyhow::Result<Provider> {
     let mut last = None;
-    for port in place.saved().issuer_port.into_iter().chain([USUAL_PORT]) {
+    for port in at.place.saved().issuer_port.into_iter().chain([USUAL_PORT]) {
         if place::is_free(port).await
             && let Ok(provider) = bind_to(at, port).await
         {
@@ -50,15 +50,25 @@ pub async fn bind(place: &Place, post: &Post, program: Option<&Program>) -> anyh
     Err(last.unwrap_or_else(|| anyhow::anyhow!("there is no free port")))
 }
 
-/// Where the demonstration lives, how it sends, and what signs.
-type At<'a> = (&'a Place, &'a Post, Option<&'a Program>);
+/// What the provider is told of.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// Where the demonstration lives.
+    pub place: &'a Place,
+    /// How it sends.
+    pub post: &'a Post,
+    /// Where people are sent to.
+    pub providers: &'a Providers,
+    /// What signs.
+    pub program: Option<&'a Program>,
+}
 
 async fn bind_to(at: At<'_>, port: u16) -> anyhow::Result<Provider> {
     let config = config(at, port)?;
     Ok(Provider { bound: Bound::new(&config).await?, config, port })
 }
 
-fn config((place, post, program): At<'_>, port: u16) -> anyhow::Result<Config> {
+fn config(At { place, post, providers, program }: At<'_>, port: u16) -> anyhow::Result<Config> {
     let mut settings = serde_json::json!({
         "issuer": format!("http://localhost:{port}"),
         "listen": format!("127.0.0.1:{port}"),
@@ -66,7 +76,8 @@ fn config((place, post, program): At<'_>, port: u16) -> anyhow::Result<Config> {
         "store": {"url": format!("sqlite:{}", place.database().display())},
         "log": {"level": "warn"},
     });
-    for (section, value) in post.settings(place).into_iter().chain(program.map(Program::settings)) {
+    let sections = post.settings(place).into_iter().chain(providers.settings());
+    for (section, value) in sections.chain(program.map(Program::settings)) {
         settings[section] = value;
     }
     let text = toml::to_string(&settings).context("the settings cannot be written as TOML")?;

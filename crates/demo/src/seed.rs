@@ -7,6 +7,7 @@ use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::client::{Client, ClientMetadata, ClientSecret, Profile};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::ClientId;
+use kabinet_core::method::MethodName;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_identity::NewAccount;
 use kabinet_store::trust::Role;
@@ -35,6 +36,7 @@ pub fn invent(ambient: &Ambient) -> Saved {
         issuer_port: None,
         party_ports: Vec::new(),
         outbox_port: None,
+        provider_ports: Vec::new(),
     }
 }
 
@@ -61,7 +63,7 @@ fn wanted(product: &Product, saved: &SavedClient, base: &Url, ambient: &Ambient)
     metadata.client_uri = Some(base.to_string());
     metadata.brand = Some(product.brand.to_owned());
     metadata.first_party = product.first_party;
-    metadata.login_methods = (!product.ways.is_empty()).then(|| product.ways.to_vec());
+    metadata.login_methods = Some(ways(product));
     metadata.require_pkce = true;
     let secret = ClientSecret {
         hash: TokenHash::of(&saved.secret),
@@ -77,6 +79,13 @@ fn wanted(product: &Product, saved: &SavedClient, base: &Url, ambient: &Ambient)
         created_at: now,
         updated_at: now,
     }
+}
+
+/// The ways to sign in to a product: its own or every usual one, and then the providers that it names.
+fn ways(product: &Product) -> Vec<MethodName> {
+    let usual: &[MethodName] = if product.ways.is_empty() { &MethodName::ALL } else { product.ways };
+    let named = product.providers.iter().filter_map(|name| MethodName::parse(name));
+    usual.iter().copied().chain(named).collect()
 }
 
 async fn plant_client(store: &Store, ambient: &Ambient, wanted: Client) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | the verdict | [`verify`]: the checks in their order; [`verdict`]: every reason to refuse, with its code and step |
 //! | trust | `path`: paths by `rustls-webpki`; `authority`: who may be trusted below an anchor; [`crl`], [`ocsp`]: revocation; [`identity`]: whom a certificate names |
+//! | making signatures | `sign`, for development only |
 //! | messages | `cms`, [`certificate`], `name`, `algorithm`: what fits what; `foreign`: RSA and ECDSA by OpenSSL |
 //! | encodings | `der`, [`ber`], [`pem`], [`oid`] |
 //! | numbers | `curve`, `parameters`: points and the twelve parameter sets; [`signature`], [`digest`] |
@@ -22,6 +23,8 @@ mod cms;
 pub mod crl;
 mod curve;
 mod der;
+#[cfg(any(feature = "sign", test))]
+pub mod detached;
 pub mod digest;
 mod foreign;
 #[cfg(any(feature = "fuzz", test))]
@@ -34,6 +37,8 @@ mod parameters;
 mod path;
 pub mod pem;
 mod search;
+#[cfg(any(feature = "sign", test))]
+pub mod sign;
 pub mod signature;
 pub mod verdict;
 pub mod verify;

@@ -10,9 +10,13 @@
 use crypto_bigint::modular::ConstMontyParams;
 use crypto_bigint::{Encoding, NonZero, Uint};
 
-use crate::ParameterSet;
+use crate::algorithm::PublicKey;
 use crate::curve::Curve;
+use crate::digest::Digest;
+use crate::foreign::{ForeignKey, Scheme};
 use crate::parameters::with_curve;
+use crate::verdict::Reason;
+use crate::{Certificate, ParameterSet};
 
 /// Why a bare signature is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +48,43 @@ pub enum Fault {
 /// The first fault found, in the order of [`Fault`].
 pub fn verify(set: ParameterSet, key: &[u8], digest: &[u8], signature: &[u8]) -> Result<(), Fault> {
     with_curve!(set, curve => curve.verify(key, digest, signature))
+}
+
+/// How a bare signature was made: what JSON Web Signatures name in `alg`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bare {
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
+    Rs256,
+    /// ГОСТ Р 34.10-2012 with 256 bits over ГОСТ Р 34.11-2012, s‖r.
+    Gost256,
+}
+
+impl Bare {
+    /// Whether the key of the certificate is of the kind that makes such signatures.
+    #[must_use]
+    pub fn fits(self, certificate: &Certificate) -> bool {
+        certificate.public_key().is_ok_and(|key| self.scheme(&key).is_some())
+    }
+
+    fn scheme(self, key: &PublicKey) -> Option<Scheme> {
+        match (key, self) {
+            (PublicKey::Gost(set, _), Self::Gost256) if set.bits() == 256 => Some(Scheme::Gost(Digest::Streebog256)),
+            (PublicKey::Foreign(ForeignKey::Rsa, _), Self::Rs256) => Some(Scheme::RsaPkcs1(Digest::Sha256)),
+            _ => None,
+        }
+    }
+}
+
+/// Verifies a bare signature over the message with the key of a certificate. Who issued the certificate and until when it is
+/// valid is not looked at.
+///
+/// # Errors
+///
+/// [`Reason::AlgorithmMismatch`] where the key is of another kind, else why the signature or the key is no good.
+pub fn verify_bare(certificate: &Certificate, bare: Bare, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
+    let key = certificate.public_key().map_err(|refusal| refusal.reason)?;
+    let scheme = bare.scheme(&key).ok_or(Reason::AlgorithmMismatch)?;
+    key.verify(scheme, message, signature)
 }
 
 /// Whether the bytes are a public key for the parameter set.
@@ -124,7 +165,7 @@ mod sign {
     pub struct SigningKey {
         set: ParameterSet,
         /// Big-endian.
-        number: Vec<u8>,
+        pub(crate) number: Vec<u8>,
     }
 
     impl SigningKey {
@@ -190,7 +231,6 @@ mod sign {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
 
     fn bytes(hex: &str) -> Vec<u8> {
         (0..hex.len())
@@ -267,7 +307,7 @@ mod tests {
     /// The key in person-256.crt.pem, and a signature that OpenSSL's GOST engine made with it.
     fn engine() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
         let certificate = crate::pem::read(include_bytes!("../fixtures/person-256.crt.pem")).unwrap().remove(0);
-        let certificate = crate::Certificate::parse(&certificate.der).unwrap();
+        let certificate = Certificate::parse(&certificate.der).unwrap();
         let key = certificate.gost_key().unwrap().1;
         let digest = Digest::Streebog256.of(include_bytes!("../fixtures/challenge.txt"));
         (key, digest, include_bytes!("../fixtures/raw-person-256.sig").to_vec())
@@ -317,6 +357,22 @@ mod tests {
         let mut above = key.clone();
         above[..32].copy_from_slice(&p);
         assert_eq!(check_key(set, &above), Err(Fault::Key));
+    }
+
+    #[test]
+    fn a_bare_signature_is_verified_with_the_key_of_a_certificate_and_only_by_its_own_algorithm() {
+        let certificate = crate::pem::read(include_bytes!("../fixtures/person-256.crt.pem")).unwrap().remove(0);
+        let certificate = Certificate::parse(&certificate.der).unwrap();
+        let (message, signature) = (
+            include_bytes!("../fixtures/challenge.txt"),
+            include_bytes!("../fixtures/raw-person-256.sig"),
+        );
+        assert_eq!(verify_bare(&certificate, Bare::Gost256, message, signature), Ok(()));
+        assert_eq!(verify_bare(&certificate, Bare::Gost256, b"other", signature), Err(Reason::SignatureBad));
+        assert_eq!(verify_bare(&certificate, Bare::Rs256, message, signature), Err(Reason::AlgorithmMismatch));
+        let long = crate::pem::read(include_bytes!("../fixtures/person-512.crt.pem")).unwrap().remove(0);
+        let long = Certificate::parse(&long.der).unwrap();
+        assert_eq!(verify_bare(&long, Bare::Gost256, message, signature), Err(Reason::AlgorithmMismatch));
     }
 
     /// Points that are on a curve of cofactor 4 and outside the subgroup of order q: one of order 2, one of order 4q.

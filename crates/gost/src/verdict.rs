@@ -6,7 +6,8 @@
 use std::fmt;
 
 use crate::certificate::Certificate;
-use crate::identity::Subject;
+use crate::identity::{Kind, Subject};
+use crate::verify::Require;
 
 /// A step of the verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,6 +201,28 @@ pub struct Accepted {
     pub is_qualified: bool,
     /// What is known about revocation.
     pub revocation: RevocationStatus,
+}
+
+impl Accepted {
+    /// What a signature by this certificate proves, once all else was found to be right.
+    ///
+    /// # Errors
+    /// When a number in it cannot be right, or it names nobody where a qualified certificate is required.
+    pub fn of(
+        certificate: Certificate,
+        is_qualified: bool,
+        revocation: RevocationStatus,
+        require: Require,
+    ) -> Result<Self, Refusal> {
+        let subject = Subject::of(certificate.subject());
+        if let Some(field) = subject.invalid {
+            return Err(Refusal::new(Reason::IdentityInvalid, field));
+        }
+        if require == Require::Qualified && subject.kind == Kind::Other {
+            return Err(Reason::IdentityMissing.into());
+        }
+        Ok(Self { subject, certificate, is_qualified, revocation })
+    }
 }
 
 /// What was read on the way, whether or not the signature was accepted. Nothing in it is proven.

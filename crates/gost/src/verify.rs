@@ -26,7 +26,7 @@ use crate::certificate::{self, Certificate, DIGITAL_SIGNATURE};
 use crate::cms::{Attributes, CertificateId, Envelope, MAX_CERTIFICATES, Message, SignerId};
 use crate::crl::{self, Crl, Status};
 use crate::digest::Digest;
-use crate::identity::{Kind, Subject};
+use crate::identity::Subject;
 use crate::ocsp::{self, Ocsp};
 use crate::oid;
 use crate::path::{self, Anchor, Wanted};
@@ -213,8 +213,7 @@ impl Verifier {
     ) -> Result<Accepted, Refusal> {
         let Signed { message, attributes, digest, candidates, now } = *signed;
         seen.certificate = Some(signer.clone());
-        let subject = Subject::of(signer.subject());
-        seen.subject = Some(subject.clone());
+        seen.subject = Some(Subject::of(signer.subject()));
 
         let key = signer.public_key()?;
         seen.algorithm = Some(key.name());
@@ -237,19 +236,7 @@ impl Verifier {
         });
         seen.chain = found.chain;
         let revocation = found.outcome?;
-        if let Some(field) = subject.invalid {
-            return Err(Refusal::new(Reason::IdentityInvalid, field));
-        }
-        if self.policy.require == Require::Qualified && subject.kind == Kind::Other {
-            return Err(Reason::IdentityMissing.into());
-        }
-        let is_qualified = signer.has_qualified_fields();
-        Ok(Accepted {
-            subject,
-            certificate: signer.clone(),
-            is_qualified,
-            revocation,
-        })
+        Accepted::of(signer.clone(), signer.has_qualified_fields(), revocation, self.policy.require)
     }
 
     fn check_usage(&self, chain: &[Certificate], now: i64) -> Result<(), Refusal> {

@@ -60,6 +60,19 @@ pub enum SecondProof {
     Never,
 }
 
+/// When a signature alone counts as two factors (`acr` "2").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TwoFactors {
+    /// Unless nobody knows whether the certificate was revoked.
+    #[default]
+    Checked,
+    /// Whenever it is accepted.
+    Always,
+    /// Never: only with a second factor.
+    Never,
+}
+
 /// Sign-in by certificate. There is none until a trust anchor was added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,6 +90,8 @@ pub struct CertificateConfig {
     pub demand_signing_certificate: bool,
     /// When a second proof is asked for.
     pub second_proof: SecondProof,
+    /// When a signature alone counts as two factors (`acr` "2").
+    pub two_factors: TwoFactors,
     /// Addresses of the signing agent on the person's computer, tried in order.
     pub toolbox: Vec<String>,
     /// Where people get the signing agent.
@@ -94,6 +109,7 @@ impl Default for CertificateConfig {
             algorithms: Algorithms::Gost,
             demand_signing_certificate: false,
             second_proof: SecondProof::NewDevice,
+            two_factors: TwoFactors::Checked,
             toolbox: ["wss://127.0.0.1:9292/RegistrationOffice", "ws://127.0.0.1:9292/RegistrationOffice"]
                 .map(str::to_owned)
                 .to_vec(),

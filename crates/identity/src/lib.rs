@@ -48,14 +48,14 @@ use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use kabinet_fetch::Fetch;
-use kabinet_gost::Verifier;
+use kabinet_gost::{SignatureVerifier, Verifier};
 use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use config::{
     Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
-    RecoveryConfig, SecondProof, SessionConfig, WorkConfig,
+    RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
@@ -109,6 +109,8 @@ pub struct Parts {
     pub routes: Routes,
     /// How revocation lists are fetched: also over plain http, since each is signed.
     pub fetch: Fetch,
+    /// Who verifies signatures in place of this process; `None`: it does so itself.
+    pub verifier: Option<Arc<dyn SignatureVerifier>>,
     /// The providers that people are sent to, in the order in which pages show them.
     pub upstreams: Vec<Configured>,
 }
@@ -138,6 +140,7 @@ pub(crate) struct Inner {
     pub verifier: ArcSwap<Verifier>,
     pub known: tokio::sync::Mutex<trust::Known>,
     pub responders: trust::Responders,
+    pub outside: Option<Arc<dyn SignatureVerifier>>,
     pub fetch: Fetch,
 }
 
@@ -153,6 +156,7 @@ impl Identity {
             entropy,
             routes,
             fetch,
+            verifier,
             upstreams,
         } = parts;
         Self(Arc::new(Inner {
@@ -171,6 +175,7 @@ impl Identity {
             verifier: ArcSwap::from_pointee(trust::nobody(&config)),
             known: tokio::sync::Mutex::default(),
             responders: trust::Responders::default(),
+            outside: verifier,
             fetch,
             post: Post::new(routes, &master),
             store,

@@ -4,7 +4,10 @@
 //! belongs to, and the session that follows, are the same for all.
 
 pub mod certificate;
+pub mod code;
+pub mod esia;
 pub mod password;
+pub mod telegram;
 pub mod upstream;
 
 use kabinet_core::method::{Built, MethodName};
@@ -16,6 +19,8 @@ pub enum Place {
     Form,
     /// A way beside the form, with a page of its own at `/login/{id}`.
     Beside,
+    /// A link below the form, to a page of its own at `/{id}`.
+    Link,
 }
 
 /// A way to sign in.
@@ -30,7 +35,7 @@ pub struct Method {
 }
 
 /// Every way to sign in, in the order in which pages show them.
-pub static METHODS: &[Method] = &[password::METHOD, certificate::METHOD];
+pub static METHODS: &[Method] = &[password::METHOD, certificate::METHOD, code::METHOD];
 
 /// What this release can do of what brands and clients may allow.
 #[must_use]

@@ -8,11 +8,14 @@
 //! 4. Every node keeps all of it, parsed once, in the verifier ([`Identity::load_trust`]): at its start, and whenever another
 //!    node or the command line tells of a change ([`Kind::Trust`]).
 //!
+//! A verifier outside (`outside`) takes the place of all of it where the operator names one.
+//!
 //! The list's own signature (XMLDSig) is not verified: an accredited authority is believed for its path to an anchor, never for
 //! standing in the list. What the list alone says (status, addresses) is shown, and used as a place to look for lists that
 //! must then bear the authority's signature.
 
 mod accredited;
+mod outside;
 mod refresh;
 mod responders;
 
@@ -32,6 +35,7 @@ use url::Url;
 use crate::{Algorithms, Config, Error, Identity};
 
 pub use accredited::{MAX_BYTES as MAX_LIST_OF_AUTHORITIES, Unread};
+pub use outside::OutsideVerifier;
 pub use refresh::{Fault, Fetched, MAX_LIST};
 pub(crate) use responders::Responders;
 
@@ -241,7 +245,13 @@ impl Identity {
         self.0.verifier.load_full()
     }
 
-    /// Whether there is an anchor: without one nobody can sign in by certificate.
+    /// Whether signatures can be believed at all: there is an anchor, or a verifier outside.
+    #[must_use]
+    pub fn verifies_signatures(&self) -> bool {
+        self.0.outside.is_some() || self.has_anchors()
+    }
+
+    /// Whether there is an anchor: without one nothing is verified here.
     #[must_use]
     pub fn has_anchors(&self) -> bool {
         !self.0.verifier.load().trust.anchors.is_empty()

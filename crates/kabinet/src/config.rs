@@ -11,9 +11,11 @@
 
 mod check;
 mod delivery;
+mod esia;
 mod master_key;
 mod print;
 mod sections;
+mod telegram;
 mod upstream;
 mod values;
 
@@ -25,9 +27,11 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 pub use delivery::*;
+pub use esia::{Contour, Esia, SignerKind};
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};
 pub use print::Origins;
 pub use sections::*;
+pub use telegram::Telegram;
 pub use upstream::Upstream;
 pub use values::{Hidden, Network, Seconds, ServiceUrl};
 
@@ -35,16 +39,19 @@ pub use values::{Hidden, Network, Seconds, ServiceUrl};
 const USUAL_FILE: &str = "/etc/kabinet/kabinet.toml";
 const PREFIX: &str = "KABINET__";
 /// Keys that also have a `…_FILE` variable and whose values are never repeated.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 12] = [
+    "certificate.verifier_token",
     "delivery.exolve.key",
     "delivery.gateway.key",
     "delivery.smsaero.key",
     "delivery.smsc.key",
     "delivery.smsru.key",
     "delivery.smtp.password",
+    "esia.signer_token",
     "master_key",
     "redis.url",
     "store.url",
+    "telegram.bot_token",
 ];
 
 /// Whether a key holds a secret.

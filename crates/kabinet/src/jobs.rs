@@ -8,6 +8,7 @@ use std::time::Duration;
 use kabinet_core::ambient::Clock;
 use kabinet_core::seal::Sealer;
 use kabinet_identity::Identity;
+use kabinet_identity::method::esia::Esia;
 use kabinet_oidc::Provider;
 use kabinet_store::{Store, sweep};
 use tokio::sync::Notify;
@@ -19,7 +20,7 @@ use crate::Ambient;
 use crate::config::Config;
 use crate::followed::Followed;
 use crate::shutdown::Shutdown;
-use crate::{leaked, networks};
+use crate::{esia, leaked, networks};
 
 /// How long a job may take to end before it is dropped.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -33,6 +34,8 @@ const SWEEP: Duration = Duration::from_secs(60);
 const PROBE: Duration = Duration::from_secs(30);
 /// How often files that are followed are looked at.
 const LOOK: Duration = Duration::from_secs(10);
+/// How often it is told that certificates end.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The running jobs. Dropped, they stop at once.
 #[derive(Default)]
@@ -242,6 +245,20 @@ impl Jobs {
             let files = Followed::of(config.confirmation.networks.clone(), networks::read);
             self.follow("confirmation.networks", files, move |tables| identity.count_by_system(tables));
         }
+    }
+
+    /// Reads the certificates of ЕСИА again when they changed, and tells in time of those that end.
+    pub(crate) fn tend_esia(&mut self, config: &Config, esia: &Arc<Esia>, clock: Arc<dyn Clock>) {
+        let files = Followed::of(config.esia.token_certificates.clone(), esia::certificates);
+        let trusting = esia.clone();
+        self.follow("esia.token_certificates", files, move |certificates| trusting.trust(certificates));
+        let esia = esia.clone();
+        self.every(HOUR, move || {
+            for one in esia.outlook(clock.now()) {
+                esia::warn(one, clock.now());
+            }
+            async {}
+        });
     }
 
     fn follow<T: Send + 'static>(

@@ -9,6 +9,7 @@ pub mod telemetry;
 
 mod ambient;
 mod delivery;
+pub mod esia;
 mod followed;
 mod jobs;
 mod operations;
@@ -26,6 +27,7 @@ use kabinet_core::audit::Origin;
 use kabinet_core::key::KeyState;
 use kabinet_core::seal::{MasterKey, Sealer};
 use kabinet_identity::Identity;
+use kabinet_identity::method::upstream::Upstream;
 use kabinet_oidc::Provider;
 use kabinet_oidc::keys::rotation::{self, Schedule};
 use kabinet_oidc::keys::{self, Forge};
@@ -141,9 +143,24 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         entropy,
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
-        upstreams: upstreams::configured(config)?,
+        verifier: outbound::verifier(config)?,
+        upstreams: upstreams::with_telegram(config, store)?,
     };
     Ok(Identity::new(parts))
+}
+
+/// Sign-in through Госуслуги, as `[esia]` sets it, with the jobs that it needs; `None`: there is none. Its name among
+/// upstreams is [`config::Contour::upstream`].
+///
+/// # Errors
+/// When a file of `[esia]` cannot be used.
+pub fn esia(config: &Config, ambient: &Ambient, jobs: &mut Jobs) -> anyhow::Result<Option<Arc<dyn Upstream>>> {
+    let Some(esia) = esia::open(config, ambient)? else {
+        return Ok(None);
+    };
+    let esia = Arc::new(esia);
+    jobs.tend_esia(config, &esia, ambient.clock.clone());
+    Ok(Some(esia))
 }
 
 /// Ready is: not draining, the database answers with the right schema, and every algorithm has a key that signs.

@@ -1,10 +1,13 @@
 //! The guarded client for outgoing calls, as `[outbound]` sets it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
 use kabinet_fetch::{Fetch, Options};
+use kabinet_gost::SignatureVerifier;
+use kabinet_identity::trust::OutsideVerifier;
 
 use crate::config::Config;
 
@@ -26,6 +29,21 @@ pub fn fetch(config: &Config, patience: Duration) -> anyhow::Result<Fetch> {
 pub(crate) fn lists(config: &Config) -> anyhow::Result<Fetch> {
     let options = Options { plain_http: true, ..options(config, LISTS)? };
     Fetch::new(options).context("outbound.ca")
+}
+
+/// The verifier of signatures that the configuration names.
+///
+/// # Errors
+/// When its token cannot be sent, or the file of certificate authorities cannot be used.
+pub(crate) fn verifier(config: &Config) -> anyhow::Result<Option<Arc<dyn SignatureVerifier>>> {
+    let section = &config.certificate;
+    let Some(url) = &section.verifier_url else {
+        return Ok(None);
+    };
+    let token = section.verifier_token.as_ref().map(|token| &token.0);
+    let asked =
+        OutsideVerifier::new((fetch(config, CLIENTS)?, url.clone()), token, (section.require, section.revocation));
+    Ok(Some(Arc::new(asked.context("certificate.verifier_token")?)))
 }
 
 /// What may be called, with calls that end after `patience`.

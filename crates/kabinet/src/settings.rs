@@ -25,6 +25,7 @@ pub(crate) fn oidc(config: &Config) -> kabinet_oidc::Config {
             refresh_grace: token.refresh_grace.get(),
             flow: token.seal.get(),
             par: token.par.get(),
+            device: token.device.get(),
         },
         response_types: config.registration.response_types.clone(),
         registration: RegistrationConfig {
@@ -131,6 +132,7 @@ fn certificate(section: &crate::config::Certificate) -> CertificateConfig {
         algorithms: section.algorithms,
         demand_signing_certificate: section.demand_signing_certificate,
         second_proof: section.second_proof,
+        two_factors: section.two_factors,
         toolbox: section.toolbox.clone(),
         toolbox_page: section.toolbox_page.clone(),
         list_url: section.list_url.clone(),

@@ -9,8 +9,10 @@ use kabinet_core::method::{Built, MethodName};
 use kabinet_core::secret::Secret;
 use kabinet_fetch::Fetch;
 use kabinet_identity::UpstreamSettings;
+use kabinet_identity::method::telegram::{self, Telegram};
 use kabinet_identity::method::upstream::Configured;
 use kabinet_identity::method::upstream::openid::{OpenId, OpenIdSettings, Places, Quirks};
+use kabinet_store::Store;
 
 use crate::config::{Config, Upstream};
 use crate::outbound;
@@ -32,10 +34,34 @@ pub(crate) fn configured(config: &Config) -> anyhow::Result<Vec<Configured>> {
     Ok(all)
 }
 
+/// The same with the forms that a bot's token signs: they go by the name of Telegram, too, and are part of its provider.
+///
+/// # Errors
+/// As [`configured`].
+pub(crate) fn with_telegram(config: &Config, store: &Store) -> anyhow::Result<Vec<Configured>> {
+    let mut all = configured(config)?;
+    if !config.telegram.is_on() {
+        return Ok(all);
+    }
+    let at = all.iter().position(|one| one.settings.name == telegram::NAME);
+    let (settings, openid) = match at.map(|at| all.remove(at)) {
+        Some(Configured { settings, upstream, .. }) => (settings, Some(upstream)),
+        None => (UpstreamSettings { is_foreign: true, ..UpstreamSettings::new(telegram::NAME) }, None),
+    };
+    let fetch = Fetch::new(outbound::options(config, PATIENCE)?)?;
+    let settings = UpstreamSettings { opens_inside: config.telegram.mini_app, ..settings };
+    let whole = Telegram::new(config.telegram.settings(), openid, (store.clone(), fetch));
+    all.insert(at.unwrap_or(all.len()), Configured::new(settings, Arc::new(whole)));
+    Ok(all)
+}
+
 /// What this installation can do of what brands and clients may allow.
 #[must_use]
 pub fn built(config: &Config) -> Built {
     let mut built = kabinet_identity::method::built();
+    if config.telegram.is_on() && !config.upstream.contains_key(telegram::NAME) {
+        built.login.push(MethodName::Telegram);
+    }
     for (name, upstream) in &config.upstream {
         let Some(name) = MethodName::parse(name) else { continue };
         built.login.push(name);

@@ -13,7 +13,6 @@
 
 use std::sync::Arc;
 
-use kabinet_core::ambient::random;
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::authn::Session;
 use kabinet_core::client::{Client, GrantType};
@@ -450,10 +449,7 @@ impl Provider {
             scope: checked.scope.clone(),
             detail: serde_json::to_string(&detail).map_err(|e| Error::Bug(e.to_string()))?,
             offline: checked.scope.has("offline_access"),
-            refresh_salt: base64::Engine::encode(
-                &base64::engine::general_purpose::URL_SAFE_NO_PAD,
-                random::<16>(entropy),
-            ),
+            refresh_salt: Self::refresh_salt(entropy),
             refresh_generation: 0,
             refresh_used_at: now,
             refresh_expires_at: now,

@@ -79,6 +79,8 @@ pub struct TokenConfig {
     pub flow: i64,
     /// How long a browser may be sent with a pushed request.
     pub par: i64,
+    /// The codes of a device (RFC 8628).
+    pub device: i64,
 }
 
 impl Default for TokenConfig {
@@ -94,6 +96,7 @@ impl Default for TokenConfig {
             refresh_grace: 10,
             flow: 1800,
             par: 60,
+            device: 600,
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::grant::GRANTS;
 use crate::{Error, Provider, Result};
 
-/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 9126, 9207, 9701, RP-Initiated Logout and
+/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 8628, 9126, 9207, 9701, RP-Initiated Logout and
 /// its companions, `prompt=create`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Beyond {
@@ -30,6 +30,7 @@ struct Beyond {
     introspection_endpoint_auth_signing_alg_values_supported: Vec<String>,
     end_session_endpoint: String,
     pushed_authorization_request_endpoint: String,
+    device_authorization_endpoint: String,
     check_session_iframe: String,
     backchannel_logout_supported: bool,
     backchannel_logout_session_supported: bool,
@@ -83,6 +84,7 @@ impl Provider {
             introspection_endpoint_auth_signing_alg_values_supported: alg_names(),
             end_session_endpoint: at("/oauth2/logout"),
             pushed_authorization_request_endpoint: at("/oauth2/par"),
+            device_authorization_endpoint: at("/oauth2/device_authorization"),
             check_session_iframe: at("/oauth2/session"),
             backchannel_logout_supported: true,
             backchannel_logout_session_supported: true,

@@ -2,6 +2,7 @@
 
 pub mod client_credentials;
 pub mod code;
+pub mod device_code;
 pub mod jwt_bearer;
 pub mod refresh;
 pub mod token_exchange;
@@ -10,13 +11,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use kabinet_core::audit::Origin;
+use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::scope::Scope;
 use kabinet_core::user::User;
 use kabinet_store::Tx;
-use kabinet_store::grant::Grant as Stored;
+use kabinet_store::audit;
+use kabinet_store::grant::{self as store, Grant as Stored};
 
 use crate::client_auth::AuthenticatedClient;
 use crate::keys::encryption::Envelope;
@@ -26,8 +28,14 @@ use crate::tokens::{Beside, Detail};
 use crate::{Provider, Result};
 
 /// Every grant type that the token endpoint redeems.
-pub static GRANTS: &[Grant] =
-    &[code::GRANT, refresh::GRANT, client_credentials::GRANT, token_exchange::GRANT, jwt_bearer::GRANT];
+pub static GRANTS: &[Grant] = &[
+    code::GRANT,
+    refresh::GRANT,
+    client_credentials::GRANT,
+    device_code::GRANT,
+    token_exchange::GRANT,
+    jwt_bearer::GRANT,
+];
 
 /// A grant type.
 pub struct Grant {
@@ -71,6 +79,45 @@ impl Request<'_> {
     pub(crate) async fn person(&self, tx: &mut Tx, grant: &Stored) -> Result<Arc<User>> {
         const GONE: OAuthError = OAuthError::new(Code::InvalidGrant, "the person is no longer known");
         Ok(self.provider.user_in(tx, &grant.user_id).await?.ok_or(GONE)?)
+    }
+
+    /// Opens a grant whose code this transaction has spent, commits, and mints its first tokens.
+    pub(crate) async fn open(&self, tx: Tx, grant: &Stored) -> Result<Tokens> {
+        let mut detail = Detail::of(grant)?;
+        match self.narrow(&mut detail) {
+            Ok(()) => self.open_with(tx, grant, &detail).await,
+            Err(error) => {
+                tx.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The same with what the protocol keeps, already narrowed to what this request asks for.
+    pub(crate) async fn open_with(&self, mut tx: Tx, grant: &Stored, detail: &Detail) -> Result<Tokens> {
+        let (provider, client) = (self.provider, self.client);
+        let (now, life) = (provider.now(), &provider.config().token);
+        let generation = i64::from(client.metadata.may(GrantType::RefreshToken));
+        let refresh_end = now.plus(if generation > 0 { life.refresh_idle } else { 0 });
+        // The row outlives every token of the grant, so that a replay of the code still finds it.
+        let keep = now.plus(provider.access_life(client).max(600) + 60).max(refresh_end);
+        store::open(&mut tx, &grant.id, generation, refresh_end, keep).await?;
+        let record = Record::of(Event::GrantRedeemed)
+            .user(&grant.user_id)
+            .client(&client.id)
+            .session(&grant.session_id);
+        let origin = Provider::client_origin(self.origin);
+        audit::write(&mut tx, &record.with("grant", grant.id.as_str()), &origin, now, provider.entropy()).await?;
+        let minting = Minting {
+            grant,
+            detail,
+            scope: &grant.scope,
+            generation,
+            nonce: detail.nonce.as_deref(),
+        };
+        let user = self.person(&mut tx, grant).await?;
+        tx.commit().await?;
+        self.mint(&user, minting)
     }
 
     /// Mints access, ID and refresh token for a person's grant. Called after the commit: signing takes longer than the

@@ -1,7 +1,7 @@
 //! The protocol: OpenID Connect Core 1.0 on OAuth 2.0, as a library that knows neither HTTP nor pages.
 //!
 //! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
-//! [`authorize`], [`par`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`],
+//! [`authorize`], [`par`], [`device`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`],
 //! [`session_state`]), [`registration`], [`discovery`]; a grant type is one module in
 //! [`grant`] and one line in [`grant::GRANTS`].
 //!
@@ -11,6 +11,7 @@
 //! |---|---|
 //! | authorize with a session | sessions (read by the caller), consents (third-party clients), last account (several accounts); one transaction with the grant and its audit record |
 //! | token, code | redeem, first generation, audit record: one transaction |
+//! | token, device code | none while nobody has decided; then as a code, and the device's row |
 //! | token, refresh | rotate: one transaction |
 //! | token, token exchange | audit record: one transaction |
 //! | token, JWT bearer | consents (third-party clients); one transaction with the assertion's id, the grant and its audit record |
@@ -22,6 +23,7 @@ pub mod claims;
 pub mod client_auth;
 pub mod config;
 pub mod consent;
+pub mod device;
 pub mod discovery;
 mod flow;
 pub mod grant;
@@ -114,6 +116,7 @@ struct Inner {
     access_sealer: Sealer,
     refresh_stamper: Stamper,
     sid_stamper: Stamper,
+    user_code_stamper: Stamper,
     registration_stamper: Stamper,
     subjects: subject::Subjects,
     live: live::Live,
@@ -171,6 +174,7 @@ impl Provider {
             access_sealer: parts.master.sealer("access-token"),
             refresh_stamper: parts.master.stamper("refresh-token"),
             sid_stamper: parts.master.stamper("sid"),
+            user_code_stamper: parts.master.stamper("user-code"),
             registration_stamper: parts.master.stamper("registration-networks"),
             subjects: subject::Subjects::of(parts.master.stamper("pairwise-subject")),
             live: live::Live::default(),

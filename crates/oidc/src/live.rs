@@ -15,13 +15,17 @@ use std::time::{Duration, Instant};
 use kabinet_core::brand::Brands;
 use kabinet_core::client::Client;
 use kabinet_core::decision::{self, Missing};
+use kabinet_core::error::Code;
 use kabinet_core::id::{ClientId, GrantId, UserId};
 use kabinet_core::scope::Scope;
+use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::Tx;
 use kabinet_store::change::{self, Change, Kind};
+use kabinet_store::device::Device;
 
+use crate::device::Polls;
 use crate::{Error, Provider, Result, keys};
 
 /// How old the last word of the primary may be.
@@ -50,11 +54,17 @@ struct State {
     users: HashMap<UserId, Arc<User>>,
     dead_grants: HashMap<String, Timestamp>,
     dead_tokens: HashMap<String, Timestamp>,
+    polls: Polls,
 }
 
 impl Live {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the devices that poll.
+    pub(crate) fn polls<T>(&self, act: impl FnOnce(&mut Polls) -> T) -> T {
+        act(&mut self.state().polls)
     }
 }
 
@@ -82,6 +92,7 @@ impl Provider {
         if has_slept {
             state.clients.clear();
             state.users.clear();
+            state.polls.clear();
             state.clients_changed = newest;
             state.trust_changed = newest;
         }
@@ -95,6 +106,7 @@ impl Provider {
                 }
                 Kind::User => drop(state.users.remove(&UserId::from(change.what))),
                 Kind::Trust => state.trust_changed = change.n,
+                Kind::Device => state.polls.drop_one(&change.what),
                 Kind::Keys | Kind::Brand | Kind::Document => {}
             }
         }
@@ -172,10 +184,31 @@ impl Provider {
         let mut state = self.inner.live.state();
         state.dead_grants.retain(|_, until| *until > now);
         state.dead_tokens.retain(|_, until| *until > now);
+        state.polls.forget(now);
         drop(state);
         self.inner.verified.forget(now);
         self.inner.guesses.forget(self.now());
         self.inner.client_keys.forget(now);
+    }
+
+    /// What a poll of a device gets that is answered from memory; otherwise the number of the last change, to be handed to
+    /// [`Self::wait_for`].
+    pub(crate) fn poll_of(&self, code: &TokenHash, client: &ClientId, now: Timestamp) -> (i64, Option<Code>) {
+        let mut state = self.inner.live.state();
+        (state.seen, state.polls.answer(code, client, now))
+    }
+
+    /// Answers the polls of a device from memory from now on, and this one.
+    pub(crate) fn wait_for(&self, code: TokenHash, device: &Device, seen: i64) -> Code {
+        let mut state = self.inner.live.state();
+        // A change heard while we read may have been about this device.
+        if state.seen == seen {
+            state.polls.wait(code.clone(), &device.client_id, device.expires_at);
+        }
+        state
+            .polls
+            .answer(&code, &device.client_id, self.now())
+            .unwrap_or(Code::AuthorizationPending)
     }
 
     pub(crate) fn is_dead(&self, grant: Option<&GrantId>, jti: &str) -> bool {

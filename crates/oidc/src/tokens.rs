@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kabinet_core::ambient::{Entropy, random};
 use kabinet_core::authn::Authentication;
 use kabinet_core::client::{Alg, Client, TokenFormat};
 use kabinet_core::error::{Code, OAuthError};
@@ -283,6 +284,11 @@ impl Provider {
             .chars()
             .take(22)
             .collect()
+    }
+
+    /// What a new family's refresh tokens are made with, beside the master key.
+    pub(crate) fn refresh_salt(entropy: &dyn Entropy) -> String {
+        URL_SAFE_NO_PAD.encode(random::<16>(entropy))
     }
 
     /// The refresh token of a generation of a family.

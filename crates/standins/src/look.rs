@@ -34,6 +34,18 @@ pub fn page(text: String) -> Response {
     (HEADERS, Html(text)).into_response()
 }
 
+/// A page whose form leads to another site: browsers hold the rule for forms against every address on the way there, so
+/// there is none.
+#[must_use]
+pub fn leaving(text: String) -> Response {
+    let mut response = page(text);
+    let policy = POLICY.replace("form-action 'self'; ", "");
+    if let Ok(policy) = policy.parse() {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
 /// The style sheet.
 #[must_use]
 pub fn stylesheet(colours: Colours) -> Response {

@@ -43,6 +43,8 @@ pub enum Kind {
     Brand,
     /// The trust of sign-in by certificate changed; `ref` says whereby.
     Trust,
+    /// A person said what a device may; `ref` is the hash of its code.
+    Device,
 }
 
 impl Kind {
@@ -56,6 +58,7 @@ impl Kind {
             Self::Document => "document",
             Self::Brand => "brand",
             Self::Trust => "trust",
+            Self::Device => "device",
         }
     }
 
@@ -69,6 +72,7 @@ impl Kind {
             Self::Document,
             Self::Brand,
             Self::Trust,
+            Self::Device,
         ];
         all.into_iter().find(|kind| kind.as_str() == text)
     }

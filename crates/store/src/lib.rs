@@ -26,6 +26,7 @@ pub mod client;
 pub mod confirmation;
 pub mod consent;
 pub mod destination;
+pub mod device;
 pub mod document;
 pub mod ephemeral;
 pub mod grant;
@@ -109,6 +110,7 @@ pub fn statements() -> Vec<&'static str> {
         confirmation::ALL,
         consent::ALL,
         destination::ALL,
+        device::ALL,
         document::ALL,
         grant::ALL,
         key::ALL,

@@ -1,11 +1,15 @@
 //! Style sheets, the script and the icon: part of the binary, served under names that hold their own hash.
 //!
-//! A URL names its content, so it may be kept for ever; an old URL answers 404 instead of something newer.
+//! A URL names its content, so it may be kept for ever; an old URL answers 404 instead of something newer. Each file goes out
+//! packed to browsers that take it so; none holds a secret that its length could tell of.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::OnceLock;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use crate::brand::{Brand, Brands};
@@ -23,6 +27,8 @@ pub struct Asset {
     pub path: String,
     /// Its content.
     pub bytes: Cow<'static, [u8]>,
+    /// The same in gzip (RFC 1952), where that is kept ready.
+    pub packed: Option<&'static [u8]>,
     /// Its media type.
     pub content_type: &'static str,
     /// Its strong entity tag, with the quotes.
@@ -35,10 +41,18 @@ impl Asset {
         Self {
             path: format!("{ROOT}{name}-{hash}.{extension}"),
             bytes,
+            packed: None,
             content_type,
             etag: format!("\"{hash}\""),
         }
     }
+}
+
+/// In gzip; `None` where it cannot be packed.
+fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(bytes).ok()?;
+    packer.finish().ok()
 }
 
 /// The first 64 bits of SHA-256 in hexadecimal.
@@ -88,6 +102,28 @@ fn fixed() -> &'static Fixed {
         ),
         icon: embed("favicon", "svg", include_bytes!("../assets/favicon.svg"), "image/svg+xml"),
     })
+}
+
+impl Fixed {
+    fn all(&self) -> [&Asset; 8] {
+        let Self {
+            style,
+            cabinet,
+            script,
+            work,
+            session,
+            certificate,
+            certificate_style,
+            icon,
+        } = self;
+        [style, cabinet, script, work, session, certificate, certificate_style, icon]
+    }
+}
+
+/// The same files in gzip, in the order of [`Fixed::all`]; packed when the first of them is asked for.
+fn packed() -> &'static [Option<Vec<u8>>; 8] {
+    static PACKED: OnceLock<[Option<Vec<u8>>; 8]> = OnceLock::new();
+    PACKED.get_or_init(|| fixed().all().map(|asset| pack(&asset.bytes)))
 }
 
 /// The path of the style sheet.
@@ -152,20 +188,9 @@ fn brand_asset(brand: &Brand) -> Asset {
 /// The file at a path, e.g. `/assets/kabinet-0123456789abcdef.css`.
 #[must_use]
 pub fn find(brands: &Brands, path: &str) -> Option<Asset> {
-    let Fixed {
-        style,
-        cabinet,
-        script,
-        work,
-        session,
-        certificate,
-        certificate_style,
-        icon,
-    } = fixed();
-    let known = [style, cabinet, script, work, session, certificate, certificate_style, icon]
-        .into_iter()
-        .find(|asset| asset.path == path);
-    known.cloned().or_else(|| {
+    let known = fixed().all().into_iter().zip(packed()).find(|(asset, _)| asset.path == path);
+    let known = known.map(|(asset, packed)| Asset { packed: packed.as_deref(), ..asset.clone() });
+    known.or_else(|| {
         let name = path.strip_prefix(ROOT)?.strip_prefix("brand-")?.rsplit_once('-')?.0;
         brands.get(name).map(brand_asset).filter(|asset| asset.path == path)
     })
@@ -195,6 +220,11 @@ mod tests {
             let asset = find(&brands, &path).unwrap();
             assert!(path.starts_with(ROOT) && path.contains(asset.etag.trim_matches('"')), "{path}");
             assert!(!asset.bytes.is_empty());
+            if let Some(packed) = asset.packed {
+                let mut plain = Vec::new();
+                std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain).unwrap();
+                assert!(plain == *asset.bytes && packed.len() < plain.len(), "{path}");
+            }
         }
         for absent in
             ["kabinet-0000000000000000.css", "brand-default-0000000000000000.css", "brand-", "brand-x-1.css", ""]
@@ -223,20 +253,8 @@ mod tests {
 
     #[test]
     fn nothing_that_is_served_names_another_host() {
-        let Fixed {
-            style,
-            cabinet,
-            script,
-            work,
-            session,
-            certificate,
-            certificate_style,
-            icon,
-        } = fixed().clone();
         let brands = Brands::built_in();
-        let assets = [style, cabinet, script, work, session, certificate, certificate_style, icon]
-            .into_iter()
-            .chain(brands.iter().map(brand_asset));
+        let assets = fixed().all().into_iter().cloned().chain(brands.iter().map(brand_asset));
         for asset in assets {
             let text = std::str::from_utf8(&asset.bytes).unwrap().replace("http://www.w3.org/2000/svg", "");
             assert!(

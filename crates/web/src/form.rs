@@ -48,6 +48,10 @@ pub(crate) struct Asked {
     pub(crate) version: String,
     /// Somebody who has signed with a certificate, sealed.
     pub(crate) signer: String,
+    /// The code of a device, from a QR code.
+    pub(crate) user_code: String,
+    /// A code that was typed, sealed.
+    pub(crate) entered: String,
 }
 
 impl FromRequestParts<Site> for Asked {
@@ -82,6 +86,8 @@ impl Asked {
             brand: text("brand"),
             version: text("version"),
             signer: text("signer"),
+            user_code: text("user_code"),
+            entered: text("entered"),
         })
     }
 }

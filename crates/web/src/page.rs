@@ -10,12 +10,14 @@ pub(crate) mod choose;
 pub(crate) mod code;
 pub(crate) mod complete;
 pub(crate) mod consent;
+pub(crate) mod device;
 pub(crate) mod legal;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod organisations;
 pub(crate) mod recover;
 pub(crate) mod register;
+pub(crate) mod telegram;
 pub(crate) mod upstream;
 pub(crate) mod ways;
 

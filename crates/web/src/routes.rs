@@ -12,8 +12,8 @@ use crate::oauth::{
     authorize, cors, logout as rp_logout, metadata, register as registration, session, token, userinfo,
 };
 use crate::page::{
-    account, agreements, certificate, choose, complete, consent, legal, login, logout, not_found, organisations,
-    recover, register, upstream, wrong_method,
+    account, agreements, certificate, choose, complete, consent, device, legal, login, logout, not_found,
+    organisations, recover, register, telegram, upstream, wrong_method,
 };
 use crate::site::Site;
 
@@ -80,6 +80,7 @@ static OWN: &[Entry] = table! {
     get "/.well-known/oauth-authorization-server" Anyone => metadata::discovery;
     post "/oauth2/introspect" ConfidentialClient => token::introspect;
     post "/oauth2/par" Client => token::par;
+    post "/oauth2/device_authorization" Client => token::device;
     post "/oauth2/register" Registrant => registration::register;
     get "/oauth2/register/{client_id}" Registration => registration::read;
     put "/oauth2/register/{client_id}" Registration => registration::replace;
@@ -106,6 +107,8 @@ static OWN: &[Entry] = table! {
     get "/login/{method}/link" Browser => upstream::link::get;
     post "/login/{method}/link" Browser => upstream::link::post;
     get "/login/{method}/unlinked" Browser => upstream::unlinked;
+    get "/login/telegram/mini-app" Browser => telegram::mini_app;
+    get "/login/telegram/widget" Browser => telegram::widget;
     get "/register" Browser => register::get;
     post "/register" Browser => register::post;
     get "/register/certificate" Browser => certificate::register::get;
@@ -130,6 +133,10 @@ static OWN: &[Entry] = table! {
     post "/complete/confirm" Browser => complete::confirm_post;
     get "/consent" Browser => consent::get;
     post "/consent" Browser => consent::post;
+    get "/code" Browser => device::get;
+    post "/code" Browser => device::post;
+    get "/code/device" Browser => device::device;
+    post "/code/device" Browser => device::decide;
     get "/choose" Browser => choose::get;
     post "/choose" Browser => choose::post;
     get "/logout" Browser => logout::get;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use kabinet_core::ambient::{Clock, Entropy};
-use kabinet_core::seal::{MasterKey, Stamper};
+use kabinet_core::seal::{MasterKey, Sealer, Stamper};
 use kabinet_identity::Identity;
 use kabinet_oidc::Provider;
 
@@ -54,6 +54,7 @@ pub struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) form_stamper: Stamper,
     pub(crate) state_stamper: Stamper,
+    pub(crate) code_sealer: Sealer,
     pub(crate) cookies: crate::cookies::Names,
     pub(crate) secure: bool,
     metadata: String,
@@ -70,6 +71,7 @@ impl Site {
             metadata: provider.metadata()?,
             form_stamper: master.stamper("form-token"),
             state_stamper: master.stamper("browser-state"),
+            code_sealer: master.sealer("entered-code"),
             cookies: crate::cookies::Names::of(&config.issuer),
             secure: config.issuer.starts_with("https:"),
             config,

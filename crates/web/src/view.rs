@@ -9,10 +9,12 @@
 pub mod account;
 pub mod certificate;
 pub mod chrome;
+pub mod device;
 pub mod entry;
 pub mod form;
 pub mod notice;
 pub mod request;
+pub mod telegram;
 #[cfg(test)]
 mod tests;
 pub mod upstream;
@@ -29,6 +31,7 @@ pub use certificate::{
     certificate_message,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, legal_path, with_query};
+pub use device::{DevicePage, UserCodePage};
 pub use entry::{
     CodeEntry, CodePurpose, Complete, CompleteDocuments, CompleteOrganisation, Confirmed, FormPlace, Method,
     NewPassword, NewText, Offers, Recover, Registration, SecondProof, SignIn, Told,
@@ -36,6 +39,7 @@ pub use entry::{
 pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};
 pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};
+pub use telegram::TelegramReturn;
 pub use upstream::{ConnectionRow, UnlinkedUpstream, UpstreamRegistration};
 
 /// The page as HTML. A template that fails is a defect: it is logged, and a bare sentence takes the page's place.

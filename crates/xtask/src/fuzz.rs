@@ -1,4 +1,5 @@
-//! The part `fuzz`: one instrumented build of `tests/fuzz`, then every target for [`SECONDS`] from its corpus.
+//! The part `fuzz`: one instrumented build of `tests/fuzz`, then every target for [`SECONDS`] from its corpus,
+//! [`AT_ONCE`] at a time.
 //!
 //! The build is what `cargo fuzz` makes of the stable toolchain, for the crates of this workspace alone: a wrapper around
 //! their `rustc` adds the sanitizer and the counters, so that what they depend on is the same as in every other part and
@@ -13,7 +14,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::parts::{Outcome, Scene, cargo, limited};
 use crate::shell;
@@ -21,6 +22,8 @@ use crate::tally::Tally;
 
 /// For each target.
 const SECONDS: u32 = 10;
+/// Targets that run side by side: each keeps one core busy.
+const AT_ONCE: usize = 2;
 /// Builds a crate of the workspace; what else cargo asks of it is answered as ever. Without any optimisation the targets
 /// are too slow to find anything; what the profile says comes later and holds. `RUSTC_BOOTSTRAP` lets the stable compiler
 /// take the sanitizer; set for all of cargo it would have dependencies built anew, whose build scripts ask for it.
@@ -45,16 +48,25 @@ pub fn run(scene: &Scene<'_>) -> Result<Outcome> {
     let binary = shell::target().join("debug/kabinet-fuzz");
     let mut tally = Tally::default();
     let mut notes = Vec::new();
-    for name in targets()? {
-        let executed = run_target(scene, &binary, &name)?;
-        match executed {
-            Some(count) => {
-                tally.passed += 1;
-                notes.push(format!("{name} {count}"));
-            }
-            None => {
-                tally.failed += 1;
-                notes.push(format!("{name} FAILED"));
+    let names = targets()?;
+    for pair in names.chunks(AT_ONCE) {
+        let executed = std::thread::scope(|scope| {
+            let running: Vec<_> = pair.iter().map(|name| scope.spawn(|| run_target(scene, &binary, name))).collect();
+            running
+                .into_iter()
+                .map(|one| one.join().unwrap_or_else(|_| bail!("a target's thread panicked")))
+                .collect::<Vec<_>>()
+        });
+        for (name, executed) in pair.iter().zip(executed) {
+            match executed? {
+                Some(count) => {
+                    tally.passed += 1;
+                    notes.push(format!("{name} {count}"));
+                }
+                None => {
+                    tally.failed += 1;
+                    notes.push(format!("{name} FAILED"));
+                }
             }
         }
     }

@@ -271,7 +271,11 @@ fn browser(scene: &Scene<'_>) -> Result<Outcome> {
     if !shell::root().join(program).is_file() {
         return Ok(Outcome::could_not_run(format!("{program} does not exist")));
     }
-    if !limited(scene, &cargo(&["build", "-p", "kabinet", "-p", "kabinet-demo"]), |_| ())? {
+    if !limited(
+        scene,
+        &cargo(&["build", "-p", "kabinet", "-p", "kabinet-demo", "-p", "kabinet-standins"]),
+        |_| (),
+    )? {
         return Ok(Outcome::could_not_run("the binaries do not build"));
     }
     let built = |name: &str| shell::target().join("debug").join(name);
@@ -281,7 +285,9 @@ fn browser(scene: &Scene<'_>) -> Result<Outcome> {
         .arg("--binary")
         .arg(built("kabinet"))
         .arg("--demo")
-        .arg(built("kabinet-demo"));
+        .arg(built("kabinet-demo"))
+        .arg("--esia")
+        .arg(built("kabinet-esia-standin"));
     command.current_dir(shell::root()).env("PATH", install::path_with_node()?);
     command.envs(scene.variables.iter().cloned());
     command.env("E2E_PYTHON", crate::needs::venv().join("bin/python"));

@@ -5,6 +5,7 @@
 // `provider`, where the state needs other settings (both are named in `cast.mjs`); `button`, what Tab must
 // reach; `scripts: false`, where the screen is only seen without them.
 
+import { DEVICES } from './devices.mjs';
 import { follow, identify, signIn } from './person.mjs';
 import { until } from './process.mjs';
 import { newEmail, newPhone, PASSWORD, WRONG_PASSWORD } from './provider.mjs';
@@ -464,6 +465,7 @@ export const SCREENS = {
   ...CONFIRMATION,
   ...RECOVERY,
   ...REQUESTS,
+  ...DEVICES,
   ...SIGN_OUT,
   ...ERRORS,
   ...CABINET,

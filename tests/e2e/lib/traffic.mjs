@@ -23,6 +23,8 @@ const ALLOWED = [
   { on: (url) => url.pathname === '/oauth2/logout', names: ['id_token_hint'] },
   // OpenID Connect Core 1.0 §3.1.2.1: the relying party says who is likely to sign in; kabinet never does.
   { on: (url) => url.pathname === '/oauth2/authorize' || url.hostname !== PROVIDER, names: ['login_hint'] },
+  // RFC 8628 §3.3.1: the picture that a device shows holds it; the page takes it out of the address at once.
+  { on: (url) => url.pathname === '/code', names: ['user_code'] },
 ];
 
 const TOKEN = /\bkbn_[a-z]{2}_[\w-]{16}|\beyJ[\w-]{10,}\.eyJ/;

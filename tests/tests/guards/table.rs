@@ -7,7 +7,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 83] = [
+pub const ROUTES: [(&str, &str, Access); 90] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -36,6 +36,8 @@ pub const ROUTES: [(&str, &str, Access); 83] = [
     ("GET", "/login/{method}/callback", Browser),
     ("GET", "/login/{method}/link", Browser),
     ("GET", "/login/{method}/unlinked", Browser),
+    ("GET", "/login/telegram/mini-app", Browser),
+    ("GET", "/login/telegram/widget", Browser),
     ("GET", "/logos/{hash}", Anyone),
     ("GET", "/logout", Browser),
     ("GET", "/oauth2/authorize", Browser),
@@ -63,6 +65,10 @@ pub const ROUTES: [(&str, &str, Access); 83] = [
     ("POST", "/account/organisations", Person),
     ("POST", "/account/sessions", Person),
     ("POST", "/choose", Browser),
+    ("GET", "/code", Browser),
+    ("POST", "/code", Browser),
+    ("GET", "/code/device", Browser),
+    ("POST", "/code/device", Browser),
     ("POST", "/complete", Browser),
     ("POST", "/complete/confirm", Browser),
     ("POST", "/consent", Browser),
@@ -78,6 +84,7 @@ pub const ROUTES: [(&str, &str, Access); 83] = [
     ("POST", "/oauth2/introspect", ConfidentialClient),
     ("POST", "/oauth2/logout", Browser),
     ("POST", "/oauth2/par", Client),
+    ("POST", "/oauth2/device_authorization", Client),
     ("POST", "/oauth2/register", Registrant),
     ("POST", "/oauth2/revoke", Client),
     ("POST", "/oauth2/token", Client),

@@ -168,6 +168,28 @@ async fn a_request_for_which_nobody_is_signed_in_writes_nothing_and_reads_nothin
 }
 
 #[tokio::test]
+async fn a_device_that_polls_while_nobody_has_decided_costs_the_database_nothing() {
+    let app = TestApp::start().await;
+    let counted = Counted::of(&app).await;
+    let rp = counted.client(&app, Profile::Device, |_| ()).await;
+    let begun = rp.post("/oauth2/device_authorization", &[("scope", "openid")]).await.ok();
+    let code = begun.member("device_code");
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let form = [("grant_type", grant), ("device_code", code.as_str())];
+    let (statements, answer) = counted.count(rp.token(&form)).await;
+    answer.refused(400, "authorization_pending");
+    assert_eq!(statements, 0, "the node where it began");
+    // Another node reads the row once.
+    let other = Counted::of(&app).await;
+    let mut there = rp;
+    there.use_node(&other.node);
+    there.token(&form).await.refused(400, "authorization_pending");
+    let (statements, answer) = other.count(there.token(&form)).await;
+    answer.refused(400, "slow_down");
+    assert_eq!(statements, 0, "another node");
+}
+
+#[tokio::test]
 async fn the_token_endpoint_costs_at_most_four_statements_for_a_code_and_for_a_refresh() {
     let app = TestApp::start().await;
     let counted = Counted::of(&app).await;

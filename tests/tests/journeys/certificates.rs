@@ -2,13 +2,14 @@
 
 mod hostile;
 mod linking;
+mod outside;
 mod refused;
 mod registering;
 
 use kabinet_core::client::Profile;
 use kabinet_core::scope::Scope;
 use kabinet_gost::Revocation;
-use kabinet_identity::config::SecondProof;
+use kabinet_identity::config::{SecondProof, TwoFactors};
 use kabinet_tests::signature::{Challenge, Holder};
 use kabinet_tests::{Browser, Person, Rp, TestApp, Tokens};
 use serde_json::Value;
@@ -99,6 +100,27 @@ async fn a_linked_certificate_signs_in_where_it_did_before_and_tokens_say_how() 
     let claims = rp.verify(&tokens.id).await;
     assert_eq!(claims["sub"], person.id.as_str());
     assert_eq!((&claims["amr"], &claims["acr"]), (&serde_json::json!(["cert"]), &Value::from("2")));
+}
+
+#[tokio::test]
+async fn the_operator_says_what_a_signature_alone_is_worth() {
+    for (two_factors, acr) in [(TwoFactors::Never, "1"), (TwoFactors::Checked, "2"), (TwoFactors::Always, "2")] {
+        let app = TestApp::start_with(|config| {
+            config.certificate.revocation = Revocation::Off;
+            config.certificate.second_proof = SecondProof::Never;
+            config.certificate.two_factors = two_factors;
+        })
+        .await;
+        app.trust_fixtures().await;
+        let (_, mut browser) = linked(&app, ANNA).await;
+        let rp = product(&app).await;
+        let ask = rp.ask();
+        browser.get(&ask.url()).await;
+        browser.click("method-certificate").await;
+        sign(&app, &mut browser, ANNA).await;
+        let tokens = Tokens::of(&rp.redeem(kabinet_tests::Callback::of(&browser.page).code(), &ask).await);
+        assert_eq!(rp.verify(&tokens.id).await["acr"], acr, "{two_factors:?}");
+    }
 }
 
 #[tokio::test]

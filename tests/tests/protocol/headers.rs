@@ -79,6 +79,25 @@ async fn every_route_answers_every_method_with_all_headers() {
 }
 
 #[tokio::test]
+async fn styles_and_scripts_go_out_packed_to_whoever_takes_them_so() {
+    let app = TestApp::start().await;
+    for path in [kabinet_web::assets::script_path(), kabinet_web::assets::certificate_path()] {
+        let plain = app.call(Method::GET, path, &[("accept-encoding", "br, gzip;q=0")], "").await;
+        assert!(plain.headers.get("content-encoding").is_none());
+        let packed = app.call(Method::HEAD, path, &[("accept-encoding", "br, gzip, zstd")], "").await;
+        assert_eq!(
+            (packed.header("content-encoding"), packed.header("vary")),
+            ("gzip", "accept-encoding"),
+            "{path}"
+        );
+        assert_ne!(packed.header("etag"), plain.header("etag"), "{path}");
+        let length: usize = packed.header("content-length").parse().unwrap();
+        assert!(length > 500 && length < plain.body.len() / 2, "{path}: {length} of {}", plain.body.len());
+        assert_guarded(&packed, path);
+    }
+}
+
+#[tokio::test]
 async fn errors_of_every_status_carry_all_headers() {
     let world = World::new().await;
     let app = &world.app;

@@ -2,6 +2,7 @@
 
 use super::forge::NOW;
 use super::*;
+use crate::identity::Kind;
 use crate::pem;
 
 macro_rules! fixture {

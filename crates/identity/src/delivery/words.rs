@@ -20,6 +20,8 @@ pub(crate) enum Word {
     SignIn,
     /// Somebody signed in from a browser that is new to the account.
     NewSignIn(Timestamp),
+    /// A device was allowed to sign in.
+    DeviceAllowed(Timestamp),
     /// The account has one more contact.
     ContactAdded(Timestamp),
     /// A certificate belongs to the account now.
@@ -51,6 +53,7 @@ impl Word {
             Self::AddContact => Purpose::Contact,
             Self::SignIn => Purpose::SignIn,
             Self::NewSignIn(_)
+            | Self::DeviceAllowed(_)
             | Self::ContactAdded(_)
             | Self::CertificateLinked(_)
             | Self::CertificateUnlinked(_)
@@ -160,6 +163,14 @@ impl Word {
                     moment(at, language)
                 )
             }
+            (Language::Ru, Self::DeviceAllowed(at)) => format!(
+                "{product}: разрешён вход на другом устройстве {}. Если это не вы, отзовите доступ в личном кабинете и смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::DeviceAllowed(at)) => format!(
+                "{product}: a sign-in on another device was allowed {}. If it was not you, take the access back in your account and change your password.",
+                moment(at, language)
+            ),
             (Language::Ru, Self::ContactAdded(at)) => format!(
                 "{product}: к аккаунту добавлен контакт {}. Если это не вы, смените пароль.",
                 moment(at, language)

@@ -4,7 +4,7 @@
 //!    that stands on the screen, too, and when it ends. It is kept, good for five minutes, five tries and one signature, for one
 //!    browser and one request. Nothing that a product or a person sends is ever signed.
 //! 2. [`check_signature`](Identity::check_signature) verifies the signature over the kept text, byte for byte
-//!    (`kabinet_gost::verify` has the checks in their order), and spends the challenge.
+//!    (`kabinet_gost::verify` has the checks in their order; a verifier outside may take its place), and spends the challenge.
 //! 3. [`sign_in_by_certificate`](Identity::sign_in_by_certificate) finds the account by СНИЛС, then by ИНН. One that nobody
 //!    linked signs nobody in (`link`): no equal name, address or number of an account's contacts ever links.
 //! 4. A browser that is new to the account gives a second proof, a code to a contact: the signature of a text cannot tell on
@@ -16,27 +16,24 @@
 
 mod challenge;
 mod draft;
+mod holder;
 mod link;
 
 use std::sync::Arc;
 
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Factor;
-use kabinet_core::certificate::{Business, Facts, Holder, Linked};
+use kabinet_core::certificate::{Holder, Linked};
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{CertificateId, ChallengeId, ConfirmationId, UserId};
-use kabinet_core::organisation::Relation;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
-use kabinet_gost::identity::{Kind, Subject};
-use kabinet_gost::oid::hex;
 use kabinet_gost::verdict::RevocationStatus;
-use kabinet_gost::{Accepted, Certificate, Content, Ocsp, Reason, Request, Verdict, pem};
+use kabinet_gost::{Certificate, Content, Ocsp, Reason, Request, SignatureVerifier, Verdict, pem};
 use kabinet_store::{Tx, certificate, user};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::config::SecondProof;
+use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
 use crate::hashing::{HashError, aside};
@@ -129,6 +126,9 @@ pub enum CertificateError {
     /// The second proof could not be sent.
     #[error(transparent)]
     Code(CodeError),
+    /// The verifier outside could not be asked.
+    #[error(transparent)]
+    Unavailable(#[from] kabinet_gost::verify::Unavailable),
     /// Not the person's fault.
     #[error(transparent)]
     Store(#[from] Error),
@@ -149,7 +149,7 @@ impl CertificateError {
             Self::Weaker => "weaker",
             Self::Blocked => "blocked",
             Self::Throttled { .. } => "throttled",
-            Self::Busy { .. } | Self::Store(_) => "unavailable",
+            Self::Busy { .. } | Self::Unavailable(_) | Self::Store(_) => "unavailable",
             Self::Code(_) => "code",
         }
     }
@@ -251,14 +251,17 @@ impl Identity {
         self.count_of_network("signature", visit).await?;
         let kept = self.try_challenge(what, id, visit).await?;
         let signature = pem::base64(signature).map_err(|_| CertificateError::Malformed)?;
-        let verdict = self.verify_asking(&kept.text, &signature).await?;
+        let verdict = match &self.0.outside {
+            Some(outside) => self.verify_outside(&**outside, &kept.text, &signature).await?,
+            None => self.verify_asking(&kept.text, &signature).await?,
+        };
         let seen = verdict.seen.certificate.as_ref().map(Certificate::sha256);
         let accepted = verdict.result.map_err(|refusal| {
             // Without the detail: it may be the name of a person.
             tracing::info!(error.code = refusal.reason.code(), certificate.sha256 = seen, "a signature was refused");
             CertificateError::Refused(refusal.reason)
         })?;
-        let holder = holder(&accepted).ok_or(CertificateError::Seal)?;
+        let holder = holder::of(&accepted).ok_or(CertificateError::Seal)?;
         let mut tx = self.0.store.begin().await?;
         if !certificate::spend_challenge(&mut tx, id, self.now()).await? {
             return Err(CertificateError::Spent);
@@ -269,11 +272,31 @@ impl Identity {
             certificate.revocation = accepted.revocation.name(),
             "a signature was accepted"
         );
-        let factor = match accepted.revocation {
-            RevocationStatus::Unknown => Factor::CertUnchecked,
-            RevocationStatus::Good | RevocationStatus::Stale | RevocationStatus::NotChecked => Factor::Cert,
+        let is_strong = match self.0.config.certificate.two_factors {
+            TwoFactors::Checked => accepted.revocation != RevocationStatus::Unknown,
+            TwoFactors::Always => true,
+            TwoFactors::Never => false,
         };
+        let factor = if is_strong { Factor::Cert } else { Factor::CertUnchecked };
         Ok(Signer { holder, challenge: id.clone(), factor })
+    }
+
+    async fn verify_outside(
+        &self,
+        outside: &dyn SignatureVerifier,
+        text: &str,
+        signature: &[u8],
+    ) -> Result<Verdict, CertificateError> {
+        let request = Request {
+            signature,
+            content: Content::Expected(text.as_bytes()),
+            certificates: &[],
+            now: self.now().0,
+        };
+        outside.verify(request).await.map_err(|unavailable| {
+            tracing::warn!(error = %unavailable, "a signature could not be verified");
+            unavailable.into()
+        })
     }
 
     /// Verifies; where lists leave a certificate in doubt, once more with what its authority says.
@@ -334,7 +357,10 @@ impl Identity {
     ) -> Result<(), CertificateError> {
         if matches!(
             error,
-            CertificateError::Throttled { .. } | CertificateError::Busy { .. } | CertificateError::Store(_)
+            CertificateError::Throttled { .. }
+                | CertificateError::Busy { .. }
+                | CertificateError::Unavailable(_)
+                | CertificateError::Store(_)
         ) {
             return Ok(());
         }
@@ -536,58 +562,5 @@ fn only(mut found: Vec<Linked>, holder: &Holder) -> Result<Option<Linked>, Certi
         (None, _) => Ok(None),
         (Some(one), true) if one.holder.agrees_with(holder) => Ok(Some(one)),
         _ => Err(CertificateError::Ambiguous),
-    }
-}
-
-/// Whom an accepted certificate names; `None`: no person.
-fn holder(accepted: &Accepted) -> Option<Holder> {
-    let Accepted { subject, certificate, is_qualified, .. } = accepted;
-    if subject.kind == Kind::Seal {
-        return None;
-    }
-    let full = [subject.surname.as_deref(), subject.given_name.as_deref()];
-    let full = full.into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let name = if full.is_empty() {
-        subject.common_name.clone().unwrap_or_else(|| certificate.subject().title().to_owned())
-    } else {
-        full
-    };
-    Some(Holder {
-        name,
-        surname: subject.surname.clone(),
-        given_name: subject.given_name.clone(),
-        title: subject.title.clone(),
-        email: subject.email.clone(),
-        snils: subject.snils.clone(),
-        inn: subject.inn.clone(),
-        organisation: business(subject),
-        certificate: Facts {
-            issuer: certificate.issuer().title().to_owned(),
-            serial: hex(certificate.serial()),
-            sha256: certificate.sha256(),
-            key: hex(&Sha256::digest(certificate.key_info())),
-            not_after: Timestamp(certificate.not_after()),
-            is_qualified: *is_qualified,
-        },
-    })
-}
-
-/// The organisation that the person heads, or their own trade.
-fn business(subject: &Subject) -> Option<Business> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    match subject.kind {
-        Kind::Organisation => Some(Business {
-            inn: subject.inn_organisation.clone()?,
-            ogrn: text(&subject.ogrn),
-            name: subject.organisation.clone().or_else(|| subject.common_name.clone())?,
-            relation: Relation::Head,
-        }),
-        Kind::SoleTrader => Some(Business {
-            inn: subject.inn.clone()?,
-            ogrn: text(&subject.ogrnip),
-            name: subject.common_name.clone()?,
-            relation: Relation::Entrepreneur,
-        }),
-        Kind::Person | Kind::Seal | Kind::Other => None,
     }
 }

@@ -193,6 +193,8 @@ pub struct UpstreamSettings {
     pub is_strong: bool,
     /// What its word is taken for.
     pub vouches: Vec<Vouched>,
+    /// Whether people come from pages of ours that were opened inside it, without being sent there first.
+    pub opens_inside: bool,
 }
 
 impl UpstreamSettings {
@@ -206,6 +208,7 @@ impl UpstreamSettings {
             is_foreign: false,
             is_strong: false,
             vouches: Vec::new(),
+            opens_inside: false,
         }
     }
 

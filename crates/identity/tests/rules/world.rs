@@ -144,6 +144,7 @@ impl World {
                 day_limit: None,
             },
             fetch: nowhere(),
+            verifier: None,
             upstreams: Vec::new(),
         })
     }
@@ -163,6 +164,7 @@ impl World {
             entropy: self.entropy.clone(),
             routes,
             fetch: nowhere(),
+            verifier: None,
             upstreams: Vec::new(),
         })
     }

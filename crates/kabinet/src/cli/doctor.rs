@@ -2,6 +2,7 @@
 
 mod brands;
 mod checks;
+mod esia;
 mod keys;
 mod trust;
 

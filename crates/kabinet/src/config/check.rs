@@ -16,6 +16,8 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     lifetimes(config, &mut found);
     people(config, &mut found);
     certificate(&config.certificate, &mut found);
+    super::esia::problems(&config.esia, config.is_https(), &mut found);
+    found.extend(super::telegram::problems(config));
     found
 }
 
@@ -179,11 +181,15 @@ fn certificate(certificate: &Certificate, found: &mut Found) {
     for (key, url) in [
         ("certificate.toolbox_page", &certificate.toolbox_page),
         ("certificate.list_url", &certificate.list_url),
+        ("certificate.verifier_url", &certificate.verifier_url),
     ] {
         let is_fit = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
         if url.as_ref().is_some_and(|url| !is_fit(url)) {
             found.push((key, "must be an https URL".to_owned()));
         }
+    }
+    if certificate.verifier_token.is_some() && certificate.verifier_url.is_none() {
+        found.push(("certificate.verifier_token", "has no certificate.verifier_url that it is for".to_owned()));
     }
     at_most(found, "certificate.grace", certificate.grace, Seconds::days(7));
 }

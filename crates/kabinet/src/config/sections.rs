@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use kabinet_core::contact::Country;
 use kabinet_core::response_type::ResponseType;
 use kabinet_gost::{Require, Revocation};
-use kabinet_identity::{Algorithms, SecondProof};
+use kabinet_identity::{Algorithms, SecondProof, TwoFactors};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::delivery::Delivery;
+use super::esia::Esia;
+use super::telegram::Telegram;
 use super::upstream::Upstream;
 use super::values::{Hidden, Network, Seconds, ServiceUrl, list};
 
@@ -65,8 +67,12 @@ pub struct Config {
     pub keys: Keys,
     /// Sign-in by certificate.
     pub certificate: Certificate,
+    /// Sign-in at Telegram by what a bot's token signs.
+    pub telegram: Telegram,
     /// Other providers, each by its name.
     pub upstream: BTreeMap<String, Upstream>,
+    /// Sign-in through Госуслуги.
+    pub esia: Esia,
 }
 
 impl Default for Config {
@@ -93,7 +99,9 @@ impl Default for Config {
             hashing: Hashing::default(),
             keys: Keys::default(),
             certificate: Certificate::default(),
+            telegram: Telegram::default(),
             upstream: BTreeMap::new(),
+            esia: Esia::default(),
         }
     }
 }
@@ -292,6 +300,8 @@ pub struct Token {
     pub seal: Seconds,
     /// A pushed authorization request until it is entered (RFC 9126 §2.2).
     pub par: Seconds,
+    /// Codes of a device (RFC 8628). Reason: somebody walks to another screen and types eight letters.
+    pub device: Seconds,
     /// A device code (RFC 8628 §3.2).
     pub device_code: Seconds,
     /// How often a device may ask (RFC 8628 §3.2).
@@ -310,6 +320,7 @@ impl Default for Token {
             refresh_grace: Seconds(10),
             seal: Seconds::minutes(30),
             par: Seconds(60),
+            device: Seconds(600),
             device_code: Seconds::minutes(10),
             device_interval: Seconds(5),
         }
@@ -551,6 +562,14 @@ pub struct Certificate {
     pub demand_signing_certificate: bool,
     /// When a second proof is asked for. Reason: a signature of a text cannot stop a relay, a device that is known can.
     pub second_proof: SecondProof,
+    /// When a signature alone counts as two factors (`acr` "2"). Reason: a key in a token and its PIN are two factors, unless the token may
+    /// have been reported stolen.
+    pub two_factors: TwoFactors,
+    /// The address of a verifier that takes the place of the built-in one. Reason: none is needed; who must have a certified
+    /// one names it.
+    pub verifier_url: Option<Url>,
+    /// What that verifier wants as a bearer token.
+    pub verifier_token: Option<Hidden>,
     /// Addresses of the signing agent on the person's computer, tried in order. Reason: where Astral.Toolbox listens, with
     /// and without TLS.
     #[serde(deserialize_with = "list")]
@@ -571,6 +590,9 @@ impl Default for Certificate {
             algorithms: Algorithms::Gost,
             demand_signing_certificate: false,
             second_proof: SecondProof::NewDevice,
+            two_factors: TwoFactors::Checked,
+            verifier_url: None,
+            verifier_token: None,
             toolbox: ["wss://127.0.0.1:9292/RegistrationOffice", "ws://127.0.0.1:9292/RegistrationOffice"]
                 .map(str::to_owned)
                 .to_vec(),

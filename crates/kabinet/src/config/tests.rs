@@ -293,9 +293,12 @@ fn the_reference_file_gives_every_key_with_its_default_and_no_other() {
         "store.migrate",
         "certificate.toolbox_page",
         "certificate.list_url",
+        "certificate.verifier_url",
+        "certificate.verifier_token",
+        "telegram.bot_token",
     ];
-    // login, key, sender and url of five gateways; of the mail server six.
-    let examples = examples.len() + 5 * 4 + 6;
+    // login, key, sender and url of five gateways; of the mail server six, of Госуслуги nine.
+    let examples = examples.len() + 5 * 4 + 6 + 9;
     let mut sources = Sources::new();
     let text = reference();
     let without: String = text

@@ -3,6 +3,7 @@
 
 mod brands;
 mod certificate;
+mod esia;
 
 use std::io::Write;
 use std::path::PathBuf;

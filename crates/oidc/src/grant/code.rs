@@ -10,7 +10,7 @@ use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::secret::TokenHash;
 use kabinet_store::{Tx, audit, grant as store};
 
-use super::{Grant, Minting, Request};
+use super::{Grant, Request};
 use crate::flow::{Exchange, Recovered};
 use crate::token::Tokens;
 use crate::tokens::Detail;
@@ -33,7 +33,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let now = provider.now();
     let mut tx = provider.store().begin().await?;
     let Some(grant) = store::redeem(&mut tx, &hash, &client.id, now).await? else {
-        return replayed(request, tx, &hash).await;
+        return replayed(request, tx, &hash, BAD).await;
     };
     let mut detail = Detail::of(&grant)?;
     let recovered = Recovered {
@@ -51,37 +51,21 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         tx.rollback().await?;
         return Err(error);
     }
-    let life = &provider.config().token;
-    let generation = i64::from(client.metadata.may(GrantType::RefreshToken));
-    let refresh_end = now.plus(if generation > 0 { life.refresh_idle } else { 0 });
-    // The row outlives every token of the grant, so that a replay of the code still finds it.
-    let keep = now.plus(provider.access_life(client).max(600) + 60).max(refresh_end);
-    store::open(&mut tx, &grant.id, generation, refresh_end, keep).await?;
-    let record = Record::of(Event::GrantRedeemed)
-        .user(&grant.user_id)
-        .client(&client.id)
-        .session(&grant.session_id);
-    let origin = Provider::client_origin(request.origin);
-    audit::write(&mut tx, &record.with("grant", grant.id.as_str()), &origin, now, provider.entropy()).await?;
-    let minting = Minting {
-        grant: &grant,
-        detail: &detail,
-        scope: &grant.scope,
-        generation,
-        nonce: detail.nonce.as_deref(),
-    };
-    let user = request.person(&mut tx, &grant).await?;
-    tx.commit().await?;
-    request.mint(&user, minting)
+    request.open_with(tx, &grant, &detail).await
 }
 
 /// RFC 6749 §4.1.2: a code that is used twice ends every token that was issued for it.
-async fn replayed(request: Request<'_>, mut tx: Tx, hash: &TokenHash) -> Result<Tokens> {
+pub(super) async fn replayed(
+    request: Request<'_>,
+    mut tx: Tx,
+    hash: &TokenHash,
+    refusal: OAuthError,
+) -> Result<Tokens> {
     let (provider, client) = (request.provider, request.client);
     let known = store::by_code(&mut tx, hash).await?;
     let Some((grant, _)) = known.filter(|(grant, used)| *used && grant.client_id == client.id) else {
         tx.rollback().await?;
-        return Err(BAD.into());
+        return Err(refusal.into());
     };
     let now = provider.now();
     if store::end(&mut tx, &grant.id, now).await? {
@@ -95,5 +79,5 @@ async fn replayed(request: Request<'_>, mut tx: Tx, hash: &TokenHash) -> Result<
     }
     tx.commit().await?;
     provider.changed().await;
-    Err(BAD.with_detail(format_args!("replay of grant {}", grant.id)).into())
+    Err(refusal.with_detail(format_args!("replay of grant {}", grant.id)).into())
 }

@@ -12,7 +12,6 @@
 //! no `auth_time`, `acr` or `amr` in what is given. Assertions in place of client authentication are another matter, see
 //! [`client_auth`](crate::client_auth).
 
-use kabinet_core::ambient::random;
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::client::{Alg, Client, GrantType};
 use kabinet_core::error::{Code, OAuthError};
@@ -112,7 +111,7 @@ async fn write(request: Request<'_>, tx: &mut Tx, access: &Access, now: Timestam
         scope: access.scope.clone(),
         detail: "{}".to_owned(),
         offline: true,
-        refresh_salt: base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, random::<16>(entropy)),
+        refresh_salt: Provider::refresh_salt(entropy),
         refresh_generation: 0,
         refresh_used_at: Timestamp(0),
         refresh_expires_at: Timestamp(0),

@@ -38,6 +38,33 @@ scope-offline_access-gives = The site gets data also while you do not use it, un
 scope-other = Permission “{ $scope }”
 scope-other-gives = Its meaning is described by the site that asks for it
 
+# "I have a code"
+user-code-title = I have a code
+user-code-lead = Enter the code from the screen of the device or program that you want to sign in to.
+user-code = Code
+user-code-hint = Eight Latin letters, for example BCDF-GHJK. Case and dash do not matter.
+user-code-compare = Compare the code with the one that the device shows. If they differ, do not go on.
+user-code-submit = Continue
+user-code-malformed = No code looks like this: it has eight Latin letters, for example BCDF-GHJK.
+user-code-unknown = The code was not found. Check it on the device's screen, or ask the device for a new one.
+user-code-many = Too many wrong codes. Try again in 10 minutes.
+device-title = Sign-in on another device
+device-lead = { $client } asks to sign in to your account on another device
+device-code = Code on the device's screen
+device-from = Where the request comes from
+device-asked = When
+device-warning = If you did not begin this sign-in yourself, or somebody sent you the code, choose “Decline”.
+device-elsewhere = The request comes from another network. Allow it only if the device is in front of you now.
+device-allow = Allow sign-in
+device-deny = Decline
+device-fresh = The request comes from another network. Confirm the sign-in on the device: { $client }
+device-allowed = Sign-in allowed
+device-allowed-how = Go back to the device: it will be signed in within seconds.
+device-allowed-later = You can take the access back in your account.
+device-refused = Sign-in declined
+device-refused-how = The device has got no access to your account.
+device-over = The code is no longer good. Ask the device for a new one.
+
 # Sign-out
 logout-title = Sign out?
 logout-lead = You will be signed out of { $product } and of the products that you used in this browser.

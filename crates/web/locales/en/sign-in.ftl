@@ -61,3 +61,6 @@ forwarding = Registration is complete. You will be taken to { $product }.
 form-post-title = Signing you in
 form-post-text = If nothing happens, press the button.
 form-post-submit = Continue
+telegram-return = Sign in with Telegram
+telegram-no-script = To sign in with Telegram, switch JavaScript on in the browser, or sign in another way.
+telegram-nothing = Telegram has passed nothing on. Start again, or sign in another way.

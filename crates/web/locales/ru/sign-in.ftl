@@ -62,3 +62,6 @@ forwarding = Регистрация завершена. Будет осущес�
 form-post-title = Продолжаем вход
 form-post-text = Если переход не начался сам, нажмите кнопку.
 form-post-submit = Продолжить
+telegram-return = Вход через Telegram
+telegram-no-script = Чтобы войти через Telegram, включите в браузере JavaScript или войдите другим способом.
+telegram-nothing = Telegram ничего не передал. Начните вход заново или войдите другим способом.

@@ -1,4 +1,4 @@
-//! `/oauth2/token`, `/oauth2/par`, `/oauth2/introspect`, `/oauth2/revoke`: a client in the header or the body, a form, JSON
+//! `/oauth2/token`, `/oauth2/par`, `/oauth2/device_authorization`, `/oauth2/introspect`, `/oauth2/revoke`: a client in the header or the body, a form, JSON
 //! back.
 
 use axum::extract::{Request, State};
@@ -69,6 +69,27 @@ pub(crate) async fn par(State(site): State<Site>, visit: Visit, request: Request
     };
     match answer.await {
         Ok(pushed) => private_json(StatusCode::CREATED, &pushed.to_json()),
+        Err(failure) => error::oauth(&failure, scheme(&visit)),
+    }
+}
+
+/// `POST /oauth2/device_authorization` (RFC 8628 §3.1)
+pub(crate) async fn device(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let params = match params_of(request, &site).await {
+        Ok(params) => params,
+        Err(response) => return response,
+    };
+    let answer = async {
+        params.sound()?;
+        let (caller, authorization) = (visit.caller(), visit.authorization.as_deref());
+        let client = site
+            .provider
+            .authenticate_at("/oauth2/device_authorization", authorization, &params, &caller)
+            .await?;
+        site.provider.begin_device(&client, &params, &caller).await
+    };
+    match answer.await {
+        Ok(begun) => private_json(StatusCode::OK, &begun.to_json(&format!("{}/code", site.config.issuer))),
         Err(failure) => error::oauth(&failure, scheme(&visit)),
     }
 }

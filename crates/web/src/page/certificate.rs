@@ -219,7 +219,9 @@ fn refusal(visit: &Visit, error: CertificateError) -> (Refused, StatusCode) {
     let code = error.code();
     let status = match &error {
         CertificateError::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
-        CertificateError::Busy { .. } | CertificateError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        CertificateError::Busy { .. } | CertificateError::Unavailable(_) | CertificateError::Store(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         CertificateError::Blocked => StatusCode::FORBIDDEN,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };

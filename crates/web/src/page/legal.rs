@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
-use http::{HeaderValue, StatusCode};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, VARY,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use kabinet_core::document::{Document, Documents, EVERY_BRAND, Head, Kind};
 
 use super::{chrome, failed, html, not_found};
@@ -56,17 +58,38 @@ async fn text(visit: &Visit, documents: &Documents, head: &Head) -> Result<Optio
 }
 
 /// `GET /assets/{file}`: the hash is part of the name, so it may be kept for ever.
-pub(crate) async fn asset(visit: Visit) -> Response {
+pub(crate) async fn asset(visit: Visit, headers: HeaderMap) -> Response {
     let path = visit.here.split('?').next().unwrap_or_default();
     let Some(asset) = assets::find(&visit.brands, path) else {
         return not_found(visit).await;
     };
+    let packed = asset.packed.filter(|_| takes_gzip(&headers));
+    // RFC 9110 §8.8.3.3: what is packed is another representation, with a tag of its own.
+    let etag = if packed.is_some() {
+        asset.etag.replacen('"', "\"gzip-", 1)
+    } else {
+        asset.etag
+    };
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
         (CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL)),
-        (ETAG, HeaderValue::from_str(&asset.etag).unwrap_or(HeaderValue::from_static("\"asset\""))),
+        (ETAG, HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"asset\""))),
+        (VARY, HeaderValue::from_static("accept-encoding")),
     ];
-    (headers, asset.bytes.into_owned()).into_response()
+    match packed {
+        Some(packed) => (headers, [(CONTENT_ENCODING, "gzip")], packed).into_response(),
+        None => (headers, asset.bytes.into_owned()).into_response(),
+    }
+}
+
+/// RFC 9110 §12.5.3, as far as browsers go: `gzip` is named and not with `q=0`.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let named = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    named.flat_map(|line| line.split(',')).any(|one| {
+        let (coding, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight.trim().strip_prefix("q=").unwrap_or("1").parse::<f32>();
+        coding.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
+    })
 }
 
 /// `GET /logos/{hash}`: a picture that somebody else made. Its type is what it is by content, nothing guesses another

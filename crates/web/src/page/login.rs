@@ -276,7 +276,7 @@ pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Respon
             password: has_form,
             register: ways.has_registration() && !is_fresh,
             recover: has_form && !is_fresh,
-            code: false,
+            code: ways.has_code() && !is_fresh,
         },
         place: shown.place,
     };

@@ -5,7 +5,7 @@
 use kabinet_core::brand::Brand;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::method::MethodName;
-use kabinet_identity::method::{Method as Way, Place, certificate, present};
+use kabinet_identity::method::{Method as Way, Place, certificate, code, present};
 use kabinet_identity::{Configured, Identity, UpstreamSettings};
 
 use crate::view::{Message, Method};
@@ -48,6 +48,11 @@ impl<'a> Ways<'a> {
     /// The ways to sign in beside the form.
     pub(crate) fn login_tiles(&self) -> Vec<Method> {
         self.tiles(self.login_methods(), self.has_login_form())
+    }
+
+    /// Whether pages lead to «У меня есть код» here.
+    pub(crate) fn has_code(&self) -> bool {
+        present(self.login).any(|method| method.id == code::METHOD.id)
     }
 
     /// Whether people sign in here by certificate.
@@ -96,9 +101,9 @@ impl<'a> Ways<'a> {
         named.chain(beside.map(Present::Upstream)).collect()
     }
 
-    /// Sign-in by certificate is there once a trust anchor is, or where a list names it that is not the default one.
+    /// Sign-in by certificate is there once a trust anchor is or a verifier outside, or where a list names it that is not the default one.
     fn is_there(&self, method: &Way, is_chosen: bool) -> bool {
-        method.id != certificate::METHOD.id || is_chosen || self.identity.has_anchors()
+        method.id != certificate::METHOD.id || is_chosen || self.identity.verifies_signatures()
     }
 
     /// Whether anybody registers here.
@@ -128,7 +133,7 @@ impl<'a> Ways<'a> {
             Present::Own(_) => true,
             Present::Upstream(one) => self.identity.is_up(one),
         };
-        let is_beside = |one: &Present<'_>| !matches!(one, Present::Own(method) if method.place == Place::Form);
+        let is_beside = |one: &Present<'_>| !matches!(one, Present::Own(method) if method.place != Place::Beside);
         let (up, down): (Vec<_>, Vec<_>) = all.into_iter().filter(is_beside).partition(is_up);
         let shown = if up.is_empty() && !has_form { down } else { up };
         shown.into_iter().filter_map(tile).collect()

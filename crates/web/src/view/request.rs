@@ -71,30 +71,33 @@ pub struct Consent<'a> {
     pub errors: Errors,
 }
 
-/// One line of the consent page.
-struct ScopeLine {
-    title: String,
-    gives: String,
+/// One line of what is asked for.
+pub(super) struct ScopeLine {
+    pub(super) title: String,
+    pub(super) gives: String,
+}
+
+/// What a scope gives, in words. What identifies comes first, what lasts comes last.
+pub(super) fn scope_lines(chrome: &Chrome<'_>, asked: &Scope) -> Vec<ScopeLine> {
+    const ORDER: [&str; 8] = ["openid", "profile", "email", "phone", "address", "org", "orgs", "offline_access"];
+    let line = |scope: &str| {
+        let key = format!("scope-{scope}");
+        if chrome.locale.has(&key) {
+            let gives = chrome.t(&format!("{key}-gives")).into_owned();
+            return ScopeLine { title: chrome.t(&key).into_owned(), gives };
+        }
+        ScopeLine {
+            title: chrome.t_with("scope-other", "scope", plain_name(scope)),
+            gives: chrome.t("scope-other-gives").into_owned(),
+        }
+    };
+    let known = ORDER.into_iter().filter(|scope| asked.has(scope));
+    known.chain(asked.iter().filter(|scope| !ORDER.contains(scope))).map(line).collect()
 }
 
 impl Consent<'_> {
     fn scopes(&self) -> Vec<ScopeLine> {
-        let line = |scope: &str| {
-            let key = format!("scope-{scope}");
-            if self.chrome.locale.has(&key) {
-                let gives = self.chrome.t(&format!("{key}-gives")).into_owned();
-                return ScopeLine { title: self.chrome.t(&key).into_owned(), gives };
-            }
-            let title = self.chrome.t_with("scope-other", "scope", plain_name(scope));
-            ScopeLine {
-                title,
-                gives: self.chrome.t("scope-other-gives").into_owned(),
-            }
-        };
-        // What identifies comes first, what lasts comes last.
-        const ORDER: [&str; 8] = ["openid", "profile", "email", "phone", "address", "org", "orgs", "offline_access"];
-        let known = ORDER.into_iter().filter(|scope| self.scope.has(scope));
-        known.chain(self.scope.iter().filter(|scope| !ORDER.contains(scope))).map(line).collect()
+        scope_lines(&self.chrome, &self.scope)
     }
 
     /// Whether the name or the host could pass for another.
@@ -106,7 +109,7 @@ impl Consent<'_> {
 }
 
 /// Whether one word holds letters of more than one of Latin, Cyrillic and Greek.
-fn mixes_alphabets(name: &str) -> bool {
+pub(super) fn mixes_alphabets(name: &str) -> bool {
     let words = name.split(|c: char| !c.is_alphanumeric());
     words.into_iter().any(|word| {
         let has = |range: std::ops::RangeInclusive<char>| word.chars().any(|c| c.is_alphabetic() && range.contains(&c));

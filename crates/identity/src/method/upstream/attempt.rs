@@ -173,6 +173,31 @@ impl Identity {
             Ok(departure) => departure,
             Err(error) => return Err(self.refuse_upstream(one, error.into(), visit).await),
         };
+        self.remember_attempt(one, (&state, kept), going, visit).await?;
+        Ok(location)
+    }
+
+    /// Remembers an attempt of somebody who is at the provider already, and will come back with this state: a page that was opened
+    /// inside it. It is not asked.
+    ///
+    /// # Errors
+    /// See [`FederationError`].
+    pub async fn expect_upstream(&self, name: &str, going: Going, visit: &Visit) -> Result<String, FederationError> {
+        let one = self.upstream(name).ok_or(FederationError::NoSuch)?;
+        self.pass_attempts(visit).await?;
+        let state = kabinet_core::id::UserId::generate(&*self.0.entropy).to_string();
+        self.remember_attempt(one, (&state, Value::Null), going, visit).await?;
+        Ok(state)
+    }
+
+    async fn remember_attempt(
+        &self,
+        one: &Configured,
+        (state, kept): (&str, Value),
+        going: Going,
+        visit: &Visit,
+    ) -> Result<(), FederationError> {
+        let (now, entropy) = (self.now(), &*self.0.entropy);
         let id = AttemptId::generate(now, entropy);
         let Going { purpose, flow, remember } = going;
         let away = Away { kept, purpose, flow, remember };
@@ -186,9 +211,8 @@ impl Identity {
             used_at: None,
         };
         let mut tx = self.0.store.begin().await?;
-        upstream::begin(&mut tx, &row, &TokenHash::of(&state), now.plus(LIFE + KEPT)).await?;
-        tx.commit().await?;
-        Ok(location)
+        upstream::begin(&mut tx, &row, &TokenHash::of(state), now.plus(LIFE + KEPT)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Whether this network may begin another attempt now.

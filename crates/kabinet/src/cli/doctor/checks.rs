@@ -53,6 +53,7 @@ pub(super) async fn all(loaded: &Loaded, findings: &mut Findings) {
     leaked(config, ambient.clock.now(), findings);
     networks(config, ambient.clock.now(), findings);
     delivery(config, findings);
+    super::esia::all(config, &ambient, findings).await;
     discovery(config, findings).await;
     upstreams(config, findings).await;
 }
