@@ -23,6 +23,7 @@ const SUITES = {
   pages: './journeys/pages.mjs',
   flow: './journeys/flow.mjs',
   certificate: './journeys/certificate.mjs',
+  upstreams: './journeys/upstreams.mjs',
   'field-rules': './journeys/field-rules.mjs',
   'phone-field': './journeys/phone-field.mjs',
   registration: './journeys/registration.mjs',

@@ -17,6 +17,7 @@ mod back_channel;
 mod browser;
 mod client_key;
 mod database;
+mod elsewhere;
 mod html;
 pub mod jwt;
 pub mod program;
@@ -29,6 +30,7 @@ pub use back_channel::{BackChannel, Call, Reply};
 pub use browser::{Browser, Kept, Page};
 pub use client_key::{ClientKey, Published};
 pub use database::empty_database;
+pub use elsewhere::{Elsewhere, Script};
 pub use html::{Form, Html, text_of};
 pub use rp::{Ask, Callback, JWT_BEARER, Rp, Tokens, basic};
 

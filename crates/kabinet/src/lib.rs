@@ -27,7 +27,7 @@ use kabinet_core::audit::Origin;
 use kabinet_core::key::KeyState;
 use kabinet_core::seal::{MasterKey, Sealer};
 use kabinet_identity::Identity;
-use kabinet_identity::method::upstream::Upstream;
+use kabinet_identity::method::esia::Esia;
 use kabinet_oidc::Provider;
 use kabinet_oidc::keys::rotation::{self, Schedule};
 use kabinet_oidc::keys::{self, Forge};
@@ -64,7 +64,8 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
         bail!("the database is not up to date; run `kabinet migrate`");
     }
     let provider = provider(config, &store, &master, &ambient).await?;
-    let identity = identity(config, &store, master.clone(), &ambient)?;
+    let esia = esia::open(config, &ambient)?.map(Arc::new);
+    let identity = people(config, &store, master.clone(), &ambient, esia.clone())?;
     identity.refuse_leaked(leaked::configured(config)?);
     // What changes from here on is told to the node: it has not heard of it yet.
     let trust_seen = provider.trust_changed();
@@ -82,6 +83,9 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     jobs.deliver(&identity);
     jobs.tell_of_logouts(&provider);
     jobs.follow_files(config, &identity);
+    if let Some(esia) = &esia {
+        jobs.tend_esia(config, esia, ambient.clock.clone());
+    }
     jobs.tend_keys(config, &store, &keys::sealer(&master), &ambient);
     jobs.sweep(&provider, &store, ambient.clock.clone());
     if let Some(metrics) = collected {
@@ -132,8 +136,18 @@ pub async fn provider(
 /// Everything about people, over a store that is already open.
 ///
 /// # Errors
-/// When the outbox or a route of messages cannot be used.
+/// When the outbox, a route of messages or a file of `[esia]` cannot be used.
 pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Ambient) -> anyhow::Result<Identity> {
+    people(config, store, master, ambient, esia::open(config, ambient)?.map(Arc::new))
+}
+
+fn people(
+    config: &Config,
+    store: &Store,
+    master: MasterKey,
+    ambient: &Ambient,
+    esia: Option<Arc<Esia>>,
+) -> anyhow::Result<Identity> {
     let Ambient { clock, entropy } = ambient.clone();
     let parts = kabinet_identity::Parts {
         store: store.clone(),
@@ -144,23 +158,9 @@ pub fn identity(config: &Config, store: &Store, master: MasterKey, ambient: &Amb
         routes: delivery::routes(config)?,
         fetch: outbound::lists(config)?,
         verifier: outbound::verifier(config)?,
-        upstreams: upstreams::with_telegram(config, store)?,
+        upstreams: upstreams::with_telegram(config, store, esia)?,
     };
     Ok(Identity::new(parts))
-}
-
-/// Sign-in through Госуслуги, as `[esia]` sets it, with the jobs that it needs; `None`: there is none. Its name among
-/// upstreams is [`config::Contour::upstream`].
-///
-/// # Errors
-/// When a file of `[esia]` cannot be used.
-pub fn esia(config: &Config, ambient: &Ambient, jobs: &mut Jobs) -> anyhow::Result<Option<Arc<dyn Upstream>>> {
-    let Some(esia) = esia::open(config, ambient)? else {
-        return Ok(None);
-    };
-    let esia = Arc::new(esia);
-    jobs.tend_esia(config, &esia, ambient.clock.clone());
-    Ok(Some(esia))
 }
 
 /// Ready is: not draining, the database answers with the right schema, and every algorithm has a key that signs.

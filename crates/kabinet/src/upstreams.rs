@@ -1,4 +1,4 @@
-//! The providers that people may sign in at, as `[upstream.NAME]` sets them.
+//! The providers that people may sign in at, as `[esia]` and `[upstream.NAME]` set them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use kabinet_core::method::{Built, MethodName};
 use kabinet_core::secret::Secret;
 use kabinet_fetch::Fetch;
 use kabinet_identity::UpstreamSettings;
+use kabinet_identity::method::esia::Esia;
 use kabinet_identity::method::telegram::{self, Telegram};
 use kabinet_identity::method::upstream::Configured;
 use kabinet_identity::method::upstream::openid::{OpenId, OpenIdSettings, Places, Quirks};
 use kabinet_store::Store;
 
-use crate::config::{Config, Upstream};
+use crate::config::{self, Config, Contour, Upstream};
 use crate::outbound;
 
 /// How long one call to a provider may take: somebody waits for the answer.
@@ -24,8 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When a client for its calls cannot be made.
-pub(crate) fn configured(config: &Config) -> anyhow::Result<Vec<Configured>> {
+pub(crate) fn configured(config: &Config, esia: Option<Arc<Esia>>) -> anyhow::Result<Vec<Configured>> {
     let mut all = Vec::new();
+    if let Some(esia) = esia {
+        all.push(Configured::new(gosuslugi(&config.esia), esia));
+    }
     for (name, upstream) in &config.upstream {
         let fetch = fetch(config, upstream).with_context(|| format!("upstream.{name}"))?;
         let openid = OpenId::new(openid(name, upstream), fetch);
@@ -38,8 +42,12 @@ pub(crate) fn configured(config: &Config) -> anyhow::Result<Vec<Configured>> {
 ///
 /// # Errors
 /// As [`configured`].
-pub(crate) fn with_telegram(config: &Config, store: &Store) -> anyhow::Result<Vec<Configured>> {
-    let mut all = configured(config)?;
+pub(crate) fn with_telegram(
+    config: &Config,
+    store: &Store,
+    esia: Option<Arc<Esia>>,
+) -> anyhow::Result<Vec<Configured>> {
+    let mut all = configured(config, esia)?;
     if !config.telegram.is_on() {
         return Ok(all);
     }
@@ -59,6 +67,16 @@ pub(crate) fn with_telegram(config: &Config, store: &Store) -> anyhow::Result<Ve
 #[must_use]
 pub fn built(config: &Config) -> Built {
     let mut built = kabinet_identity::method::built();
+    if config.esia.client_id.is_some()
+        && let Some(name) = MethodName::parse(config.esia.contour.upstream())
+    {
+        if !built.login.contains(&name) {
+            built.login.push(name);
+        }
+        if config.esia.registers && !built.registration.contains(&name) {
+            built.registration.push(name);
+        }
+    }
     if config.telegram.is_on() && !config.upstream.contains_key(telegram::NAME) {
         built.login.push(MethodName::Telegram);
     }
@@ -72,13 +90,13 @@ pub fn built(config: &Config) -> Built {
     built
 }
 
-/// Asks every provider whether it answers now: its name, and why not.
+/// Asks every provider of `[upstream.NAME]` whether it answers now: its name, and why not.
 ///
 /// # Errors
 /// When a client for the calls cannot be made.
 pub async fn probe_upstreams(config: &Config) -> anyhow::Result<Vec<(String, Result<(), String>)>> {
     let mut all = Vec::new();
-    for one in configured(config)? {
+    for one in configured(config, None)? {
         let answer = one.upstream.probe().await;
         all.push((one.settings.name, answer.map_err(|why| why.to_string())));
     }
@@ -88,6 +106,20 @@ pub async fn probe_upstreams(config: &Config) -> anyhow::Result<Vec<(String, Res
 fn fetch(config: &Config, upstream: &Upstream) -> anyhow::Result<Fetch> {
     let options = outbound::options(config, PATIENCE)?;
     Ok(Fetch::new(kabinet_fetch::Options { proxy: upstream.proxy.clone(), ..options })?)
+}
+
+fn gosuslugi(esia: &config::Esia) -> UpstreamSettings {
+    UpstreamSettings {
+        title: match esia.contour {
+            // Pages have words of their own.
+            Contour::Production => Words::default(),
+            Contour::Test => Words::new("Госуслуги (тест)", "Gosuslugi (test)"),
+        },
+        registers: esia.registers,
+        is_strong: esia.two_factors,
+        vouches: esia.vouches.clone(),
+        ..UpstreamSettings::new(esia.contour.upstream())
+    }
 }
 
 fn settings(name: &str, upstream: &Upstream) -> UpstreamSettings {

@@ -383,6 +383,7 @@ impl State {
     /// Forgets what has ended.
     fn sweep(&mut self, now: Timestamp) {
         self.requests.retain(|_, one| now < one.ends);
+        self.sessions.retain(|_, one| now < one.at.plus(login::SESSION_LIFE));
         self.codes.retain(|_, one| now < one.forgotten);
         self.tokens.retain(|_, one| now < one.forgotten);
         self.refreshes.retain(|_, one| now < one.ends);
@@ -451,7 +452,7 @@ impl Handle {
         change(&mut self.state().rules);
     }
 
-    /// What goes wrong at a step until faults are cleared.
+    /// What goes wrong at a step until faults are cleared; one that cannot be at the step does nothing.
     pub fn fault(&self, step: Step, fault: Fault) {
         self.state().faults.push(Planned { step, fault, times: None });
     }

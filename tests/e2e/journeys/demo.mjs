@@ -1,32 +1,21 @@
 // `kabinet-demo`: everything that a first look at the product shows, clicked through.
 
 import { strict as assert } from 'node:assert';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { Demo } from '../lib/demo.mjs';
 import { claims, consentIfAsked, follow, register, signIn } from '../lib/person.mjs';
 import { Outbox } from '../lib/outbox.mjs';
-import { Background, logFile, until } from '../lib/process.mjs';
 import { newEmail, newPhone, PASSWORD } from '../lib/provider.mjs';
 import { test } from '../lib/report.mjs';
 import { letReach, patient } from '../lib/toolbox.mjs';
 
-/** Starts the demo in an empty directory and gives what it printed once everything answers. */
+/** Runs `body` with what a demo of its own printed. */
 async function withDemo(world, body) {
-  if (!world.demo) throw new Error('--demo PATH is missing');
-  const dir = mkdtempSync(join(tmpdir(), 'kabinet-e2e-demo-'));
-  const out = join(dir, 'stdout');
-  const args = ['--json', '--dir', join(dir, 'demo')];
-  const demo = new Background(world.demo, args, { cwd: dir, env: process.env, log: logFile('demo', dir), out });
+  const demo = await Demo.start(world.demo);
   try {
-    const line = await until(() => {
-      if (demo.result !== undefined) throw new Error(`the demo ended (${demo.result}): ${demo.tail()}`);
-      return /^(\{.*\})\n/.exec(readFileSync(out, 'utf8'))?.[1];
-    }, () => `the demo printed no JSON: ${demo.tail()}`);
-    await body(JSON.parse(line));
+    await body(demo.told);
   } finally {
     await demo.stop();
-    rmSync(dir, { recursive: true, force: true });
   }
 }
 

@@ -54,6 +54,14 @@ export class Provider {
     return provider;
   }
 
+  /** The provider of a demonstration that runs, with the same commands. */
+  static of(binary, { place, log, told }) {
+    const provider = new Provider();
+    const settings = { KABINET__ISSUER: told.issuer, KABINET__STORE__URL: `sqlite:${join(place, 'kabinet.db')}` };
+    const env = { ...process.env, ...settings };
+    return Object.assign(provider, { binary, name: 'demo', dir: place, issuer: told.issuer, outbox: new Outbox(told.outbox), env, log, logged: 0 });
+  }
+
   async serve() {
     this.log ??= logFile(this.name, this.dir);
     this.logged ??= existsSync(this.log) ? statSync(this.log).size : 0;

@@ -53,7 +53,7 @@ export class Stage {
 }
 
 /** The provider's document that the page shows: its policy, and its source as it was sent. */
-function lastDocument(page, issuer) {
+export function lastDocument(page, issuer) {
   const last = {};
   page.on('response', (response) => {
     if (!response.request().isNavigationRequest() || !response.url().startsWith(issuer) || response.headers().location) return;

@@ -19,6 +19,8 @@ const SECRET_FIELDS = new Set(['password', 'new-password', 'current-password', '
 const ALLOWED = [
   // RFC 6749 §4.1.2, RFC 9207 §2: the answer to the relying party, at its own redirect URI only.
   { on: (url, application) => url.hostname !== PROVIDER || url.origin === application, names: ['code', 'state', 'iss', 'session_state', 'error', 'error_description'] },
+  // The same, of another provider that kabinet is the relying party of.
+  { on: (url) => /^\/login\/[\w-]+\/callback$/.test(url.pathname), names: ['code', 'state', 'iss', 'error', 'error_description'] },
   // OpenID Connect RP-Initiated Logout 1.0 §2: the relying party sends the ID token that it holds.
   { on: (url) => url.pathname === '/oauth2/logout', names: ['id_token_hint'] },
   // OpenID Connect Core 1.0 §3.1.2.1: the relying party says who is likely to sign in; kabinet never does.

@@ -58,3 +58,45 @@ fn openssl_accepts_a_detached_message_and_computes_the_same_hash_of_the_certific
     let said = String::from_utf8(said).unwrap();
     assert_eq!(oid::hex(&Digest::Streebog256.of(certificate.der())), said[..64]);
 }
+
+#[tokio::test]
+async fn openssl_signs_requests_to_gosuslugi_as_a_program() {
+    let engine = Engine::new();
+    engine.key("own.key", ParameterSet::CryptoProXchA);
+    let made = [
+        "req",
+        "-new",
+        "-x509",
+        "-key",
+        "own.key",
+        "-md_gost12_256",
+        "-subj",
+        "/CN=TESTIS01",
+        "-days",
+        "3650",
+    ];
+    engine.run(&[&made[..], &["-out", "own.crt"]].concat());
+    let file = |name: &str| engine.file(name);
+    let script = format!(
+        "OPENSSL_CONF={} CADIR=/ exec openssl dgst -md_gost12_256 -sign {}",
+        crate::engine::fixture("gost-openssl.cnf").display(),
+        file("own.key").display()
+    );
+    let mut config = kabinet::config::Config::default();
+    config.esia.client_id = Some("TESTIS01".to_owned());
+    config.esia.certificate = Some(file("own.crt"));
+    config.esia.token_certificates = vec![file("own.crt")];
+    config.esia.signer_command = ["/bin/sh", "-c", &script].map(str::to_owned).to_vec();
+    config.esia.signer_timeout = "60s".parse().unwrap();
+    let ambient = kabinet::Ambient::real();
+    let sign = async |config: &kabinet::config::Config| {
+        let esia = kabinet::esia::open(config, &ambient).unwrap().unwrap();
+        esia.try_signer(&*ambient.entropy).await
+    };
+    sign(&config).await.unwrap();
+
+    // What CryptoPro's tools give is the same from the last octet to the first.
+    config.esia.signer_reversed = true;
+    let failure = sign(&config).await.unwrap_err().to_string();
+    assert!(failure.contains("esia.signer_reversed"), "{failure}");
+}

@@ -144,6 +144,7 @@ async fn every(world: &World) -> Vec<Ready> {
     all.push(Ready::of("/logout", page, "logout-confirm", &[], "submit"));
     with_certificates(world, &mut all).await;
     with_devices(world, &mut all).await;
+    with_upstream(world, &mut all).await;
     all.sort_by_key(|ready| ready.path);
     all
 }
@@ -230,9 +231,13 @@ async fn with_certificates(world: &World, all: &mut Vec<Ready>) {
 async fn with_devices(world: &World, all: &mut Vec<Ready>) {
     let rp = world.app.client(kabinet_core::client::Profile::Device, |_| ()).await;
     let mut page = world.browser.clone();
-    page.ip = [127, 0, 0, 1].into();
     for at in ["/code", "/code/device"] {
-        let begun = rp.post("/oauth2/device_authorization", &[]).await.ok();
+        // From the network that the forms are sent from.
+        let begun = world
+            .app
+            .post("/oauth2/device_authorization", &[("client_id", rp.id.as_str())])
+            .await
+            .ok();
         let code = begun.member("user_code");
         page.get("/code").await;
         if at == "/code" {
@@ -244,6 +249,43 @@ async fn with_devices(world: &World, all: &mut Vec<Ready>) {
     }
 }
 
+/// Comes back from the other provider, where somebody has signed in whom nobody knows.
+async fn come_back(world: &World, page: &mut Browser, subject: &str) {
+    world.elsewhere.claim("sub", subject);
+    let left = page.page.left.clone().unwrap();
+    page.get(&world.elsewhere.sign_in(&left)).await;
+}
+
+/// The forms of pages about another provider.
+async fn with_upstream(world: &World, all: &mut Vec<Ready>) {
+    let pair = [("phone", world.person.contact.as_str()), ("password", PASSWORD)];
+    let mut page = world.app.browser();
+    page.get("/login/head-office").await;
+    come_back(world, &mut page, "to-be-linked").await;
+    page.click("go-link").await;
+    all.push(Ready::of("/login/head-office/link", page, "login-form", &pair, "submit"));
+
+    world.elsewhere.claim("phone_number", "+79990000007");
+    world.elsewhere.claim("phone_number_verified", true);
+    let mut page = world.app.browser();
+    page.get("/register/head-office").await;
+    come_back(world, &mut page, "without-a-password").await;
+    page.submit("register-form", &[("pd-consent", "on")], "submit").await;
+    page.get("/account/methods").await;
+    page.submit("link-head-office", &[], "link").await;
+    come_back(world, &mut page, "another-of-theirs").await;
+    kabinet_tests::eventually("the code arrives", async || !world.app.code_sent_to("+79990000007").is_empty()).await;
+    let code = world.app.code_sent_to("+79990000007");
+    all.push(Ready::of("/account/methods/confirm", page, "code-form", &[("code", &code)], "submit"));
+
+    world.elsewhere.claim("phone_number", "+79990000008");
+    let mut page = world.app.browser();
+    page.get("/register/head-office").await;
+    come_back(world, &mut page, "to-register").await;
+    let fields = [("phone", "+79990000008"), ("pd-consent", "on")];
+    all.push(Ready::of("/register/head-office/details", page, "register-form", &fields, "submit"));
+}
+
 #[tokio::test]
 async fn every_form_of_the_table_is_tried_here() {
     let world = World::new().await;
@@ -252,7 +294,9 @@ async fn every_form_of_the_table_is_tried_here() {
         .iter()
         .filter(|(method, _, access)| *method == "POST" && matches!(access, Access::Browser | Access::Person));
     // Those two are the protocol's: they carry no form of ours and change nothing without a hint.
-    let listed: Vec<&str> = listed.map(|(_, path, _)| *path).filter(|path| !path.starts_with("/oauth2/")).collect();
+    let listed = listed.map(|(_, path, _)| path.replace("{method}", "head-office"));
+    let mut listed: Vec<String> = listed.filter(|path| !path.starts_with("/oauth2/")).collect();
+    listed.sort();
     assert_eq!(tried, listed);
 }
 

@@ -7,7 +7,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 80] = [
+pub const ROUTES: [(&str, &str, Access); 90] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -18,6 +18,7 @@ pub const ROUTES: [(&str, &str, Access); 80] = [
     ("GET", "/account/contacts", Person),
     ("GET", "/account/methods", Person),
     ("GET", "/account/methods/certificate", Person),
+    ("GET", "/account/methods/confirm", Person),
     ("GET", "/account/organisations", Person),
     ("GET", "/account/sessions", Person),
     ("GET", "/assets/{file}", Anyone),
@@ -33,6 +34,10 @@ pub const ROUTES: [(&str, &str, Access); 80] = [
     ("GET", "/login/certificate/unlinked", Browser),
     ("GET", "/login/telegram/mini-app", Browser),
     ("GET", "/login/telegram/widget", Browser),
+    ("GET", "/login/{method}", Browser),
+    ("GET", "/login/{method}/callback", Browser),
+    ("GET", "/login/{method}/link", Browser),
+    ("GET", "/login/{method}/unlinked", Browser),
     ("GET", "/logos/{hash}", Anyone),
     ("GET", "/logout", Browser),
     ("GET", "/oauth2/authorize", Browser),
@@ -50,10 +55,13 @@ pub const ROUTES: [(&str, &str, Access); 80] = [
     ("GET", "/register/certificate/details", Browser),
     ("GET", "/register/confirm", Browser),
     ("GET", "/register/done", Browser),
+    ("GET", "/register/{method}", Browser),
+    ("GET", "/register/{method}/details", Browser),
     ("POST", "/account/consents", Person),
     ("POST", "/account/consents/pd-consent", Person),
     ("POST", "/account/methods", Person),
     ("POST", "/account/methods/certificate", Person),
+    ("POST", "/account/methods/confirm", Person),
     ("POST", "/account/organisations", Person),
     ("POST", "/account/sessions", Person),
     ("POST", "/choose", Browser),
@@ -70,6 +78,7 @@ pub const ROUTES: [(&str, &str, Access); 80] = [
     ("POST", "/login/certificate/challenge", Browser),
     ("POST", "/login/certificate/confirm", Browser),
     ("POST", "/login/certificate/link", Browser),
+    ("POST", "/login/{method}/link", Browser),
     ("POST", "/logout", Browser),
     ("POST", "/oauth2/authorize", Browser),
     ("POST", "/oauth2/introspect", ConfidentialClient),
@@ -87,6 +96,7 @@ pub const ROUTES: [(&str, &str, Access); 80] = [
     ("POST", "/register/certificate", Browser),
     ("POST", "/register/certificate/details", Browser),
     ("POST", "/register/confirm", Browser),
+    ("POST", "/register/{method}/details", Browser),
     ("PUT", "/oauth2/register/{client_id}", Registration),
 ];
 
@@ -96,6 +106,7 @@ pub fn example(path: &str) -> String {
         .replace("{hash}", "none")
         .replace("{document}", "pd-policy")
         .replace("{client_id}", "none")
+        .replace("{method}", "none")
         .replace("{route}/{secret}", "sms_ru/unknown")
 }
 

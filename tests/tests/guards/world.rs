@@ -2,13 +2,16 @@
 
 use http::Method;
 use kabinet_core::client::Profile;
-use kabinet_tests::{Answer, Browser, Person, Rp, TestApp, form_body};
+use kabinet_identity::method::upstream::Vouched;
+use kabinet_tests::{Answer, Browser, Elsewhere, Person, Rp, TestApp, form_body};
 use sqlx::{AssertSqlSafe, Connection};
 
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 pub struct World {
     pub app: TestApp,
+    /// Another provider, `head-office`, by which people may register.
+    pub elsewhere: Elsewhere,
     pub person: Person,
     /// Signed in as [`person`](Self::person).
     pub browser: Browser,
@@ -23,7 +26,15 @@ pub struct World {
 impl World {
     pub async fn new() -> Self {
         // The authorities of the fixtures publish their lists nowhere.
-        let app = TestApp::start_with(|config| config.certificate.revocation = kabinet_gost::Revocation::Off).await;
+        let elsewhere = Elsewhere::open("somebody").await;
+        let app = TestApp::start_with(|config| {
+            config.certificate.revocation = kabinet_gost::Revocation::Off;
+            elsewhere.configure(config, "head-office", |upstream| {
+                upstream.registers = true;
+                upstream.vouches = vec![Vouched::Phone];
+            });
+        })
+        .await;
         app.trust_fixtures().await;
         let (person, other_person) = (app.anyone().await, app.anyone().await);
         let (mut browser, mut other) = (app.browser(), app.browser());
@@ -31,7 +42,7 @@ impl World {
         app.sign_in(&mut other, &other_person).await;
         let ours = app.client(Profile::Web, |_| ()).await;
         let theirs = app.client(Profile::Web, |metadata| metadata.first_party = false).await;
-        Self { app, person, browser, other, ours, theirs }
+        Self { app, elsewhere, person, browser, other, ours, theirs }
     }
 
     /// Everything that is remembered, as text.

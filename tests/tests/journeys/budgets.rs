@@ -37,6 +37,9 @@ impl Counted {
         let identity = kabinet::identity(config, &store, master.clone(), ambient).unwrap();
         let site = kabinet_web::Config {
             issuer: config.issuer.clone(),
+            countries: Default::default(),
+            country_header: None,
+            country: None,
             trusted_proxies: Vec::new(),
             password_length: (10, 256),
             remembered: 86_400,

@@ -25,9 +25,8 @@ async fn trust(app: &TestApp) {
     let file = kabinet_tests::signature::fixture("root-ca.crt.pem");
     let root = kabinet_gost::Certificate::parse(&kabinet_gost::pem::read(&file).unwrap()[0].der).unwrap();
     app.identity.add_authority(&root, Role::Anchor, &Default::default()).await.unwrap();
-    let mut browser = from(app, "DE");
     kabinet_tests::eventually("the node hears of the anchor", async || {
-        browser.get("/login").await.has("method-certificate")
+        from(app, "DE").get("/login").await.has("method-certificate")
     })
     .await;
 }
@@ -106,7 +105,7 @@ async fn the_report_of_a_month_tells_the_ways_that_were_used() {
     app.sign_in(&mut app.browser(), &other).await;
     let report = |arguments: &[&str]| {
         let arguments = [&["audit", "methods"], arguments].concat();
-        run(&environment(&app), &arguments)
+        run(&arguments, &environment(&app))
     };
     let told = report(&["--month", "2026-11", "--json"]);
     let told: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();

@@ -60,6 +60,7 @@ async fn with(telegram: Telegram) -> TestApp {
 /// Somebody's browser.
 fn visit(binding: &str) -> Visit {
     Visit {
+        country: None,
         origin: Origin::default(),
         network: "198.51.100.0/24".to_owned(),
         binding: TokenHash::of(binding),

@@ -1,9 +1,10 @@
 //! The texts that the products' guides quote, word for word, on the pages that a person sees. They are the contract
 //! with users: a changed letter must be a decision.
 //!
-//! Not here: tiles of ways that this release lacks (R29–R31), what the program on the person's computer shows (R63, R64), and
-//! texts of the guides about what products do (R1–R13) or how their pictures are read.
+//! Not here: what the program on the person's computer shows (R63, R64), and texts of the guides about what products do
+//! (R1–R9, R11–R13) or how their pictures are read. Where the guides have a picture (R29, R30) pages have its word.
 
+use kabinet::config::{Config, Upstream};
 use kabinet_core::client::Profile;
 use kabinet_tests::{Browser, PASSWORD, TestApp};
 
@@ -121,4 +122,40 @@ async fn the_pages_of_a_certificate_say_what_the_guides_quote() {
     assert_says(&browser, "certificate", &["Не установлен криптопровайдер", provider, registered]);
     browser.get("/register").await;
     assert_says(&browser, "registration", &["или зарегистрируйтесь через", "Сертификат"]); // R38
+}
+
+/// Providers that nobody visits here: what counts is what their tiles say.
+fn with_providers(config: &mut Config) {
+    for (name, registers) in [("esia", true), ("telegram", false)] {
+        let upstream = Upstream {
+            issuer: Some("https://provider.example.test".to_owned()),
+            client_id: Some("kabinet".to_owned()),
+            registers,
+            ..Upstream::default()
+        };
+        config.upstream.insert(name.to_owned(), upstream);
+    }
+}
+
+/// The ways that a page shows, in its order.
+fn ways(browser: &Browser) -> Vec<String> {
+    let ids = browser.page.html.attributes("a", "id");
+    ids.into_iter().filter(|id| id.starts_with("method-")).collect()
+}
+
+#[tokio::test]
+async fn the_ways_to_sign_in_and_to_register_are_those_that_the_guides_name_in_their_order() {
+    let app = TestApp::start_with(with_providers).await;
+    app.trust_fixtures().await;
+    let mut browser = app.browser();
+    browser.get("/login").await;
+    // R10: by e-mail or phone, by certificate, through Госуслуги, through Telegram
+    assert_eq!(ways(&browser), ["method-certificate", "method-esia", "method-telegram", "method-code"]);
+    // R27 to R31
+    let words = ["или авторизуйтесь через", "Сертификат", "Госуслуги", "Telegram", "У меня есть код"];
+    assert_says(&browser, "sign-in", &words);
+    browser.get("/register").await;
+    // R38: nobody registers through Telegram.
+    assert_eq!(ways(&browser), ["method-certificate", "method-esia"]);
+    assert_says(&browser, "registration", &["или зарегистрируйтесь через", "Сертификат", "Госуслуги"]);
 }

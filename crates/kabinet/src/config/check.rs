@@ -17,7 +17,7 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     people(config, &mut found);
     certificate(&config.certificate, &mut found);
     country(config, &mut found);
-    super::esia::problems(&config.esia, config.is_https(), &mut found);
+    super::esia::problems(config, &mut found);
     found.extend(super::telegram::problems(config));
     found
 }

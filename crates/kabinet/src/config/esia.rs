@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use kabinet_identity::method::esia::{Protocol, TokenAlgorithm};
+use kabinet_identity::method::upstream::Vouched;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
+use super::Config;
 use super::values::{Hidden, Seconds, list};
 
 /// Sign-in through Госуслуги. There is none until `client_id` is given.
@@ -65,6 +67,13 @@ pub struct Esia {
     pub pkce: bool,
     /// How long ЕСИА may take to answer.
     pub timeout: Seconds,
+    /// Whether an account can be made with it, where the client or its brand lets people register so.
+    pub registers: bool,
+    /// Whether a sign-in there counts as two factors. Reason: off, ЕСИА lets people in with a password alone.
+    pub two_factors: bool,
+    /// What its word is taken for: `phone`, `email` (verified there, so without a code here), `snils`, `organisations`.
+    #[serde(deserialize_with = "list")]
+    pub vouches: Vec<Vouched>,
 }
 
 impl Default for Esia {
@@ -95,6 +104,9 @@ impl Default for Esia {
             require_confirmed: true,
             pkce: false,
             timeout: Seconds(10),
+            registers: true,
+            two_factors: false,
+            vouches: vec![Vouched::Phone, Vouched::Email, Vouched::Snils, Vouched::Organisations],
         }
     }
 }
@@ -155,9 +167,16 @@ pub enum SignerKind {
 type Found = Vec<(&'static str, String)>;
 
 /// Every contradiction in the section.
-pub(super) fn problems(esia: &Esia, is_https: bool, found: &mut Found) {
+pub(super) fn problems(config: &Config, found: &mut Found) {
+    let esia = &config.esia;
     if esia.client_id.is_none() {
         return;
+    }
+    if config.upstream.contains_key(esia.contour.upstream()) {
+        found.push((
+            "esia.contour",
+            format!("is also the name of a provider: [upstream.{}]", esia.contour.upstream()),
+        ));
     }
     let mut must = |holds: bool, key: &'static str, what: &str| {
         if !holds {
@@ -219,7 +238,7 @@ pub(super) fn problems(esia: &Esia, is_https: bool, found: &mut Found) {
     for (key, time) in [("esia.timeout", esia.timeout), ("esia.signer_timeout", esia.signer_timeout)] {
         must((1..=60).contains(&time.0), key, "must be 1 to 60 seconds: a person waits");
     }
-    signer(esia, is_https, found);
+    signer(esia, config.is_https(), found);
 }
 
 fn signer(esia: &Esia, is_https: bool, found: &mut Found) {
@@ -273,7 +292,7 @@ fn is_base_or_query(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
+    use super::*;
 
     const SOUND: &str = "[esia]\nclient_id = \"TESTIS01\"\ncertificate = \"a.pem\"\ntoken_certificates = \"b.cer\"\n";
 
@@ -314,6 +333,13 @@ mod tests {
         for key in ["esia.client_id", "esia.certificate", "esia.token_certificates"] {
             assert!(said.contains(&format!("{key} ")), "{said}");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_contour_is_no_other_providers() {
+        let other = "[upstream.esia-test]\nissuer = \"https://a.example.test\"\nclient_id = \"a\"\n";
+        let said = refusal(&format!("signer_command = [\"/bin/a\"]\ncontour = \"test\"\n{other}"));
+        assert!(said.contains("esia.contour "), "{said}");
     }
 
     #[test]

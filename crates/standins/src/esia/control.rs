@@ -53,8 +53,12 @@ async fn faults(Extract(handle): Extract<Handle>) -> Json<Vec<Planned>> {
 }
 
 async fn plan(Extract(handle): Extract<Handle>, Json(planned): Json<Planned>) -> Response {
-    if !planned.fault.is_known() {
-        return (StatusCode::BAD_REQUEST, "there is no such error or status\n").into_response();
+    if !planned.fault.fits(planned.step) {
+        return (
+            StatusCode::BAD_REQUEST,
+            "there is no such error or status, or it cannot be at this step\n",
+        )
+            .into_response();
     }
     handle.state().faults.push(planned);
     StatusCode::NO_CONTENT.into_response()

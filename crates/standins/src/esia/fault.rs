@@ -92,12 +92,17 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the number of an error is one.
-    pub(super) fn is_known(&self) -> bool {
+    /// Whether it is something that can go wrong at this step; elsewhere it does nothing.
+    pub(super) fn fits(&self, step: Step) -> bool {
+        use Step::{Addresses, Authorize, Contacts, Documents, Organisation, Person, Return, Roles, Token};
         match self {
-            Self::Error { code } => Code::find(code).is_some(),
-            Self::Html { status } | Self::Status { status } => (100..1000).contains(status),
-            _ => true,
+            Self::Error { code } => Code::find(code).is_some() && matches!(step, Authorize | Return | Token),
+            Self::Html { status } | Self::Status { status } => (200..600).contains(status),
+            Self::Hold => true,
+            Self::WrongState | Self::NoState => matches!(step, Return | Token),
+            Self::ForeignElements { .. } => matches!(step, Contacts | Addresses | Documents | Roles),
+            Self::Truncated => matches!(step, Token | Person | Contacts | Addresses | Documents | Roles | Organisation),
+            _ => step == Token,
         }
     }
 }

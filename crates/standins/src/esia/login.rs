@@ -23,6 +23,8 @@ use super::{Handle, PASSWORD, html};
 use crate::look;
 
 const SIGN_IN: &str = "/login";
+/// How long a person stays signed in, seconds.
+pub(super) const SESSION_LIFE: i64 = 8 * 3_600;
 
 /// A person's session in one browser.
 #[derive(Clone, Debug)]
@@ -116,8 +118,12 @@ impl Handle {
 
     /// The session of the browser, of a person who still has an account.
     fn session(&self, fields: &Fields) -> Option<(Session, Persona)> {
+        let now = self.now();
         let state = self.state();
         let session = state.sessions.get(fields.cookie(&self.cookie_name())?)?;
+        if now >= session.at.plus(SESSION_LIFE) {
+            return None;
+        }
         let person = state.person(session.person).filter(|person| !person.is_deleted)?;
         Some((session.clone(), person.clone()))
     }

@@ -260,11 +260,11 @@ fn passport(oid: u64) -> Document {
 pub(super) fn people() -> Vec<Persona> {
     let person = Persona::new;
     let mut all = vec![
-        person("confirmed", 1_000_600_601, ("Пробная", "Анна", Some("Сергеевна")), "подтверждённая запись, есть всё")
+        person("confirmed", 1_000_600_601, ("Пробная", "Анна", Some("Сергеевна")), "есть всё")
             .numbers("000-000-601 19", Some("980000400124"))
             .contact("MBT", "+7(998)0000601")
             .contact("EML", "anna.probnaya@example.com"),
-        person("standard", 1_000_600_602, ("Стандартов", "Олег", Some("Ильич")), "стандартная запись, не подтверждена")
+        person("standard", 1_000_600_602, ("Стандартов", "Олег", Some("Ильич")), "паспорт и СНИЛС проверены, личность нет")
             .man("14.02.1985")
             .numbers("000-000-602 20", Some("980000400205"))
             .level(Level::Standard)
@@ -276,7 +276,7 @@ pub(super) fn people() -> Vec<Persona> {
             gender: None,
             citizenship: None,
             documents: Vec::new(),
-            ..person("simplified", 1_000_600_603, ("Упрощёнова", "Ирина", None), "упрощённая запись, только почта")
+            ..person("simplified", 1_000_600_603, ("Упрощёнова", "Ирина", None), "только почта")
         }
         .level(Level::Simplified)
         .contact("EML", "irina.uproschenova@example.com"),
@@ -294,14 +294,14 @@ pub(super) fn people() -> Vec<Persona> {
                 fields: json!({"series": "I-АА", "number": "600605", "issueDate": "05.09.2015",
                     "issuedBy": "ЗАГС придуманного района", "vrfStu": "VERIFIED"}),
             }],
-            ..person("child", 1_000_600_605, ("Детский", "Миша", Some("Олегович")), "запись ребёнка")
+            ..person("child", 1_000_600_605, ("Детский", "Миша", Some("Олегович")), "ребёнок")
         }
         .man("01.09.2015")
         .numbers("000-000-605 23", None)
         .level(Level::Child),
         Persona {
             birth_place: None,
-            ..person("bare", 1_000_600_606, ("Ли", "Вера", None), "подтверждённая, без отчества и ИНН")
+            ..person("bare", 1_000_600_606, ("Ли", "Вера", None), "без отчества и ИНН")
         }
         .numbers("000-000-606 24", None)
         .contact("EML", "vera.li@example.com"),
@@ -319,7 +319,7 @@ pub(super) fn people() -> Vec<Persona> {
                 fields: json!({"series": "N", "number": "00600608", "issueDate": "11.03.2019", "expiryDate": "10.03.2029",
                     "issuedBy": "Придуманное ведомство", "firstName": "AIGERIM", "lastName": "PROBNOVA", "vrfStu": "VERIFIED"}),
             }],
-            ..person("foreign", 1_000_600_608, ("Пробнова", "Айгерим", None), "иностранка, подтверждённая запись")
+            ..person("foreign", 1_000_600_608, ("Пробнова", "Айгерим", None), "гражданка другой страны")
         }
         .numbers("000-000-608 26", None)
         .contact("MBT", "+7(000)0000608"),

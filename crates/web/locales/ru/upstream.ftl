@@ -1,12 +1,12 @@
 ## Вход через другой сервис: Госуслуги, Telegram и провайдеры из настроек.
 upstream-unlinked-title = Вход не привязан
-upstream-unlinked-lead = Вы вошли: { $provider }. Но этот вход пока не связан ни с одним аккаунтом здесь.
+upstream-unlinked-lead = Вы вошли через «{ $provider }», но этот вход пока не связан ни с одним аккаунтом здесь.
 upstream-unlinked-hint = Если аккаунт уже есть, войдите в него: вход привяжется, и в следующий раз будет достаточно одной кнопки «{ $provider }».
 upstream-alike = Похоже, аккаунт у вас уже есть. Войдите в него и привяжите этот вход, чтобы не заводить второй.
-upstream-register = Зарегистрироваться: { $provider }
+upstream-register = Зарегистрироваться через «{ $provider }»
 upstream-other-way = Войти другим способом
-upstream-vouched = Подтверждено: { $provider }. Код вводить не нужно.
-upstream-fresh-link = Введите данные аккаунта, к которому нужно привязать вход: { $provider }.
+upstream-vouched = Сервис «{ $provider }» подтвердил этот контакт, код вводить не нужно.
+upstream-fresh-link = Введите данные аккаунта, к которому нужно привязать вход через «{ $provider }».
 upstream-fresh-unlink = Введите пароль, чтобы отвязать вход через другой сервис.
 
 ## Личный кабинет, «Способы входа».
@@ -16,9 +16,9 @@ upstreams-none = Ничего не привязано.
 upstream-service = Сервис
 upstream-owner = Кто
 upstream-linked-at = Привязан
-upstream-link = Привязать: { $provider }
+upstream-link = Привязать «{ $provider }»
 upstream-unlink = Отвязать
-upstream-unlink-of = Отвязать: { $provider }
+upstream-unlink-of = Отвязать «{ $provider }»
 upstream-linked = Вход привязан. Мы сообщили об этом на ваши контакты.
 upstream-linked-already = Этот вход уже привязан к вашему аккаунту.
 upstream-unlinked = Вход отвязан. Мы сообщили об этом на ваши контакты.
@@ -29,7 +29,7 @@ upstream-leave = Также выйти из сервиса «{ $provider }»
 
 ## Что пошло не так.
 upstream-state = Вход начат в другой вкладке или браузере, уже завершён или начат слишком давно. Начните заново.
-upstream-cancelled = Вы отменили вход: { $provider }. Войдите другим способом или попробуйте ещё раз.
+upstream-cancelled = Вы отменили вход через «{ $provider }». Войдите другим способом или попробуйте ещё раз.
 upstream-unavailable = Сервис «{ $provider }» сейчас не отвечает. Войдите другим способом или попробуйте позже.
 upstream-stale = Ответ сервиса «{ $provider }» устарел. Начните вход заново.
 upstream-misconfigured = Сервис «{ $provider }» не принял запрос: вход через него настроен неверно. Войдите другим способом и сообщите в поддержку номер ниже.

@@ -330,9 +330,7 @@ impl OpenId {
             }),
             Err(RequestTokenError::ServerResponse(error)) => Err(refused_code(&error.error().to_string())),
             Err(RequestTokenError::Request(error)) => Err(error.0),
-            Err(RequestTokenError::Parse(..)) => {
-                Err(unavailable("the token endpoint sent something else than JSON tokens"))
-            }
+            Err(RequestTokenError::Parse(_, body)) => Err(unreadable(&body)),
             Err(RequestTokenError::Other(_)) => Err(unavailable("the token endpoint sent nothing of use")),
         }
     }
@@ -538,6 +536,14 @@ fn silent(what: &str, error: &kabinet_fetch::Error) -> UpstreamError {
 
 fn misconfigured(code: &str, detail: &str) -> UpstreamError {
     UpstreamError::Misconfigured { code: code.to_owned(), detail: detail.to_owned() }
+}
+
+/// An answer of the token endpoint that cannot be read: no JSON at all, or tokens that are none.
+fn unreadable(body: &[u8]) -> UpstreamError {
+    match serde_json::from_slice::<Map<String, Value>>(body) {
+        Ok(answer) if answer.contains_key("id_token") => untrusted("the ID token cannot be read"),
+        _ => unavailable("the token endpoint sent something else than JSON tokens"),
+    }
 }
 
 /// A code of an error in an answer, as it may stand in a log: RFC 6749 §4.1.2.1 has letters and `_`.

@@ -1,4 +1,4 @@
-//! Organisations, consents, keys, and what is asked for over the control.
+//! Who is let in, organisations, consents, keys, and what is asked for over the control.
 
 use super::*;
 
@@ -161,6 +161,8 @@ async fn faults_are_asked_for_over_the_control_and_end_when_cleared() {
     for unknown in [
         json!({"step": "token", "fault": "nothing"}),
         json!({"step": "token", "fault": "error", "code": "1"}),
+        json!({"step": "person", "fault": "error", "code": "007008"}),
+        json!({"step": "logout", "fault": "expired"}),
     ] {
         assert!(world.ask(Method::POST, "/faults", unknown).await.status >= 400);
     }
@@ -233,4 +235,34 @@ async fn people_and_systems_change_over_the_control() {
     let people = world.ask(Method::GET, "/people", json!({})).await.json();
     assert_eq!(people[0]["id"], "confirmed");
     assert!(world.ask(Method::GET, "/log", json!({})).await.json().as_array().unwrap().len() > 5);
+}
+
+#[tokio::test]
+async fn whom_a_filter_keeps_out_goes_back_with_the_reason() {
+    let world = World::new();
+    let filter = |name: &str| base64::engine::general_purpose::STANDARD.encode(name);
+    for (persona, name, code) in [
+        ("standard", "conf_acc", "007055"),
+        ("child", "conf_acc", "007055"),
+        ("child", "acc_not_kid", "007062"),
+        ("confirmed", "acc_kid", "007062"),
+        ("confirmed", "conf_acc", ""),
+        ("child", "acc_kid", ""),
+    ] {
+        let fields = world.authorization(&[("person_filter", &filter(name))]);
+        let (back, _) = world.sign_in(&fields, persona).await;
+        if code.is_empty() {
+            assert!(!back.back("code").is_empty(), "{persona} {name}");
+        } else {
+            assert_eq!(back.code(), code, "{persona} {name}");
+        }
+    }
+    let tokens = world.signed_in("standard", &[]).await;
+    let subject = payload(&tokens["id_token"])["urn:esia:sbj"].clone();
+    assert!(subject.get("urn:esia:sbj:is_tru").is_none());
+    assert_eq!(subject["urn:esia:sbj:lvl"], "P");
+    assert_eq!(
+        payload(&world.signed_in("child", &[]).await["id_token"])["urn:esia:sbj"]["urn:esia:sbj:lvl"],
+        "KD"
+    );
 }
