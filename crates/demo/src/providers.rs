@@ -29,7 +29,8 @@ pub const PARTNER: &str = "partner";
 pub const NAMES: [&str; 3] = ["esia", "telegram", "upstream"];
 
 const MNEMONIC: &str = "KABINETDEMO";
-const SCOPES: [&str; 8] = ["openid", "fullname", "birthdate", "gender", "snils", "inn", "email", "mobile"];
+const SCOPES: [&str; 9] =
+    ["openid", "fullname", "birthdate", "gender", "snils", "inn", "email", "mobile", "usr_org"];
 const ORGANISATION_SCOPES: [&str; 4] = ["org_shortname", "org_fullname", "org_inn", "org_ogrn"];
 const BOT: i64 = 7_000_000_001;
 const CLIENT: &str = "kabinet-demo";
@@ -187,7 +188,8 @@ fn esia(place: &Place, url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> 
     let settings = json!({
         "client_id": MNEMONIC, "base_url": origin(url), "certificate": files.certificate,
         "signer": "software", "signer_key": files.key, "token_certificates": files.tokens,
-        "scope": SCOPES, "scope_org": ORGANISATION_SCOPES,
+        // Asked for with the sign-in they would keep out whoever is in no organisation.
+        "scope": SCOPES, "scope_org": ORGANISATION_SCOPES, "org_tokens": true,
     });
     let register = move |issuer: &str| {
         Ok(handle.add_system(System {

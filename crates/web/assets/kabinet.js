@@ -169,29 +169,6 @@
     });
   }
 
-  // What Telegram brings back stands after the "#", where no server sees it: fields of the widget, or what a Mini App was opened with.
-  const brought = document.getElementById("telegram-return");
-  if (brought) {
-    const fragment = new URLSearchParams(location.hash.slice(1));
-    const result = fragment.get("tgAuthResult");
-    const data = fragment.get("tgWebAppData");
-    const url = new URL(brought.dataset.callback, location.href);
-    url.searchParams.set("state", brought.dataset.state);
-    try {
-      if (data) {
-        url.searchParams.set("init_data", data);
-      } else {
-        const bytes = atob(result.replace(/[- ]/g, "+").replace(/_/g, "/"));
-        const told = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0))));
-        if (told === false) url.searchParams.set("error", "access_denied");
-        for (const [name, value] of Object.entries(told)) url.searchParams.append(name, String(value));
-      }
-      location.replace(url);
-    } catch {
-      document.getElementById("telegram-nothing").hidden = false;
-    }
-  }
-
   addEventListener("pageshow", () => {
     for (const form of all("form[data-sent]")) delete form.dataset.sent;
     for (const button of all("[aria-busy]")) button.removeAttribute("aria-busy");

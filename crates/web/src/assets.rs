@@ -73,6 +73,7 @@ struct Fixed {
     script: Asset,
     work: Asset,
     session: Asset,
+    telegram: Asset,
     certificate: Asset,
     certificate_style: Asset,
     icon: Asset,
@@ -88,6 +89,7 @@ fn fixed() -> &'static Fixed {
         script: embed("kabinet", "js", include_bytes!("../assets/kabinet.js"), "text/javascript; charset=utf-8"),
         work: embed("work", "js", include_bytes!("../assets/work.js"), "text/javascript; charset=utf-8"),
         session: embed("session", "js", include_bytes!("../assets/session.js"), "text/javascript; charset=utf-8"),
+        telegram: embed("telegram", "js", include_bytes!("../assets/telegram.js"), "text/javascript; charset=utf-8"),
         certificate: embed(
             "certificate",
             "js",
@@ -105,24 +107,25 @@ fn fixed() -> &'static Fixed {
 }
 
 impl Fixed {
-    fn all(&self) -> [&Asset; 8] {
+    fn all(&self) -> [&Asset; 9] {
         let Self {
             style,
             cabinet,
             script,
             work,
             session,
+            telegram,
             certificate,
             certificate_style,
             icon,
         } = self;
-        [style, cabinet, script, work, session, certificate, certificate_style, icon]
+        [style, cabinet, script, work, session, telegram, certificate, certificate_style, icon]
     }
 }
 
 /// The same files in gzip, in the order of [`Fixed::all`]; packed when the first of them is asked for.
-fn packed() -> &'static [Option<Vec<u8>>; 8] {
-    static PACKED: OnceLock<[Option<Vec<u8>>; 8]> = OnceLock::new();
+fn packed() -> &'static [Option<Vec<u8>>; 9] {
+    static PACKED: OnceLock<[Option<Vec<u8>>; 9]> = OnceLock::new();
     PACKED.get_or_init(|| fixed().all().map(|asset| pack(&asset.bytes)))
 }
 
@@ -154,6 +157,12 @@ pub fn work_path() -> &'static str {
 #[must_use]
 pub fn session_path() -> &'static str {
     &fixed().session.path
+}
+
+/// The path of the script of the page that Telegram leads back to.
+#[must_use]
+pub fn telegram_path() -> &'static str {
+    &fixed().telegram.path
 }
 
 /// The path of the script of sign-in by certificate.
@@ -209,6 +218,7 @@ mod tests {
             script_path(),
             work_path(),
             session_path(),
+            telegram_path(),
             certificate_path(),
             certificate_style_path(),
             &icon().path,

@@ -353,6 +353,12 @@ impl Chrome<'_> {
         assets::work_path()
     }
 
+    /// The path of the script of the page that Telegram leads back to.
+    #[must_use]
+    pub fn telegram_path(&self) -> &'static str {
+        assets::telegram_path()
+    }
+
     /// The path of the script of sign-in by certificate.
     #[must_use]
     pub fn certificate_path(&self) -> &'static str {
