@@ -100,9 +100,6 @@ impl Providers {
             }
         }
         sections.push(("upstream", Value::Object(upstreams)));
-        // A provider that does not speak to ЕСИА has no section for it.
-        let known = kabinet::config::keys();
-        sections.retain(|(name, _)| *name != "esia" || known.iter().any(|key| key.starts_with("esia.")));
         sections
     }
 

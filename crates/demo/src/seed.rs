@@ -63,7 +63,9 @@ fn wanted(product: &Product, saved: &SavedClient, base: &Url, ambient: &Ambient)
     metadata.client_uri = Some(base.to_string());
     metadata.brand = Some(product.brand.to_owned());
     metadata.first_party = product.first_party;
-    metadata.login_methods = Some(ways(product));
+    let usual: &[MethodName] = if product.ways.is_empty() { &MethodName::ALL } else { product.ways };
+    metadata.login_methods = Some(with_providers(product, usual));
+    metadata.registration_methods = Some(with_providers(product, &MethodName::REGISTERING));
     metadata.require_pkce = true;
     let secret = ClientSecret {
         hash: TokenHash::of(&saved.secret),
@@ -81,11 +83,10 @@ fn wanted(product: &Product, saved: &SavedClient, base: &Url, ambient: &Ambient)
     }
 }
 
-/// The ways to sign in to a product: its own or every usual one, and then the providers that it names.
-fn ways(product: &Product) -> Vec<MethodName> {
-    let usual: &[MethodName] = if product.ways.is_empty() { &MethodName::ALL } else { product.ways };
+/// These ways, and then the providers that the product names.
+fn with_providers(product: &Product, ways: &[MethodName]) -> Vec<MethodName> {
     let named = product.providers.iter().filter_map(|name| MethodName::parse(name));
-    usual.iter().copied().chain(named).collect()
+    ways.iter().copied().chain(named).collect()
 }
 
 async fn plant_client(store: &Store, ambient: &Ambient, wanted: Client) -> anyhow::Result<()> {

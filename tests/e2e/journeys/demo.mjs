@@ -87,6 +87,38 @@ export default [
         assert.equal(statSync(demo.outbox).mode & 0o777, 0o600);
       }))),
 
+  test('the demo sends people to its Telegram, and who linked it is signed in by it', (world) =>
+    withDemo(world, ({ issuer, account, standins, relying_parties: [party] }) =>
+      world.browser.visit(async (page) => {
+        await page.goto(standins.telegram);
+        assert.match(await page.locator('.notice').innerText(), /подставной/);
+        const leave = async () => {
+          await start(page, party);
+          await follow(page, '#method-telegram');
+          await page.locator('#standin-form').waitFor();
+        };
+        await leave();
+        await world.browser.picture(page, 'demo-telegram');
+        await follow(page, '#standin-form #deny');
+        await page.locator('#error[data-error="upstream-cancelled"]').waitFor();
+        await leave();
+        await follow(page, '#standin-form #allow');
+        await page.locator('#unlinked').waitFor();
+        await follow(page, '#go-link');
+        await signIn(page, account);
+        await consentIfAsked(page);
+        const { sub, iss } = await claims(page);
+        assert.equal(iss, issuer);
+        await page.goto(party.url);
+        await page.click('#sign-out');
+        await page.locator('#logout-confirm, #sign-in').first().waitFor();
+        if (await page.locator('#logout-confirm').count()) await follow(page, '#logout-confirm #submit');
+        await leave();
+        await follow(page, '#standin-form #allow');
+        await consentIfAsked(page);
+        assert.equal((await claims(page)).sub, sub, 'the same person, without a password');
+      }))),
+
   test('the demo signs with a certificate of its stand-in, and believes it', (world) =>
     withDemo(world, ({ issuer, standins, relying_parties: [party] }) =>
       world.browser.visit(async (page) => {

@@ -231,9 +231,13 @@ async fn with_certificates(world: &World, all: &mut Vec<Ready>) {
 async fn with_devices(world: &World, all: &mut Vec<Ready>) {
     let rp = world.app.client(kabinet_core::client::Profile::Device, |_| ()).await;
     let mut page = world.browser.clone();
-    page.ip = [127, 0, 0, 1].into();
     for at in ["/code", "/code/device"] {
-        let begun = rp.post("/oauth2/device_authorization", &[]).await.ok();
+        // From the network that the forms are sent from.
+        let begun = world
+            .app
+            .post("/oauth2/device_authorization", &[("client_id", rp.id.as_str())])
+            .await
+            .ok();
         let code = begun.member("user_code");
         page.get("/code").await;
         if at == "/code" {
