@@ -29,8 +29,7 @@ pub const PARTNER: &str = "partner";
 pub const NAMES: [&str; 3] = ["esia", "telegram", "upstream"];
 
 const MNEMONIC: &str = "KABINETDEMO";
-const SCOPES: [&str; 9] =
-    ["openid", "fullname", "birthdate", "gender", "snils", "inn", "email", "mobile", "usr_org"];
+const SCOPES: [&str; 9] = ["openid", "fullname", "birthdate", "gender", "snils", "inn", "email", "mobile", "usr_org"];
 const ORGANISATION_SCOPES: [&str; 4] = ["org_shortname", "org_fullname", "org_inn", "org_ogrn"];
 const BOT: i64 = 7_000_000_001;
 const CLIENT: &str = "kabinet-demo";

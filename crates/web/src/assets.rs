@@ -89,7 +89,12 @@ fn fixed() -> &'static Fixed {
         script: embed("kabinet", "js", include_bytes!("../assets/kabinet.js"), "text/javascript; charset=utf-8"),
         work: embed("work", "js", include_bytes!("../assets/work.js"), "text/javascript; charset=utf-8"),
         session: embed("session", "js", include_bytes!("../assets/session.js"), "text/javascript; charset=utf-8"),
-        telegram: embed("telegram", "js", include_bytes!("../assets/telegram.js"), "text/javascript; charset=utf-8"),
+        telegram: embed(
+            "telegram",
+            "js",
+            include_bytes!("../assets/telegram.js"),
+            "text/javascript; charset=utf-8",
+        ),
         certificate: embed(
             "certificate",
             "js",
