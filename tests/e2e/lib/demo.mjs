@@ -1,6 +1,6 @@
 // `kabinet-demo`: the provider, two products and the stand-ins for the outside world, in one process.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Background, logFile, until } from './process.mjs';
@@ -13,6 +13,7 @@ export class Demo {
     demo.dir = mkdtempSync(join(tmpdir(), 'kabinet-e2e-demo-'));
     demo.place = join(demo.dir, 'demo');
     demo.log = logFile(name, demo.dir);
+    demo.logged = existsSync(demo.log) ? statSync(demo.log).size : 0;
     const out = join(demo.dir, 'stdout');
     const args = ['--json', '--dir', demo.place];
     const process = new Background(binary, args, { cwd: demo.dir, env: globalThis.process.env, log: demo.log, out });

@@ -55,11 +55,10 @@ export class Provider {
   }
 
   /** The provider of a demonstration that runs, with the same commands. */
-  static of(binary, { place, log, told }) {
-    const provider = new Provider();
-    const settings = { KABINET__ISSUER: told.issuer, KABINET__STORE__URL: `sqlite:${join(place, 'kabinet.db')}` };
-    const env = { ...process.env, ...settings };
-    return Object.assign(provider, { binary, name: 'demo', dir: place, issuer: told.issuer, outbox: new Outbox(told.outbox), env, log, logged: 0 });
+  static of(binary, { place, log, logged, told }) {
+    const { issuer, outbox } = told;
+    const env = { ...process.env, KABINET__ISSUER: issuer, KABINET__STORE__URL: `sqlite:${join(place, 'kabinet.db')}` };
+    return Object.assign(new Provider(), { binary, name: 'demo', dir: place, issuer, outbox: new Outbox(outbox), env, log, logged });
   }
 
   async serve() {

@@ -5,7 +5,7 @@ import { strict as assert } from 'node:assert';
 import { newProduct } from '../parties/openid-client/app.mjs';
 import { axeFaults, htmlFaults, MOST_BYTES, pa11yFaults, policyFaults, shifts, smallTargets, weight, wideFaults } from './checks.mjs';
 import { Demo } from './demo.mjs';
-import { claims, follow, json, signIn } from './person.mjs';
+import { follow, signIn } from './person.mjs';
 import { Provider } from './provider.mjs';
 import { lastDocument } from './stage.mjs';
 
@@ -41,19 +41,18 @@ export async function leaveBy({ page }, name) {
 }
 
 /** Says at a stand-in who it is, and agrees to all that it asks; whoever has a session there is not asked who. */
-export async function be({ page }, persona, organisation) {
+export async function be({ page }, persona) {
   const form = page.locator('#standin-form');
   while (await form.count()) {
     if (await form.locator('[name=persona]').count()) await page.check(`#standin-form [name=persona][value="${persona}"]`);
-    if (await form.locator('[name=organisation]').count()) await form.locator('label', { hasText: organisation }).click();
     await follow(page, '#standin-form #allow');
   }
 }
 
 /** Signs in at the provider as somebody, on the way from the product. */
-export async function signInBy(at, name, persona, organisation) {
+export async function signInBy(at, name, persona) {
   await leaveBy(at, name);
-  await be(at, persona, organisation);
+  await be(at, persona);
 }
 
 /** Proves the account on the form that stands before linking and unlinking. */
@@ -77,11 +76,6 @@ export async function failure({ page }, code) {
   return page.locator('main').innerText();
 }
 
-/** The claims at the product, with what userinfo tells. */
-export async function told({ page }) {
-  return { ...(await json(page, 'userinfo').catch(() => ({}))), ...(await claims(page)) };
-}
-
 async function smallOnPhone(page) {
   const before = page.viewportSize();
   await page.setViewportSize({ width: 390, height: 844 });
@@ -99,7 +93,7 @@ export async function looked({ world, page, last }, name, isNew = false) {
   assert.equal(await page.locator('h1').count(), 1, `${name}: one heading of the first level`);
   await world.browser.picture(page, name);
   assert.deepEqual([...(await wideFaults(page, [360, 320])), ...(await smallOnPhone(page))], [], name);
-  assert.ok((await weight(page)) <= MOST_BYTES, `${name}: the weight`);
+  assert.ok((await weight(page)) <= MOST_BYTES, `${name}: ${await weight(page)} bytes of styles and scripts`);
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     assert.deepEqual([...(await axeFaults(page)), ...(isNew ? await pa11yFaults(page) : [])], [], `${name}, ${colorScheme}`);
