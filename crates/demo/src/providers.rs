@@ -29,8 +29,8 @@ pub const PARTNER: &str = "partner";
 pub const NAMES: [&str; 3] = ["esia", "telegram", "upstream"];
 
 const MNEMONIC: &str = "KABINETDEMO";
-const SCOPES: [&str; 8] = ["openid", "fullname", "birthdate", "gender", "snils", "inn", "email", "mobile"];
-const ORGANISATION_SCOPES: [&str; 4] = ["org_shortname", "org_fullname", "org_inn", "org_ogrn"];
+/// With `usr_org` the roles in organisations are told; scopes of organisations would keep out whoever has none.
+const SCOPES: [&str; 9] = ["openid", "fullname", "birthdate", "gender", "snils", "inn", "email", "mobile", "usr_org"];
 const BOT: i64 = 7_000_000_001;
 const CLIENT: &str = "kabinet-demo";
 
@@ -187,7 +187,7 @@ fn esia(place: &Place, url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> 
     let settings = json!({
         "client_id": MNEMONIC, "base_url": origin(url), "certificate": files.certificate,
         "signer": "software", "signer_key": files.key, "token_certificates": files.tokens,
-        "scope": SCOPES, "scope_org": ORGANISATION_SCOPES,
+        "scope": SCOPES,
     });
     let register = move |issuer: &str| {
         Ok(handle.add_system(System {
@@ -197,7 +197,7 @@ fn esia(place: &Place, url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> 
             redirect_uris: vec![callback(issuer, "esia")],
             redirect_hosts: vec!["localhost".to_owned()],
             scopes: SCOPES.map(str::to_owned).to_vec(),
-            org_scopes: ORGANISATION_SCOPES.map(str::to_owned).to_vec(),
+            org_scopes: Vec::new(),
             token_algorithm: esia::TokenAlgorithm::default(),
             consents: Vec::new(),
             active: true,
