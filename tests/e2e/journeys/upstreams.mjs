@@ -44,7 +44,7 @@ export default [
       await page.locator('#unlink-esia').waitFor();
       assert.match(await page.locator('#connections').innerText(), /Госуслуги/);
       await looked(at, 'upstreams-methods');
-      const notices = () => provider.outbox.messages(person.phone).filter(({ text }) => /Госуслуги/.test(text));
+      const notices = () => provider.outbox.messages(person.phone).filter(({ text }) => /привязан вход/.test(text));
       await until(() => notices().length, 'the person hears nothing of it');
 
       await arriving(world, { scripts: false }, async (elsewhere) => {
