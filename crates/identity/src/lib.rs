@@ -287,10 +287,10 @@ impl Proof {
     pub fn with_guest(mut self, guest: &Guest, settings: &UpstreamSettings) -> Self {
         self.factors.push(settings.factor(guest.person()));
         let registered = self.registered;
-        Self { registered, ..Self::new(self.user_id, self.factors) }.from_upstream(&settings.name)
+        Self { registered, ..Self::new(self.user_id, self.factors) }.through_upstream(&settings.name)
     }
 
-    pub(crate) fn from_upstream(self, name: &str) -> Self {
+    pub(crate) fn through_upstream(self, name: &str) -> Self {
         Self { upstream: Some(name.to_owned()), ..self }
     }
 }

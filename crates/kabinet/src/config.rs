@@ -9,7 +9,9 @@
 //!
 //! A secret is neither printed nor repeated in a message.
 
+mod certificate;
 mod check;
+mod country;
 mod delivery;
 mod esia;
 mod master_key;
@@ -26,6 +28,7 @@ use figment::error::Kind;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
+pub use certificate::Certificate;
 pub use delivery::*;
 pub use esia::{Contour, Esia, SignerKind};
 pub use master_key::{MasterKeyError, database_file, key_file, master_key};

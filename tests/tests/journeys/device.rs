@@ -28,7 +28,7 @@ async fn begin(rp: &Rp) -> Codes {
 async fn begin_with(rp: &Rp, more: &[(&str, &str)]) -> Codes {
     let answer = ask(rp, more).await.ok();
     let facts = answer.json();
-    let of = |name: &str| facts[name].as_str().unwrap_or_else(|| panic!("{facts}")).to_owned();
+    let of = |name: &str| facts[name].as_str().unwrap().to_owned();
     assert_eq!(
         (&facts["expires_in"], &facts["interval"]),
         (&Value::from(600), &Value::from(5)),

@@ -30,7 +30,8 @@ async fn go(elsewhere: &Elsewhere, browser: &mut Browser) {
 
 /// Comes back from where the browser has left to.
 async fn come_back(elsewhere: &Elsewhere, browser: &mut Browser) {
-    let left = browser.page.left.clone().unwrap_or_else(|| panic!("still here: {}", browser.page.text()));
+    assert!(browser.page.left.is_some(), "still here: {}", browser.page.text());
+    let left = browser.page.left.clone().unwrap();
     browser.get(&elsewhere.sign_in(&left)).await;
 }
 

@@ -16,7 +16,7 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
     lifetimes(config, &mut found);
     people(config, &mut found);
     certificate(&config.certificate, &mut found);
-    country(config, &mut found);
+    super::country::problems(config, &mut found);
     super::esia::problems(config, &mut found);
     found.extend(super::telegram::problems(config));
     found
@@ -156,17 +156,6 @@ fn check_issuer(issuer: &str) -> Result<(), String> {
         return Err(format!("{issuer:?} must be written as {origin}"));
     }
     Ok(())
-}
-
-/// Rules that nobody could be told to keep.
-fn country(config: &Config, found: &mut Found) {
-    if let Some(header) = &config.country.header {
-        if header.parse::<http::HeaderName>().is_err() {
-            found.push(("country.header", format!("{header:?} is no name of a header")));
-        } else if config.trusted_proxies.is_empty() {
-            found.push(("country.header", "is believed of trusted_proxies, and there are none".to_owned()));
-        }
-    }
 }
 
 /// Addresses that a page of ours opens, and those that it shows.

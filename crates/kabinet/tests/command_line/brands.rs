@@ -88,7 +88,7 @@ fn a_brand_that_is_refused_is_told_everything_that_is_wrong_at_once() {
     }
     for (wrong, named) in [
         (DOKI.replace("help_url", "help_uri"), "line 3: unknown field `help_uri`"),
-        (DOKI.replace("[]", "[\"fax\"]"), "line 4: unknown variant `fax`"),
+        (DOKI.replace("[]", "[\"Fax\"]"), "line 4: "),
         ("colour = ".to_owned(), "line 1: "),
         (DOKI.replace("colour", "year = 2021\ncolour_ink"), "missing field `colour`"),
         ("#".repeat(70_000), "longer than 64 KiB"),
@@ -125,7 +125,9 @@ fn a_brand_that_clients_name_stays_and_a_client_names_only_what_is_there() {
         let (code, said) = place.refusal(&with(wrong));
         assert!(code == 1 && said.starts_with(&format!("kabinet: {flag}")), "{said}");
     }
-    assert_eq!(place.refusal(&with(&["--login-method", "fax"])).0, 2);
+    assert_eq!(place.refusal(&with(&["--login-method", "Fax"])).0, 2);
+    let (code, said) = place.refusal(&with(&["--login-method", "fax"]));
+    assert!(code == 1 && said.contains("names fax, which is no method and no configured provider"), "{said}");
 
     place.json(&["brand", "set", "doki", "--file", "-"], DOKI);
     let methods = ["--login-method", "esia", "--login-method", "password", "--registration-method", "none"];

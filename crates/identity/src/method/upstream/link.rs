@@ -237,7 +237,7 @@ impl Identity {
         self.note_roles(&mut tx, one, user, person).await?;
         tx.commit().await?;
         tracing::info!(upstream = one.settings.name, user.id = %user, client.id = visit.client.as_ref().map(tracing::field::display), "signed in at a provider");
-        Ok(Proof::new(user.clone(), vec![one.settings.factor(person)]).from_upstream(&one.settings.name))
+        Ok(Proof::new(user.clone(), vec![one.settings.factor(person)]).through_upstream(&one.settings.name))
     }
 
     /// Takes what the provider says today in place of what it said before; `false` when it is linked no more.

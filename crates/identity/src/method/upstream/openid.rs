@@ -328,7 +328,7 @@ impl OpenId {
                 access_token: Some(answer.access_token().secret().clone()),
                 id_token: answer.id_token().map(ToString::to_string),
             }),
-            Err(RequestTokenError::ServerResponse(error)) => Err(refused_code(&error.error().to_string())),
+            Err(RequestTokenError::ServerResponse(error)) => Err(refused_code(error.error().as_ref())),
             Err(RequestTokenError::Request(error)) => Err(error.0),
             Err(RequestTokenError::Parse(_, body)) => Err(unreadable(&body)),
             Err(RequestTokenError::Other(_)) => Err(unavailable("the token endpoint sent nothing of use")),
