@@ -47,7 +47,7 @@ export default [
       const notices = () => provider.outbox.messages(person.phone).filter(({ text }) => /привязан вход/.test(text));
       await until(() => notices().length, 'the person hears nothing of it');
 
-      await arriving(world, { scripts: false }, async (elsewhere) => {
+      await arriving(world, {}, async (elsewhere) => {
         await signInBy(elsewhere, 'esia', 'bare');
         const told = await claims(elsewhere.page);
         assert.deepEqual([told.sub, told.amr, told.acr], [person.sub, ['fed'], '1']);

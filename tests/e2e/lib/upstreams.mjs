@@ -43,7 +43,7 @@ export async function leaveBy({ page }, name) {
 /** Says at a stand-in who it is, and agrees to all that it asks; whoever has a session there is not asked who. */
 export async function be({ page }, persona) {
   const form = page.locator('#standin-form');
-  while (await form.count()) {
+  for (let step = 0; step < 3 && (await form.count()); step += 1) {
     if (await form.locator('[name=persona]').count()) await page.check(`#standin-form [name=persona][value="${persona}"]`);
     await follow(page, '#standin-form #allow');
   }
@@ -84,7 +84,10 @@ async function smallOnPhone(page) {
   return faults;
 }
 
-/** What must hold of a page and of a state of it; pa11y is slow and looks where `isNew` says that nobody has looked yet. */
+/**
+ * What must hold of a page and of a state of it; not in a browser without scripts, where the checks do not run either. pa11y
+ * is slow and looks where `isNew` says that it has not looked yet.
+ */
 export async function looked({ world, page, last }, name, isNew = false) {
   const { policy, source } = last;
   // Times are told in the zone of the browser once the script runs, which may move what stands in a table beside them.
