@@ -76,6 +76,7 @@ impl Place {
 /// A browser.
 fn visit() -> Visit {
     Visit {
+        country: None,
         origin: Origin::default(),
         network: "203.0.113.0/24".to_owned(),
         binding: TokenHash::of("browser"),
