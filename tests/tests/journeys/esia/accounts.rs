@@ -49,10 +49,11 @@ impl Place {
     }
 
     async fn link(&self, user: &UserId, persona: &str) {
-        let UpstreamLogin::Link(id) = self.come(Purpose::Link(user.clone()), persona).await else {
-            panic!("{persona} is not free to be linked: {}", self.esia.reasons());
-        };
-        self.take(user, &id).await;
+        let came = self.come(Purpose::Link(user.clone()), persona).await;
+        assert!(matches!(came, UpstreamLogin::Link(_)), "{persona}: {came:?}: {}", self.esia.reasons());
+        if let UpstreamLogin::Link(id) = came {
+            self.take(user, &id).await;
+        }
     }
 
     async fn take(&self, user: &UserId, id: &AttemptId) {
@@ -62,10 +63,9 @@ impl Place {
     }
 
     async fn sign_in(&self, user: &UserId, persona: &str) {
-        match self.come(Purpose::SignIn, persona).await {
-            UpstreamLogin::Proven(proof) => assert_eq!(proof.user_id, *user),
-            other => panic!("{other:?}"),
-        }
+        let came = self.come(Purpose::SignIn, persona).await;
+        let is_theirs = matches!(&came, UpstreamLogin::Proven(proof) if proof.user_id == *user);
+        assert!(is_theirs, "{came:?}");
     }
 
     async fn user(&self, id: &UserId) -> User {
