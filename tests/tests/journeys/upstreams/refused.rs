@@ -204,6 +204,8 @@ async fn something_else_than_json_or_an_error_there_is_no_sign_in_and_makes_noth
         ("token", 200, "{\"access_token\":\"x\"".to_owned(), SILENT),
         ("token", 400, "{\"error\":\"invalid_grant\"}".to_owned(), ("upstream-stale", 400)),
         ("token", 401, "{\"error\":\"invalid_client\"}".to_owned(), ("upstream-misconfigured", 502)),
+        ("token", 200, "{\"error\":\"invalid_grant\"}".to_owned(), ("upstream-stale", 400)),
+        ("token", 403, html.clone(), ("upstream-misconfigured", 502)),
         ("token", 200, "{\"access_token\":\"x\",\"token_type\":\"Bearer\"}".to_owned(), UNTRUSTED),
         ("jwks", 200, html, SILENT),
     ] {

@@ -334,7 +334,10 @@ impl Identity {
             entropy: &*self.0.entropy,
         };
         let answer = within(STEP, one.upstream.finish(arrival)).await;
-        self.note_health(one, answer.as_ref().err());
+        // An error that the browser brought is its own word: nobody was asked, and anybody can make one up.
+        if !parameters.iter().any(|(name, _)| name == "error") {
+            self.note_health(one, answer.as_ref().err());
+        }
         let person = answer?;
         // Whatever a provider's module says: links of one provider are never another's.
         let is_sound =
