@@ -4,7 +4,7 @@
 //! person in a row, and ends with [`keep`]: the copy in the person's own row, so that claims cost no further read.
 
 use kabinet_core::id::{ClientId, OrganisationId, UserId};
-use kabinet_core::organisation::{MOST, Organisation, Organisations};
+use kabinet_core::organisation::{MOST, Organisation, Organisations, Proof};
 use kabinet_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -17,7 +17,7 @@ crate::sql! {
     PUT = "INSERT INTO organisations (id, user_id, inn, kpp, ogrn, name, relation, proof, proven_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
         ON CONFLICT (user_id, inn, kpp) DO UPDATE SET ogrn = excluded.ogrn, name = excluded.name, relation = excluded.relation, \
         proof = excluded.proof, proven_at = excluded.proven_at WHERE organisations.proof = 'stated' \
-        OR (organisations.proof = 'certificate' AND excluded.proof = 'certificate')";
+        OR (organisations.proof = excluded.proof AND excluded.proof IN ('certificate', 'esia'))";
     REMOVE = "DELETE FROM organisations WHERE id = $1 AND user_id = $2";
     REMOVE_STATED = "DELETE FROM organisations WHERE id = $1 AND user_id = $2 AND proof = 'stated'";
     CHOOSE = "INSERT INTO organisation_choices (user_id, client_id, organisation_id) VALUES ($1, $2, $3) \
@@ -72,6 +72,24 @@ pub async fn put(tx: &mut Tx, user: &UserId, one: &Organisation) -> Result<bool>
         .bind(one.id.as_str()).bind(user.as_str()).bind(&one.inn).bind(part(&one.kpp)).bind(part(&one.ogrn)).bind(&one.name)
         .bind(one.relation.as_str()).bind(one.proof.as_str()).bind(one.proof_time.0).execute(conn).await.map(drop))?;
     Ok(list(tx, user).await?.len() <= MOST)
+}
+
+/// Keeps what Госуслуги tells today in place of what it told before: a role that it tells of no longer is vouched for by nobody.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_told(tx: &mut Tx, user: &UserId, told: &[Organisation]) -> Result<()> {
+    let is_told = |one: &Organisation| told.iter().any(|now| (&now.inn, &now.kpp) == (&one.inn, &one.kpp));
+    for one in list(tx, user).await? {
+        if one.proof == Proof::Esia && !is_told(&one) {
+            remove(tx, user, &one.id, Removable::Any).await?;
+        }
+    }
+    for one in told {
+        // One too many is no reason to keep a person out.
+        put(tx, user, one).await?;
+    }
+    Ok(())
 }
 
 /// Which organisations may be removed.

@@ -33,6 +33,33 @@ async fn what_was_stated_is_said_anew_and_what_somebody_vouches_for_stays() {
 }
 
 #[tokio::test]
+async fn what_gosuslugi_tells_of_no_longer_is_vouched_for_no_longer() {
+    let (_place, store) = Place::ready().await;
+    let world = World::of(&store).await;
+    let mut tx = store.begin().await.unwrap();
+    let head = one("7707083893", "П", Proof::Esia);
+    let own = one("500100732259", "ИП", Proof::Stated);
+    organisation::put(&mut tx, &world.user, &own).await.unwrap();
+    organisation::put_told(&mut tx, &world.user, &[head.clone(), one("1000000002", "К", Proof::Esia)])
+        .await
+        .unwrap();
+    assert!(organisation::choose(&mut tx, &world.user, &world.client, &head.id).await.unwrap());
+    // Dismissed from one, and no longer the head of the other.
+    let worker = Organisation {
+        relation: Relation::Employee,
+        proof_time: NOW.plus(60),
+        ..one("7707083893", "П", Proof::Esia)
+    };
+    organisation::put_told(&mut tx, &world.user, &[worker]).await.unwrap();
+    let held = organisation::keep(&mut tx, &world.user, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(held.list.len(), 2, "{:?}", held.list);
+    let chosen = held.of_client(&world.client).unwrap();
+    assert_eq!((chosen.relation, chosen.proof_time), (Relation::Employee, NOW.plus(60)));
+    assert!(held.list.contains(&own), "what the person stated stays");
+}
+
+#[tokio::test]
 async fn a_choice_is_of_the_persons_own_and_goes_with_the_organisation_or_the_client() {
     let (place, store) = Place::ready().await;
     let (world, other) = (World::of(&store).await, World::of(&store).await);

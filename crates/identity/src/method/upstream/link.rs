@@ -10,10 +10,10 @@
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::claims;
 use kabinet_core::contact::Contact;
-use kabinet_core::external::{Assurance, External};
+use kabinet_core::external::{Assurance, External, ExternalOrganisation};
 use kabinet_core::id::{AttemptId, ConfirmationId, LinkId, OrganisationId, SessionId, UserId};
 use kabinet_core::linking::{self, Owner, Purpose, Refusal, Situation, Verdict};
-use kabinet_core::organisation::{Named, Proof as Vouching, Typed};
+use kabinet_core::organisation::{Named, Organisation, Proof as Vouching, Typed};
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::change::{self, Kind};
@@ -401,7 +401,7 @@ impl Identity {
         Ok(connections.iter().filter(|one| !stays(one)).map(|one| one.id.clone()).collect())
     }
 
-    /// Keeps the organisations of a confirmed person where the provider's word on them is taken.
+    /// Keeps the organisations of a confirmed person where the provider's word on them is taken, in place of those of before.
     pub(crate) async fn note_roles(
         &self,
         tx: &mut Tx,
@@ -416,18 +416,18 @@ impl Identity {
         }
         let now = self.now();
         change::tell(tx, Kind::User, &[user.to_string()], now).await?;
-        for told in &person.organisations {
+        let one = |told: &ExternalOrganisation| {
             let typed = Typed {
                 inn: &told.inn,
                 kpp: &told.kpp,
                 ogrn: &told.ogrn,
                 name: &told.name,
             };
-            let Ok(named) = Named::read(typed) else { continue };
             let id = OrganisationId::generate(now, &*self.0.entropy);
-            // One too many is no reason to keep a person out.
-            organisation::put(tx, user, &named.of_person(id, (told.relation, Vouching::Esia), now)).await?;
-        }
+            Some(Named::read(typed).ok()?.of_person(id, (told.relation, Vouching::Esia), now))
+        };
+        let told: Vec<Organisation> = person.organisations.iter().filter_map(one).collect();
+        organisation::put_told(tx, user, &told).await?;
         organisation::keep(tx, user, now).await?;
         Ok(())
     }
