@@ -157,9 +157,14 @@ impl From<StoreError> for UpstreamLinkError {
     }
 }
 
-/// Whether what is linked is not this account there: only the second identifier is the same. One of the two may know the second
+/// Whether what is linked is not this account there: only one of the two identifiers is the same. One of the two may know the second
 /// one alone; then that stands for the subject, too.
 pub(super) fn is_contradicted(link: &Link, person: &External) -> bool {
+    if let (Some(linked), Some(told)) = (&link.other_id, &person.other_id)
+        && linked != told
+    {
+        return true;
+    }
     let knows_one = |subject: &str, other: Option<&str>| other == Some(subject);
     link.subject != person.subject
         && !knows_one(&link.subject, link.other_id.as_deref())
