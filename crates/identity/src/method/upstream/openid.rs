@@ -579,3 +579,6 @@ fn refused_code(code: &str) -> UpstreamError {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
