@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderMap, StatusCode};
-use kabinet::config::{Config, Hidden, Upstream};
+use kabinet::config::{Config, Hidden, Seconds, Upstream};
 use kabinet_core::client::Alg;
 use kabinet_identity::method::upstream::openid::Signing;
 use serde_json::{Map, Value, json};
@@ -107,6 +107,8 @@ impl Elsewhere {
             title_ru: Some(format!("Вход {name}")),
             title_en: Some(format!("Sign-in {name}")),
             signing: Some(Signing::ES256),
+            // However slow the machine is: no test here is about the time.
+            timeout: Some(Seconds(120)),
             ..Upstream::default()
         };
         change(&mut upstream);

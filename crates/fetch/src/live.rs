@@ -51,6 +51,13 @@ impl Live {
 
     pub(crate) async fn request(&self, request: Request) -> Result<Response, Error> {
         let host = request.url.host_str().unwrap_or_default().to_owned();
+        // A pool is made at its first use, which reads every certificate authority: no part of what a call may take. Beside a
+        // proxy a look-up decides which one it is; that has the deadline.
+        if self.options.proxy.is_none()
+            && let Ok(pool) = self.pool_for(&request.url).await
+        {
+            self.client(pool).await?;
+        }
         let answer = tokio::time::timeout(self.options.timeout, self.follow(request)).await;
         let answer = answer.unwrap_or(Err(Error::TimedOut));
         match &answer {

@@ -18,7 +18,7 @@ use kabinet_store::Store;
 use crate::config::{self, Config, Contour, Upstream};
 use crate::outbound;
 
-/// How long one call to a provider may take: somebody waits for the answer.
+/// How long one call to a provider may take unless its section says otherwise: somebody waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Every configured provider, in the order in which pages show them.
@@ -104,8 +104,17 @@ pub async fn probe_upstreams(config: &Config) -> anyhow::Result<Vec<(String, Res
 }
 
 fn fetch(config: &Config, upstream: &Upstream) -> anyhow::Result<Fetch> {
-    let options = outbound::options(config, PATIENCE)?;
-    Ok(Fetch::new(kabinet_fetch::Options { proxy: upstream.proxy.clone(), ..options })?)
+    let options = outbound::options(config, patience(upstream))?;
+    Ok(Fetch::new(kabinet_fetch::Options {
+        proxy: upstream.proxy.clone(),
+        connect_timeout: options.connect_timeout.max(patience(upstream) / 3),
+        ..options
+    })?)
+}
+
+/// How long one call to a provider may take.
+fn patience(upstream: &Upstream) -> Duration {
+    upstream.timeout.map_or(PATIENCE, |time| time.duration())
 }
 
 fn gosuslugi(esia: &config::Esia) -> UpstreamSettings {
@@ -138,6 +147,8 @@ fn settings(name: &str, upstream: &Upstream) -> UpstreamSettings {
         is_foreign: upstream.is_foreign(),
         is_strong: upstream.strong,
         vouches: upstream.vouches.clone(),
+        // Discovery, keys or the token, userinfo.
+        patience: 3 * patience(upstream),
         ..UpstreamSettings::new(name)
     }
 }

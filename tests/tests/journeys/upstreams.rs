@@ -1,5 +1,6 @@
 //! Sign-in, linking and registration at another provider, which is a real one over loopback.
 
+mod another_kabinet;
 mod health;
 mod linking;
 mod refused;

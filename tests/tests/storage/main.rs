@@ -20,5 +20,6 @@ mod spending;
 mod statements;
 mod sweeper;
 mod trust;
+mod upstreams;
 mod world;
 mod writer;

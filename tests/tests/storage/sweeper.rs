@@ -1,15 +1,15 @@
 //! The sweeper takes away what has expired, all of it and nothing else, a bounded number of rows at a time.
 
-use kabinet_core::id::ClientId;
+use kabinet_core::id::{AttemptId, ClientId};
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
-use kabinet_store::{Store, assertion, change, destination, pushed, registration, sweep, throttle};
+use kabinet_store::{Store, assertion, change, destination, pushed, registration, sweep, throttle, upstream};
 
 use crate::place::Place;
 use crate::world::{NOW, World, confirmation};
 
 /// (table, seconds after [`NOW`] until which its one row must stay).
-const LIVES: [(&str, i64); 10] = [
+const LIVES: [(&str, i64); 11] = [
     ("initial_access_tokens", 30),
     ("assertions", 40),
     ("pushed_requests", 50),
@@ -18,6 +18,7 @@ const LIVES: [(&str, i64); 10] = [
     ("throttles", 200),
     ("destinations", 300),
     ("confirmations", 3900),
+    ("upstream_attempts", 4200),
     ("changes", change::KEPT),
     ("logout_notices", 30 * 86_400),
 ];
@@ -42,6 +43,16 @@ async fn one_row_in_each(place: &Place, store: &Store) {
     pushed::insert(&mut tx, "id", &ClientId::from("any"), "sealed", NOW..NOW.plus(50))
         .await
         .unwrap();
+    let attempt = upstream::Attempt {
+        id: AttemptId::from("id"),
+        upstream: "there".to_owned(),
+        purpose: "sign-in".to_owned(),
+        binding: TokenHash::of("browser"),
+        data: String::new(),
+        expires_at: NOW.plus(600),
+        used_at: None,
+    };
+    upstream::begin(&mut tx, &attempt, &TokenHash::of("state"), NOW.plus(4200)).await.unwrap();
     change::tell(&mut tx, change::Kind::Token, &["jti".to_owned()], NOW).await.unwrap();
     tx.commit().await.unwrap();
     place

@@ -18,6 +18,7 @@ pub mod openid;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kabinet_core::ambient::Entropy;
 use kabinet_core::authn::Factor;
@@ -193,6 +194,8 @@ pub struct UpstreamSettings {
     pub is_strong: bool,
     /// What its word is taken for.
     pub vouches: Vec<Vouched>,
+    /// How long a step of a sign-in waits for it at most, all its calls together.
+    pub patience: Duration,
     /// Whether people come from pages of ours that were opened inside it, without being sent there first.
     pub opens_inside: bool,
 }
@@ -208,6 +211,7 @@ impl UpstreamSettings {
             is_foreign: false,
             is_strong: false,
             vouches: Vec::new(),
+            patience: health::STEP,
             opens_inside: false,
         }
     }

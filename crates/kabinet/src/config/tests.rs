@@ -362,3 +362,54 @@ fn a_database_whose_key_file_is_gone_gets_no_new_key() {
     ));
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_provider_has_the_name_that_the_operator_gives_it() {
+    let (config, origins) = read(&[
+        ("KABINET__UPSTREAM__HEAD_OFFICE__PRESET", "kabinet"),
+        ("KABINET__UPSTREAM__HEAD_OFFICE__ISSUER", "https://id.head-office.example"),
+        ("KABINET__UPSTREAM__HEAD_OFFICE__CLIENT_ID", "us"),
+        ("KABINET__UPSTREAM__HEAD_OFFICE__CLIENT_SECRET", "CANARY-secret"),
+        ("KABINET__UPSTREAM__HEAD_OFFICE__VOUCHES", "phone,email"),
+    ])
+    .unwrap();
+    let office = &config.upstream["head-office"];
+    assert_eq!((office.client_id.as_deref(), office.vouches.len()), (Some("us"), 2));
+    let loaded = Loaded { config, file: None, origins };
+    let shown = loaded.to_toml(Origins::Shown);
+    assert!(shown.contains("[upstream.head-office]") && !shown.contains("CANARY"), "{shown}");
+    assert!(shown.contains("environment variable KABINET__UPSTREAM__HEAD_OFFICE__ISSUER"), "{shown}");
+    let text = "[upstream.telegram]\npreset = \"telegram\"\nclient_id = \"1\"\n";
+    assert!(Config::from_toml(text).is_ok());
+}
+
+#[test]
+fn a_provider_that_cannot_be_meant_is_refused_and_its_secret_not_repeated() {
+    let sound = "issuer = \"https://x.example\"\nclient_id = \"us\"\nclient_secret = \"CANARY-secret\"\n";
+    for (name, more, what) in [
+        ("office", "preset = \"fax\"\n", "upstream.office.preset"),
+        ("office", "isuer = \"x\"\n", "upstream.office.issuer"),
+        ("esia", "", "is no name for a provider"),
+        ("telegram", "", "is no name for a provider"),
+        ("office", "mode = \"userinfo\"\n", "upstream.office.userinfo_endpoint"),
+        (
+            "office",
+            "token_endpoint = \"http://x.example/token\"\n",
+            "upstream.office.token_endpoint",
+        ),
+        ("office", "registers = true\nforeign = true\n", "upstream.office.registers"),
+        ("office", "claims = [\"phone\"]\n", "upstream.office.claims"),
+        ("office", "title_ru = \"Офис\"\n", "upstream.office.title_en"),
+        ("office", "signing = \"none\"\n", "upstream.office.signing"),
+        ("office", "client_secret_2 = 1\n", "upstream.office.client_secret"),
+    ] {
+        let refusal = Config::from_toml(&format!("[upstream.{name}]\n{sound}{more}")).unwrap_err().to_string();
+        assert!(refusal.contains(what), "{name} {more}: {refusal}");
+        assert!(!refusal.contains("CANARY"), "{refusal}");
+    }
+    let nothing = Config::from_toml("[upstream.office]\n").unwrap_err().to_string();
+    assert!(
+        nothing.contains("upstream.office.client_id") && nothing.contains("upstream.office.issuer"),
+        "{nothing}"
+    );
+}

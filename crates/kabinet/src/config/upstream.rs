@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::check::is_loopback;
-use super::values::{Hidden, list};
+use super::values::{Hidden, Seconds, list};
 use super::{Config, Dict, Value};
 
 /// Another provider. What is absent is as its preset has it.
@@ -60,6 +60,8 @@ pub struct Upstream {
     pub end_session_endpoint: Option<Url>,
     /// The proxy for calls to it. The browser goes there by itself.
     pub proxy: Option<Url>,
+    /// How long one call to it may take; absent: 5 s. A step of a sign-in takes three of them at most.
+    pub timeout: Option<Seconds>,
     /// Whether an account can be made with it. Reason: linking only, until the operator has thought of it.
     pub registers: bool,
     /// Whether it is another country's, so that it is no way in by itself (406-ФЗ).
@@ -146,6 +148,9 @@ pub(super) fn problems(config: &Config) -> Vec<(String, String)> {
             .any(|title| title.trim().is_empty() || title.chars().count() > 40)
         {
             found.push((key("title_ru"), "must have 1 to 40 characters".to_owned()));
+        }
+        if upstream.timeout.is_some_and(|time| time.0 == 0 || time > Seconds::minutes(2)) {
+            found.push((key("timeout"), "must be longer than nothing and 2m at most".to_owned()));
         }
         if upstream.registers && upstream.is_foreign() {
             found.push((key("registers"), "cannot be: a provider of another country makes no accounts".to_owned()));

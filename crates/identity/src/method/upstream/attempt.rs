@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use super::health::{STEP, within};
+use super::health::within;
 use super::link::{Arrived, is_contradicted};
 use super::{Arrival, Configured, Departure, Start, UpstreamError, UpstreamSettings, Vouched};
 use crate::throttle::network_standing;
@@ -167,7 +167,7 @@ impl Identity {
             now,
             entropy,
         };
-        let begun = within(STEP, one.upstream.begin(start)).await;
+        let begun = within(one.settings.patience, one.upstream.begin(start)).await;
         self.note_health(one, begun.as_ref().err());
         let Departure { location, kept } = match begun {
             Ok(departure) => departure,
@@ -338,7 +338,7 @@ impl Identity {
             now: self.now(),
             entropy: &*self.0.entropy,
         };
-        let answer = within(STEP, one.upstream.finish(arrival)).await;
+        let answer = within(one.settings.patience, one.upstream.finish(arrival)).await;
         // An error that the browser brought is its own word: nobody was asked, and anybody can make one up.
         if !parameters.iter().any(|(name, _)| name == "error") {
             self.note_health(one, answer.as_ref().err());

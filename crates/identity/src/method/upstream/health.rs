@@ -17,7 +17,7 @@ use crate::Identity;
 const FAILURES: u32 = 3;
 /// For how long, seconds; after that one more try is made by whoever comes.
 const REST: i64 = 30;
-/// How long a step of a sign-in waits for a provider at most, all its calls together.
+/// How long a step of a sign-in waits for a provider unless its settings say otherwise.
 pub(super) const STEP: Duration = Duration::from_secs(15);
 /// The same for a probe.
 pub(super) const PROBE: Duration = Duration::from_secs(10);

@@ -589,3 +589,6 @@ fn refused_code(code: &str) -> UpstreamError {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
