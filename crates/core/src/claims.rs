@@ -24,7 +24,7 @@ const PROFILE: [&str; 13] = [
 ];
 
 /// Every claim that the provider can give, for `claims_supported`.
-pub const SUPPORTED: [&str; 30] = [
+pub const SUPPORTED: [&str; 31] = [
     "sub",
     "iss",
     "aud",
@@ -55,6 +55,7 @@ pub const SUPPORTED: [&str; 30] = [
     "org",
     "orgs",
     "partner_code",
+    "verified_claims",
 ];
 
 /// What is wrong with claims that someone wants to store.
@@ -147,6 +148,11 @@ pub fn of(user: &User, scope: &Scope, client: &ClientId) -> Map<String, Value> {
     {
         out.insert("partner_code".to_owned(), code.as_str().into());
     }
+    if scope.has("identity")
+        && let Some(verified) = user.verified.claim()
+    {
+        out.insert("verified_claims".to_owned(), verified);
+    }
     out
 }
 
@@ -159,6 +165,7 @@ pub fn scope_of(claim: &str) -> Option<&'static str> {
         "address" => "address",
         "org" | "partner_code" => "org",
         "orgs" => "orgs",
+        "verified_claims" => "identity",
         "updated_at" => "profile",
         name if PROFILE.contains(&name) => "profile",
         _ => return None,
@@ -198,6 +205,7 @@ mod tests {
             role: None,
             agreed: None,
             organisations: Organisations::default(),
+            verified: crate::verified::Verified::default(),
             created_at: Timestamp(1),
             updated_at: Timestamp(7),
         }
@@ -245,6 +253,22 @@ mod tests {
         assert_eq!(given(&person, "openid org", "other"), json!({}));
         assert_eq!(given(&person, "openid", "c"), json!({}));
         assert_eq!(Relation::Head.as_str(), "head");
+    }
+
+    #[test]
+    fn what_others_have_verified_comes_with_its_scope_alone() {
+        let mut person = person();
+        let given = |person: &User, scope: &str| of(person, &Scope::parse(scope).unwrap(), &ClientId::from("c"));
+        assert!(given(&person, "openid identity").is_empty());
+        person.verified.note(&crate::external::External {
+            assurance: crate::external::Assurance::Confirmed,
+            family_name: Some("Петров".to_owned()),
+            ..crate::external::External::new("esia", "1", Timestamp(5))
+        });
+        let claims = given(&person, "openid identity");
+        assert_eq!(claims["verified_claims"]["claims"]["family_name"], "Петров");
+        assert!(!given(&person, "openid profile").contains_key("verified_claims"));
+        assert_eq!(named(&person, &["verified_claims".to_owned()], &ClientId::from("c")).len(), 1);
     }
 
     #[test]

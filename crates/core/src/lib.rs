@@ -39,4 +39,5 @@ pub mod text;
 pub mod time;
 pub mod user;
 pub mod user_code;
+pub mod verified;
 pub mod work;

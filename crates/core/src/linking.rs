@@ -17,6 +17,10 @@ use crate::id::UserId;
 pub enum Purpose {
     /// To sign in.
     SignIn,
+    /// To be signed in if they are known, on a page that was opened inside the provider. Nobody was sent there, so that whoever
+    /// makes somebody open it chooses whose account there it is: nothing is linked to it and no account made (CSRF of linking:
+    /// CVE-2026-15571).
+    Recognise,
     /// To make an account.
     Register,
     /// To link it to this account, in which they are signed in.
@@ -29,6 +33,7 @@ impl Purpose {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::SignIn => "sign-in",
+            Self::Recognise => "recognise",
             Self::Register => "register",
             Self::Link(_) => "link",
         }
@@ -92,6 +97,8 @@ pub enum Refusal {
     Closed,
     /// The account is disabled.
     Disabled,
+    /// Nobody has linked it, and it cannot be linked from where they are.
+    Unknown,
     /// It leads to two accounts, or contradicts what is linked.
     Ambiguous,
     /// It is linked to another account.
@@ -107,6 +114,7 @@ impl Refusal {
         match self {
             Self::Closed => "login-closed",
             Self::Disabled => "blocked",
+            Self::Unknown => "upstream-unknown",
             Self::Ambiguous => "upstream-ambiguous",
             Self::Elsewhere => "upstream-linked-elsewhere",
             Self::Full => "upstream-too-many",
@@ -130,9 +138,11 @@ pub fn decide(situation: &Situation<'_>) -> Verdict {
         (Purpose::Link(_), None) if !signs_in => Verdict::Refuse(Refusal::Closed),
         (Purpose::Link(_), None) if !situation.has_room => Verdict::Refuse(Refusal::Full),
         (Purpose::Link(_), None) => Verdict::Link,
-        (Purpose::SignIn | Purpose::Register, Some(_)) if !signs_in => Verdict::Refuse(Refusal::Closed),
-        (Purpose::SignIn | Purpose::Register, Some(owner)) if owner.is_disabled => Verdict::Refuse(Refusal::Disabled),
-        (Purpose::SignIn | Purpose::Register, Some(owner)) => Verdict::Known(owner.user.clone()),
+        (_, Some(_)) if !signs_in => Verdict::Refuse(Refusal::Closed),
+        (_, Some(owner)) if owner.is_disabled => Verdict::Refuse(Refusal::Disabled),
+        (_, Some(owner)) => Verdict::Known(owner.user.clone()),
+        (Purpose::Recognise, None) if !signs_in => Verdict::Refuse(Refusal::Closed),
+        (Purpose::Recognise, None) => Verdict::Refuse(Refusal::Unknown),
         (Purpose::Register, None) if registers && !is_alike => Verdict::Register,
         (Purpose::SignIn | Purpose::Register, None) if signs_in => Verdict::Unlinked { registers, is_alike },
         (Purpose::Register, None) if registers => Verdict::Register,
@@ -167,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_rule_in_its_order() {
-        use Purpose::{Link, Register, SignIn};
+        use Purpose::{Link, Recognise, Register, SignIn};
         let anna = Link(user("anna"));
         let (own, other, both) = ([owner("anna")], [owner("boris")], [owner("anna"), owner("boris")]);
         let disabled = [Owner { is_disabled: true, ..owner("anna") }];
@@ -201,6 +211,21 @@ mod tests {
                 "the second identifier alone",
                 Situation { owners: &own, is_contradicted: true, ..free(&SignIn) },
                 Verdict::Refuse(Refusal::Ambiguous),
+            ),
+            (
+                "known, on a page inside the provider",
+                Situation { owners: &own, ..free(&Recognise) },
+                known(),
+            ),
+            (
+                "unknown, on a page inside the provider",
+                free(&Recognise),
+                Verdict::Refuse(Refusal::Unknown),
+            ),
+            (
+                "alike, on a page inside the provider",
+                Situation { is_alike: true, ..free(&Recognise) },
+                Verdict::Refuse(Refusal::Unknown),
             ),
             // 2. somebody who is signed in adds it
             ("linked by its owner", free(&anna), Verdict::Link),
@@ -273,7 +298,7 @@ mod tests {
             vec![owner("boris")],
             vec![owner("anna"), owner("boris")],
         ];
-        let purposes = [Purpose::SignIn, Purpose::Register, Purpose::Link(user("anna"))];
+        let purposes = [Purpose::SignIn, Purpose::Recognise, Purpose::Register, Purpose::Link(user("anna"))];
         for (purpose, owners, bits) in purposes
             .iter()
             .flat_map(|purpose| owners.iter().map(move |owners| (purpose, owners)))
@@ -294,6 +319,9 @@ mod tests {
                 assert!(situation.signs_in && !situation.is_contradicted, "{situation:?}");
                 assert_eq!(*owners, [Owner { user: signed_in.clone(), is_disabled: false }], "{situation:?}");
                 assert!(!matches!(purpose, Purpose::Link(_)), "{situation:?}");
+            }
+            if *purpose == Purpose::Recognise {
+                assert!(matches!(verdict, Verdict::Known(_) | Verdict::Refuse(_)), "{situation:?}");
             }
             if matches!(verdict, Verdict::Link | Verdict::Register) {
                 assert!(owners.is_empty() && !situation.is_contradicted, "{situation:?}");

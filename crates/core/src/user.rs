@@ -9,6 +9,7 @@ use crate::document::Agreed;
 use crate::id::UserId;
 use crate::organisation::Organisations;
 use crate::time::Timestamp;
+use crate::verified::Verified;
 
 /// A person's account.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,8 @@ pub struct User {
     pub agreed: Option<Agreed>,
     /// The organisations that the person acts for.
     pub organisations: Organisations,
+    /// What providers have verified of the person.
+    pub verified: Verified,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When the claims or contacts last changed (`updated_at`).

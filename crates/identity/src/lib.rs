@@ -21,6 +21,7 @@ pub mod config;
 pub mod confirmation;
 pub mod contact;
 pub mod delivery;
+mod facts;
 mod gates;
 mod hashing;
 pub mod leaked;

@@ -386,7 +386,7 @@ impl Identity {
         // A code may be entered after the row of who came back has gone; the unique link holds then, too.
         upstream::forget(tx, guest.id()).await?;
         self.connect(tx, id, guest, visit).await?;
-        self.note_roles(tx, one, id, guest.person()).await?;
+        self.note_external(tx, one, id, guest.person()).await?;
         Ok(one.settings.factor(guest.person()))
     }
 

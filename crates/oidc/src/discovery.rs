@@ -62,7 +62,8 @@ type Metadata = ProviderMetadata<
 >;
 
 /// The scopes that every provider of ours knows.
-const SCOPES: [&str; 8] = ["openid", "profile", "email", "phone", "address", "org", "orgs", "offline_access"];
+const SCOPES: [&str; 9] =
+    ["openid", "profile", "email", "phone", "address", "org", "orgs", "identity", "offline_access"];
 
 impl Provider {
     /// The metadata document as JSON text.

@@ -17,7 +17,7 @@ crate::sql! {
     PUT = "INSERT INTO organisations (id, user_id, inn, kpp, ogrn, name, relation, proof, proven_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
         ON CONFLICT (user_id, inn, kpp) DO UPDATE SET ogrn = excluded.ogrn, name = excluded.name, relation = excluded.relation, \
         proof = excluded.proof, proven_at = excluded.proven_at WHERE organisations.proof = 'stated' \
-        OR (organisations.proof = 'certificate' AND excluded.proof = 'certificate')";
+        OR (organisations.proof IN ('certificate', 'esia') AND excluded.proof = organisations.proof)";
     REMOVE = "DELETE FROM organisations WHERE id = $1 AND user_id = $2";
     REMOVE_STATED = "DELETE FROM organisations WHERE id = $1 AND user_id = $2 AND proof = 'stated'";
     CHOOSE = "INSERT INTO organisation_choices (user_id, client_id, organisation_id) VALUES ($1, $2, $3) \

@@ -6,6 +6,7 @@ use kabinet_core::document::Agreed;
 use kabinet_core::id::UserId;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::{ConfirmedContact, User};
+use kabinet_core::verified::Verified;
 use serde_json::{Map, Value};
 use sqlx::FromRow;
 
@@ -14,7 +15,7 @@ use crate::{Db, Error, Result, Tx, json, on_db, on_tx, text};
 macro_rules! person {
     ($rest:literal) => {
         concat!(
-            "SELECT u.id, u.disabled, u.claims, u.role, u.agreed, u.organisations, u.created_at, u.updated_at, ",
+            "SELECT u.id, u.disabled, u.claims, u.role, u.agreed, u.organisations, u.verified, u.created_at, u.updated_at, ",
             "p.value AS phone, p.verified_at AS phone_verified_at, e.value AS email, e.verified_at AS email_verified_at ",
             "FROM users u ",
             "LEFT JOIN contacts p ON p.user_id = u.id AND p.kind = 'phone' AND p.main ",
@@ -41,6 +42,7 @@ crate::sql! {
         WHERE credentials.user_id = excluded.user_id";
     REPLACE_CREDENTIAL = "UPDATE credentials SET data = $4, updated_at = $5 WHERE method = $1 AND subject = $2 AND data = $3";
     SET_DISABLED = "UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1 AND disabled <> $2";
+    SET_VERIFIED = "UPDATE users SET verified = $2, updated_at = $3 WHERE id = $1";
     DELETE = "DELETE FROM users WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM users";
 }
@@ -53,6 +55,7 @@ struct Row {
     role: Option<String>,
     agreed: Option<String>,
     organisations: Option<String>,
+    verified: Option<String>,
     created_at: i64,
     updated_at: i64,
     phone: Option<String>,
@@ -80,10 +83,25 @@ impl TryFrom<Row> for User {
             role: row.role.map(|role| role_of(&role)).transpose()?,
             agreed: row.agreed.as_deref().map(Agreed::parse),
             organisations: row.organisations.map(|copy| json("users", &copy)).transpose()?.unwrap_or_default(),
+            verified: row.verified.map(|facts| json("users", &facts)).transpose()?.unwrap_or_default(),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })
     }
+}
+
+/// Keeps what providers have verified of a person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_verified(tx: &mut Tx, id: &UserId, verified: &Verified, now: Timestamp) -> Result<()> {
+    let facts = if verified.is_empty() {
+        None
+    } else {
+        Some(text("users", verified)?)
+    };
+    on_tx!(tx, conn => sqlx::query(SET_VERIFIED).bind(id.as_str()).bind(facts).bind(now.0).execute(conn).await.map(drop))?;
+    Ok(())
 }
 
 fn role_of(text: &str) -> Result<Role> {

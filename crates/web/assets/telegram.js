@@ -16,7 +16,17 @@
       if (told === false) url.searchParams.set("error", "access_denied");
       for (const [name, value] of Object.entries(told)) url.searchParams.append(name, String(value));
     }
-    location.replace(url);
+    const ask = document.getElementById("telegram-ask");
+    if (ask) {
+      // Anybody can make a link to this page with a proof of their own: it says whose, and waits.
+      const { first_name, last_name, username } = JSON.parse(new URLSearchParams(data).get("user"));
+      const name = [first_name, last_name, username && `@${username}`].filter(Boolean).join(" ");
+      document.getElementById("telegram-who").textContent = name;
+      document.getElementById("telegram-go").addEventListener("click", () => location.replace(url));
+      ask.hidden = false;
+    } else {
+      location.replace(url);
+    }
   } catch {
     document.getElementById("telegram-nothing").hidden = false;
   }

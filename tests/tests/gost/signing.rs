@@ -72,6 +72,9 @@ async fn openssl_signs_requests_to_gosuslugi_as_a_program() {
         "-md_gost12_256",
         "-subj",
         "/CN=TESTIS01",
+        // Version 3, as authorities issue it.
+        "-addext",
+        "keyUsage=digitalSignature",
         "-days",
         "3650",
     ];

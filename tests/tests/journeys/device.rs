@@ -1,6 +1,7 @@
 //! «У меня есть код» and the device grant (RFC 8628), with the measures of RFC 10027.
 
 use kabinet_core::client::{GrantType, Profile};
+use kabinet_core::document::Kind;
 use kabinet_tests::{Answer, Browser, Person, Rp, TestApp, Tokens};
 use serde_json::Value;
 
@@ -237,6 +238,43 @@ async fn a_page_of_another_site_decides_nothing() {
     assert!(other.page.has("code-form"), "{}", other.page.text());
     app.clock.advance(5);
     poll(&rp, &codes).await.refused(400, "authorization_pending");
+    // A password that nobody asks for is no token of the form.
+    let forged: Vec<(String, String)> = form.into_iter().filter(|(name, _)| name != "form-token").collect();
+    for button in ["allow", "deny"] {
+        let mut forged = forged.clone();
+        forged.retain(|(name, _)| name != "allow");
+        forged.extend([(button.to_owned(), button.to_owned()), ("password".to_owned(), "x".to_owned())]);
+        browser.post("/code/device", &forged).await;
+        assert!(browser.page.has("consent-form"), "{}", browser.page.text());
+    }
+    app.clock.advance(5);
+    poll(&rp, &codes).await.refused(400, "authorization_pending");
+}
+
+#[tokio::test]
+async fn legal_texts_that_are_new_come_before_a_device_and_not_before_a_refusal() {
+    let app = TestApp::start().await;
+    let rp = television(&app).await;
+    let (_, mut browser) = signed_in(&app).await;
+    app.clock.advance(1);
+    app.publish(Kind::Agreement, "2").await;
+    let refused = begin(&rp).await;
+    enter(&mut browser, &refused.user).await;
+    browser.submit("consent-form", &[], "deny").await;
+    poll(&rp, &refused).await.refused(400, "access_denied");
+    let codes = begin(&rp).await;
+    enter(&mut browser, &codes.user).await;
+    browser.submit("consent-form", &[], "allow").await;
+    assert_eq!(browser.page.path(), "/complete", "{}", browser.page.text());
+    poll(&rp, &codes).await.refused(400, "authorization_pending");
+    let boxes: &[(&str, &str)] = if browser.page.has("pd-consent") {
+        &[("pd-consent", "on")]
+    } else {
+        &[]
+    };
+    browser.submit("complete-form", boxes, "submit").await;
+    browser.submit("consent-form", &[], "allow").await;
+    Tokens::of(&poll(&rp, &codes).await);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Sign-in through Госуслуги against the stand-in for ЕСИА, which checks every signature and knows nothing of the client: the
 //! client as the configuration makes it, over real connections.
 
+mod accounts;
 mod faults;
 mod people;
 

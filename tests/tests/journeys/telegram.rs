@@ -86,7 +86,7 @@ async fn begin(app: &TestApp) -> Url {
 }
 
 async fn expect(app: &TestApp) -> String {
-    app.identity.expect_upstream(NAME, going(), &visit("b")).await.unwrap()
+    app.identity.expect_upstream(NAME, "", &visit("b")).await.unwrap()
 }
 
 fn value(url: &Url, name: &str) -> String {
@@ -223,6 +223,12 @@ async fn who_linked_the_openid_service_is_known_to_a_mini_app_and_the_other_way_
         service.faults().heal();
         bring_data(&app, &data).await
     };
+    // Where a browser was sent there, whatever form the proof has.
+    let linkable = async |user: i64| {
+        let state = value(&begin(&app).await, "state");
+        let data = service.init_data(BOT, user, Reading::default()).unwrap();
+        bring(&app, &state, vec![("init_data".to_owned(), data)]).await
+    };
     let link = async |outcome: Outcome, user| {
         let Ok(UpstreamLogin::Unlinked(id)) = outcome else {
             panic!("{outcome:?}")
@@ -239,7 +245,8 @@ async fn who_linked_the_openid_service_is_known_to_a_mini_app_and_the_other_way_
     link(openid("987654321").await, &vera.id).await;
     assert_eq!(owner(mini_app(VERA).await), vera.id);
     assert_eq!(owner(openid("987654321").await), vera.id, "the mini app has not taken the place of `sub`");
-    link(mini_app(VERA + 1).await, &lyosha.id).await;
+    assert_eq!(code(mini_app(VERA + 1).await), "upstream-unknown", "nobody went there");
+    link(linkable(VERA + 1).await, &lyosha.id).await;
     assert_eq!(owner(openid("987654322").await), lyosha.id);
     assert_eq!(owner(openid("987654322").await), lyosha.id);
 }
@@ -259,7 +266,7 @@ async fn a_mini_app_is_believed_by_the_token_or_by_telegrams_own_signature() {
     let by_another = with(settings(vec![LEGACY.to_string()])).await;
     let data = service.init_data(BOT, VERA, Reading::WithoutSignature).unwrap();
     for app in [&by_token, &by_signature] {
-        assert!(is_unlinked(&bring_data(app, &data).await));
+        assert_eq!(code(bring_data(app, &data).await), "upstream-unknown");
         assert_eq!(code(bring_data(app, &data).await), "upstream-stale", "the same proof again");
     }
     assert_eq!(code(bring_data(&by_another, &data).await), "upstream-untrusted");
@@ -289,15 +296,36 @@ async fn the_page_that_telegram_leads_back_to_goes_on_to_the_callback() {
     let shown = |browser: &kabinet_tests::Browser, name: &str| browser.page.html.attribute("telegram-return", name);
     assert_eq!(shown(&browser, "data-state").unwrap(), "a\"b");
     assert_eq!(shown(&browser, "data-callback").unwrap(), "/login/telegram/callback");
+    let strange = app.get("/login/telegram/widget?state=s&first_name=я&hash=00").await;
+    assert_eq!(
+        (strange.code(), strange.header("location")),
+        (303, "/login/telegram/callback?state=s&first_name=%D1%8F&hash=00")
+    );
     let fields = app.get("/login/telegram/widget?state=s&id=5&hash=00").await;
     assert_eq!(
         (fields.code(), fields.header("location")),
         (303, "/login/telegram/callback?state=s&id=5&hash=00")
     );
 
+    assert!(!browser.page.has("telegram-go"), "the browser was sent there by itself");
+
     browser.get("/login/telegram/mini-app").await;
+    assert!(
+        browser.page.has("telegram-go"),
+        "anybody can make a link to this page: {}",
+        browser.page.source()
+    );
     let state = shown(&browser, "data-state").unwrap();
     let data = service.init_data(BOT, VERA, Reading::default()).unwrap();
     // It is this browser's attempt and no other's.
-    assert_eq!(code(bring(&app, &state, vec![("init_data".to_owned(), data)]).await), "upstream-state");
+    assert_eq!(
+        code(bring(&app, &state, vec![("init_data".to_owned(), data.clone())]).await),
+        "upstream-state"
+    );
+    // Somebody else's proof in a link that was sent to this browser: nothing is offered that would link it.
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("state", &state).append_pair("init_data", &data);
+    browser.get(&format!("/login/telegram/callback?{}", query.finish())).await;
+    assert_eq!((browser.page.error().as_str(), browser.page.status), ("upstream-unknown", 403));
+    assert!(browser.session().is_empty() && !browser.page.has("go-link"), "{}", browser.page.text());
 }

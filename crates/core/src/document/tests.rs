@@ -35,6 +35,7 @@ fn person(agreed: Option<&str>, created_at: i64) -> User {
         role: None,
         agreed: agreed.map(Agreed::parse),
         organisations: crate::organisation::Organisations::default(),
+        verified: crate::verified::Verified::default(),
         created_at: Timestamp(created_at),
         updated_at: Timestamp(created_at),
     }

@@ -359,7 +359,11 @@ impl Esia {
         let answer = self.call(request).await?;
         // Some failures come as HTML.
         let Ok(fields) = serde_json::from_slice::<Map<String, Value>>(&answer.body) else {
-            return Err(no_json(answer.status));
+            return Err(match answer.status.is_client_error() {
+                // Perhaps for the code that a browser brought: that somebody answers is known all the same.
+                true => misconfigured(&format!("status-{}", answer.status.as_u16()), "refused without a code of ESIA"),
+                false => no_json(answer.status),
+            });
         };
         if let Some(error) = fields.get("error").and_then(Value::as_str) {
             let description = fields.get("error_description").and_then(Value::as_str);

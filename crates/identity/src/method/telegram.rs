@@ -18,6 +18,7 @@ mod upstream;
 use hmac::{Hmac, Mac};
 use kabinet_core::external::External;
 use kabinet_core::secret::Secret;
+use kabinet_core::text::disguises;
 use kabinet_core::time::Timestamp;
 use openssl::pkey::{Id, PKey};
 use openssl::sign::Verifier;
@@ -42,6 +43,8 @@ const AHEAD: i64 = 60;
 /// More than this was not made by Telegram.
 const MOST_FIELDS: usize = 32;
 const LONGEST: usize = 8 * 1024;
+/// The longest first or last name that is kept, in characters; Telegram's have 64.
+const LONGEST_NAME: usize = 100;
 
 /// Names and values, decoded, in the order in which they came.
 pub type Fields = [(String, String)];
@@ -293,7 +296,9 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
 }
 
 fn person((id, first, last): (i64, &str, &str), now: Timestamp) -> External {
-    let name = format!("{} {}", first.trim(), last.trim());
+    // People write their names themselves.
+    let plain = |text: &str| -> String { text.chars().filter(|c| !disguises(*c)).take(LONGEST_NAME).collect() };
+    let name = format!("{} {}", plain(first).trim(), plain(last).trim());
     let id = id.to_string();
     External {
         other_id: Some(id.clone()),

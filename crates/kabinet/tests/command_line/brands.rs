@@ -127,7 +127,10 @@ fn a_brand_that_clients_name_stays_and_a_client_names_only_what_is_there() {
     }
     assert_eq!(place.refusal(&with(&["--login-method", "Fax"])).0, 2);
     let (code, said) = place.refusal(&with(&["--login-method", "fax"]));
-    assert!(code == 1 && said.contains("names fax, which is no method and no configured provider"), "{said}");
+    assert!(
+        code == 1 && said.contains("names fax, which is no method and no configured provider"),
+        "{said}"
+    );
 
     place.json(&["brand", "set", "doki", "--file", "-"], DOKI);
     let methods = ["--login-method", "esia", "--login-method", "password", "--registration-method", "none"];

@@ -46,6 +46,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
                 "address",
                 "org",
                 "orgs",
+                "identity",
             ]));
             let scope = asked.unwrap_or_else(|| allowed.clone());
             if !scope.is_within(&allowed) {

@@ -64,3 +64,6 @@ form-post-submit = Continue
 telegram-return = Sign in with Telegram
 telegram-no-script = To sign in with Telegram, switch JavaScript on in the browser, or sign in another way.
 telegram-nothing = Telegram has passed nothing on. Start again, or sign in another way.
+telegram-who = You are signing in as the Telegram user:
+telegram-not-you = If that is not you, or somebody sent you the link to this page, close it.
+telegram-go = Sign in

@@ -39,6 +39,7 @@ upstream-second-factor = Switch on two-step sign-in at { $provider } and sign in
 upstream-organisation = You are not in the organisation that is needed at { $provider }. Sign in for another organisation.
 upstream-untrusted = The answer of { $provider } failed a check. Sign in another way and tell support the number below.
 upstream-ambiguous = This sign-in belongs to two accounts or contradicts the linked one. Sign in another way and contact support.
+upstream-unknown = This account at { $provider } is not linked to any account here. Sign in another way and link it under "Ways to sign in".
 upstream-linked-elsewhere = This sign-in is linked to another account already, or was used before. Sign in to that account or start again.
 upstream-too-many = Too many services are linked to the account. Remove one and try again.
 upstream-contact-taken = This contact has an account already. Sign in to it and link the sign-in, or give another contact.

@@ -65,3 +65,6 @@ form-post-submit = Продолжить
 telegram-return = Вход через Telegram
 telegram-no-script = Чтобы войти через Telegram, включите в браузере JavaScript или войдите другим способом.
 telegram-nothing = Telegram ничего не передал. Начните вход заново или войдите другим способом.
+telegram-who = Вы входите как пользователь Telegram:
+telegram-not-you = Если это не вы или вы открыли страницу по чужой ссылке, закройте её.
+telegram-go = Войти

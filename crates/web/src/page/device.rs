@@ -3,7 +3,7 @@
 //! 1. `/code` takes a code. One from a QR code leaves the address at once and stands in the field, to be compared with the screen;
 //!    nothing goes on by itself. What was typed is sealed for this browser and carried on, past the sign-in where nobody is signed in.
 //! 2. `/code/device` looks the code up, which makes it this person's, and shows who asks, from where, when, and for what.
-//! 3. POST refuses or allows, once. Where the device asked from another network, the password is asked for first: whoever is
+//! 3. POST refuses or allows, once; allowing waits for legal texts that were not agreed to yet. Where the device asked from another network, the password is asked for first: whoever is
 //!    talked into it by telephone has a moment to think (RFC 10027).
 //!
 //! An account without a password is warned in the same words and asked for nothing more.
@@ -120,7 +120,7 @@ async fn waiting(visit: &Visit, sealed: &str) -> Result<Waiting, Response> {
         Err(error) => return Err(failed(visit, &error.to_string()).await),
     };
     let Some(session) = sessions.into_iter().next() else {
-        return Err(to_sign_in(visit, sealed, "").await);
+        return Err(by_way_of(visit, "/login", sealed).await);
     };
     match visit.site.provider.enter_device(&code, &session, &visit.network()).await {
         Ok((device, client)) => Ok(Waiting { code, device, client, session }),
@@ -157,9 +157,10 @@ async fn back_to(visit: &Visit, sealed: &str) -> Result<Opened, Response> {
     }
 }
 
-async fn to_sign_in(visit: &Visit, sealed: &str, more: &str) -> Response {
+/// To another page that leads back here.
+async fn by_way_of(visit: &Visit, path: &str, sealed: &str) -> Response {
     match back_to(visit, sealed).await {
-        Ok(opened) => to(visit, &format!("/login?flow={}{more}", opened.sealed)),
+        Ok(opened) => to(visit, &with_query(path, "flow", &opened.sealed)),
         Err(response) => response,
     }
 }
@@ -225,7 +226,7 @@ pub(crate) async fn decide(visit: Visit, form: Form) -> Response {
     };
     let is_same = waiting.session.id.as_str() == form.get("account") && stamp(&visit, &waiting) == form.get("shown");
     let is_proof = form.has("password");
-    if !is_same || !(is_proof || visit.accepts(&form)) {
+    if !is_same || !visit.accepts(&form) {
         let stale = (Errors::whole(Message::of("form-stale")), StatusCode::OK);
         return show(&visit, sealed, waiting, stale).await;
     }
@@ -234,6 +235,12 @@ pub(crate) async fn decide(visit: Visit, form: Form) -> Response {
     }
     if !is_proof && !form.has("allow") {
         return show(&visit, sealed, waiting, (Errors::none(), StatusCode::OK)).await;
+    }
+    // No product gets anything past legal texts, however it asks; to refuse needs none of them.
+    match visit.site.provider.missing(&waiting.session.user_id, None).await {
+        Ok(None) => {}
+        Ok(Some(_)) => return by_way_of(&visit, "/complete", sealed).await,
+        Err(error) => return failed(&visit, &error.to_string()).await,
     }
     match prove(&visit, &form, &waiting).await {
         Ok(()) => said(&visit, &waiting, true).await,

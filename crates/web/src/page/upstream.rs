@@ -145,7 +145,9 @@ async fn refuse(visit: &Visit, opened: Option<&Opened>, name: &str, error: Feder
         FederationError::Refused(Refusal::Ambiguous | Refusal::Elsewhere | Refusal::Full) => {
             (StatusCode::CONFLICT, None)
         }
-        FederationError::Refused(Refusal::Closed | Refusal::Disabled) => (StatusCode::FORBIDDEN, None),
+        FederationError::Refused(Refusal::Closed | Refusal::Disabled | Refusal::Unknown) => {
+            (StatusCode::FORBIDDEN, None)
+        }
         FederationError::Upstream(error) => match error {
             UpstreamError::Cancelled | UpstreamError::Stale(_) => (StatusCode::BAD_REQUEST, None),
             UpstreamError::Unconfirmed { .. } | UpstreamError::NeedsSecondFactor | UpstreamError::OtherOrganisation => {

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::Chrome;
 
-/// Reads what stands after the `#` and goes on: `telegram-return`, link `go-login`.
+/// Reads what stands after the `#` and goes on, where it asks after the button `telegram-go`: `telegram-return`, link `go-login`.
 #[derive(Template)]
 #[template(path = "telegram-return.html")]
 pub struct TelegramReturn<'a> {
@@ -14,6 +14,8 @@ pub struct TelegramReturn<'a> {
     pub callback: &'static str,
     /// The state of the attempt.
     pub state: String,
+    /// Whether it waits for a word first.
+    pub asks: bool,
     /// The sign-in page.
     pub retry: String,
 }

@@ -34,3 +34,29 @@ async fn a_dead_provider_is_hidden_and_the_own_ways_in_stay_as_they_are() {
     browser.get(&rp.ask().url()).await;
     assert!(browser.page.has("method-head-office"), "{}", browser.page.text());
 }
+
+#[tokio::test]
+async fn nobody_makes_a_provider_look_dead_by_what_a_browser_brings() {
+    let (app, elsewhere) = start().await;
+    // Ways that are begun beforehand: beginning one shows that the provider is there.
+    let mut away = Vec::new();
+    for _ in 0..6 {
+        let mut browser = app.browser();
+        browser.get(&format!("/login/{NAME}")).await;
+        away.push(browser);
+    }
+    for mut browser in away.split_off(3) {
+        let left = browser.page.left.clone().unwrap();
+        browser.get(&elsewhere.refuse(&left, "temporarily_unavailable")).await;
+        assert_eq!((browser.page.error().as_str(), browser.page.status), ("upstream-unavailable", 503));
+    }
+    // A firewall before the provider that dislikes a code.
+    elsewhere.script().instead = [("token", (403, "<!doctype html><title>403</title>".to_owned()))].into();
+    for mut browser in away {
+        come_back(&elsewhere, &mut browser).await;
+        assert_eq!((browser.page.error().as_str(), browser.page.status), ("upstream-misconfigured", 502));
+    }
+    let mut browser = app.browser();
+    browser.get("/login").await;
+    assert!(browser.page.has("method-head-office"), "{}", browser.page.text());
+}

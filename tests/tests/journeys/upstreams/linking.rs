@@ -194,3 +194,22 @@ async fn a_second_identity_of_the_same_provider_has_forms_of_its_own() {
     assert!(forms.contains(&"unlink-head-office".to_owned()));
     assert!(forms.iter().any(|id| id.starts_with("unlink-head-office-")), "{forms:?}");
 }
+
+#[tokio::test]
+async fn one_identity_linked_from_two_accounts_at_once_goes_to_one() {
+    let (app, elsewhere) = start().await;
+    let (anna, boris) = (app.anyone().await, app.anyone().await);
+    let mut browsers = [app.browser(), app.browser()];
+    for browser in &mut browsers {
+        browser.get("/login").await;
+        go(&elsewhere, browser).await;
+        browser.click("go-link").await;
+    }
+    let [first, second] = &mut browsers;
+    tokio::join!(first.fill_in(&anna, &[]), second.fill_in(&boris, &[]));
+    let linked = |browser: &Browser| browser.page.path() == "/account";
+    assert_ne!(linked(first), linked(second), "{} {}", first.page.text(), second.page.text());
+    let other = if linked(first) { second } else { first };
+    assert_eq!((other.page.status, other.page.error().as_str()), (409, "upstream-linked-elsewhere"));
+    assert!(other.session().is_empty());
+}

@@ -204,6 +204,8 @@ async fn something_else_than_json_or_an_error_there_is_no_sign_in_and_makes_noth
         ("token", 200, "{\"access_token\":\"x\"".to_owned(), SILENT),
         ("token", 400, "{\"error\":\"invalid_grant\"}".to_owned(), ("upstream-stale", 400)),
         ("token", 401, "{\"error\":\"invalid_client\"}".to_owned(), ("upstream-misconfigured", 502)),
+        ("token", 200, "{\"error\":\"invalid_grant\"}".to_owned(), ("upstream-stale", 400)),
+        ("token", 403, html.clone(), ("upstream-misconfigured", 502)),
         ("token", 200, "{\"access_token\":\"x\",\"token_type\":\"Bearer\"}".to_owned(), UNTRUSTED),
         ("jwks", 200, html, SILENT),
     ] {
@@ -236,4 +238,45 @@ async fn no_token_code_or_secret_stands_on_a_page() {
     browser.get("/login").await;
     go(&elsewhere, &mut browser).await;
     assert!(!browser.page.source().contains("CANARY"), "{}", browser.page.source());
+}
+
+#[tokio::test]
+async fn discovery_sends_nobody_to_an_address_of_another_kind() {
+    for (name, address) in [
+        ("authorization_endpoint", "javascript:alert(1)"),
+        ("token_endpoint", "ftp://provider.test/token"),
+        ("jwks_uri", "file:///etc/passwd"),
+        ("end_session_endpoint", "data:text/html,out"),
+    ] {
+        let (app, elsewhere) = start().await;
+        let issuer = elsewhere.issuer.clone();
+        let mut document = json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/authorize"),
+            "token_endpoint": format!("{issuer}/token"),
+            "jwks_uri": format!("{issuer}/jwks"),
+        });
+        document[name] = address.into();
+        elsewhere.script().instead = [("discovery", (200, document.to_string()))].into();
+        let mut browser = app.browser();
+        browser.get(&format!("/login/{NAME}")).await;
+        assert_eq!((browser.page.error().as_str(), browser.page.status), UNTRUSTED, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_identity_whose_two_numbers_disagree_with_what_is_linked_is_nobody() {
+    let (app, elsewhere) = start_with(|upstream| upstream.claims = vec!["id=number".to_owned()]).await;
+    elsewhere.claim("number", 77);
+    linked(&app, &elsewhere).await;
+    for (subject, number) in [("anna-there", 78), ("boris-there", 77)] {
+        elsewhere.claim("sub", subject);
+        elsewhere.claim("number", number);
+        refused(&elsewhere, &app, ("upstream-ambiguous", 409), subject).await;
+    }
+    elsewhere.claim("sub", "anna-there");
+    let mut browser = app.browser();
+    browser.get("/login").await;
+    go(&elsewhere, &mut browser).await;
+    assert_eq!(browser.page.path(), "/account", "{}", browser.page.text());
 }

@@ -1,6 +1,12 @@
 //! Accounts that are made by another provider.
 
+use kabinet_core::audit::Origin;
+use kabinet_core::brand::Brands;
+use kabinet_core::contact::{Contact, ContactKind};
+use kabinet_core::language::Language;
+use kabinet_core::secret::TokenHash;
 use kabinet_identity::method::upstream::Vouched;
+use kabinet_identity::{UpstreamLinkError, Visit};
 
 use super::*;
 
@@ -147,4 +153,60 @@ async fn a_foreign_provider_is_no_way_in_that_another_one_could_be_given_up_for(
     let code = app.code_sent_to("+79990000005");
     browser.submit("code-form", &[("code", &code)], "submit").await;
     assert_eq!(browser.page.at, "/account/methods?done=upstream-unlinked", "{}", browser.page.text());
+}
+
+#[tokio::test]
+async fn the_last_two_ways_in_given_up_at_once_leave_one() {
+    let (near, branch) = (Elsewhere::open("near").await, Elsewhere::open("branch").await);
+    let app = TestApp::start_with(|config| {
+        near.configure(config, NAME, registers);
+        branch.configure(config, "branch", |_| ());
+    })
+    .await;
+    near.claim("phone_number", "+79990000006");
+    near.claim("phone_number_verified", true);
+    let mut browser = app.browser();
+    register(&near, &mut browser).await;
+    browser.submit("register-form", &[("pd-consent", "on")], "submit").await;
+    browser.get("/account/methods").await;
+    browser.submit("link-branch", &[], "link").await;
+    come_back(&branch, &mut browser).await;
+    kabinet_tests::eventually("the code arrives", async || !app.code_sent_to("+79990000006").is_empty()).await;
+    let code = app.code_sent_to("+79990000006");
+    browser.submit("code-form", &[("code", &code)], "submit").await;
+    assert!(
+        browser.page.has("unlink-branch") && browser.page.has("unlink-head-office"),
+        "{}",
+        browser.page.text()
+    );
+    let contact = Contact::parse(ContactKind::Phone, "+79990000006").unwrap();
+    let user = kabinet_store::user::by_contact(app.store.db(), &contact).await.unwrap().unwrap().id;
+    let links = app.identity.connections_of(&user).await.unwrap();
+    let visit = visit();
+    let unlink = |place: usize| app.identity.unlink_upstream(&user, &links[place].id, &visit);
+    let (first, second) = tokio::join!(unlink(0), unlink(1));
+    assert!(
+        matches!(
+            (&first, &second),
+            (Ok(()), Err(UpstreamLinkError::LastWay)) | (Err(UpstreamLinkError::LastWay), Ok(()))
+        ),
+        "{first:?} {second:?}"
+    );
+    assert_eq!(app.identity.connections_of(&user).await.unwrap().len(), 1);
+}
+
+/// Somebody's browser, without pages.
+fn visit() -> Visit {
+    Visit {
+        country: None,
+        origin: Origin::default(),
+        network: "198.51.100.0/24".to_owned(),
+        binding: TokenHash::of("b"),
+        flow: None,
+        client: None,
+        brand: Brands::built_in().shared(None),
+        devices: Vec::new(),
+        language: Language::default(),
+        work: None,
+    }
 }

@@ -144,7 +144,7 @@ pub(super) fn roles(elements: &[Map<String, Value>]) -> Vec<Role> {
 
 impl Role {
     /// The organisation with what the org step told of it; `person_inn`: the person's own, which is a sole proprietor's.
-    /// `None`: it is liquidated, or nobody told its ИНН.
+    /// Where nobody told its ИНН that is empty: the person acts for it, and more is not known. `None`: it is liquidated.
     pub(super) fn organisation(
         &self,
         told: Option<&Map<String, Value>>,
@@ -155,7 +155,7 @@ impl Role {
         }
         let text = |name: &str| told.and_then(|told| told.get(name)).and_then(Value::as_str);
         let own = person_inn.filter(|_| self.relation == Relation::Entrepreneur);
-        let inn = text("inn").or(own)?.trim().to_owned();
+        let inn = text("inn").or(own).unwrap_or_default().trim().to_owned();
         let told_name = text("shortName")
             .or(text("fullName"))
             .and_then(|name| readable(name, LONGEST_ORGANISATION));
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(roles.iter().map(|role| role.oid.as_str()).collect::<Vec<_>>(), ["1", "2", "3"]);
         let own = roles[0].organisation(None, Some("500100732259")).unwrap();
         assert_eq!((own.inn.as_str(), own.relation), ("500100732259", Relation::Entrepreneur));
-        assert_eq!(roles[1].organisation(None, Some("500100732259")), None);
+        assert_eq!(roles[1].organisation(None, Some("500100732259")).unwrap().inn, "");
         let told = map(json!({"inn": "7707083893", "kpp": "773601001", "ogrn": "1027700132195"}));
         let two = roles[1].organisation(Some(&told), None).unwrap();
         assert_eq!(

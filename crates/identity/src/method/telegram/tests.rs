@@ -171,6 +171,19 @@ fn init_data(fields: &Fields, token: &str, over: Over) -> String {
 }
 
 #[test]
+fn what_people_call_themselves_hides_nothing_and_has_an_end() {
+    let user = format!(r#"{{"id":5,"first_name":"\u202eVera\u0000\u200b","last_name":"{}"}}"#, "К".repeat(3000));
+    let fields = own(&[("user", &user), ("auth_date", &at(-1))]);
+    let data = init_data(&fields, TOKEN, Over::Everything);
+    // Most of it is in Cyrillic: what is signed has an end of its own.
+    assert!(check_init_data(&data, &with_token(TOKEN), NOW).is_err());
+    let user = user.replace(&"К".repeat(3000), &"K".repeat(3000));
+    let data = init_data(&own(&[("user", &user), ("auth_date", &at(-1))]), TOKEN, Over::Everything);
+    let name = check_init_data(&data, &with_token(TOKEN), NOW).unwrap().person.name.unwrap();
+    assert_eq!(name, format!("Vera {}", "K".repeat(100)));
+}
+
+#[test]
 fn a_mini_app_proves_the_number_under_either_reading() {
     let signers = with_token(TOKEN);
     let fields = person_fields(&at(-30));

@@ -178,12 +178,17 @@ impl Identity {
     }
 
     /// Remembers an attempt of somebody who is at the provider already, and will come back with this state: a page that was opened
-    /// inside it. It is not asked.
+    /// inside it. It is not asked. Whoever is not known there goes no further ([`Purpose::Recognise`]).
     ///
     /// # Errors
     /// See [`FederationError`].
-    pub async fn expect_upstream(&self, name: &str, going: Going, visit: &Visit) -> Result<String, FederationError> {
+    pub async fn expect_upstream(&self, name: &str, flow: &str, visit: &Visit) -> Result<String, FederationError> {
         let one = self.upstream(name).ok_or(FederationError::NoSuch)?;
+        let going = Going {
+            purpose: Purpose::Recognise,
+            flow: flow.to_owned(),
+            remember: false,
+        };
         self.pass_attempts(visit).await?;
         let state = kabinet_core::id::UserId::generate(&*self.0.entropy).to_string();
         self.remember_attempt(one, (&state, Value::Null), going, visit).await?;
@@ -334,7 +339,10 @@ impl Identity {
             entropy: &*self.0.entropy,
         };
         let answer = within(STEP, one.upstream.finish(arrival)).await;
-        self.note_health(one, answer.as_ref().err());
+        // An error that the browser brought is its own word: nobody was asked, and anybody can make one up.
+        if !parameters.iter().any(|(name, _)| name == "error") {
+            self.note_health(one, answer.as_ref().err());
+        }
         let person = answer?;
         // Whatever a provider's module says: links of one provider are never another's.
         let is_sound =
@@ -366,12 +374,12 @@ impl Identity {
             is_alike,
             has_room: match &purpose {
                 Purpose::Link(user) => self.has_room(user).await?,
-                Purpose::SignIn | Purpose::Register => true,
+                Purpose::SignIn | Purpose::Recognise | Purpose::Register => true,
             },
         });
         let user = match &purpose {
             Purpose::Link(user) => Some(user.clone()),
-            Purpose::SignIn | Purpose::Register => None,
+            Purpose::SignIn | Purpose::Recognise | Purpose::Register => None,
         };
         let arrived = |registers, is_alike| Arrived {
             person: person.clone(),

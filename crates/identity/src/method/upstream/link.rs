@@ -10,19 +10,18 @@
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::claims;
 use kabinet_core::contact::Contact;
-use kabinet_core::external::{Assurance, External};
-use kabinet_core::id::{AttemptId, ConfirmationId, LinkId, OrganisationId, SessionId, UserId};
+use kabinet_core::external::External;
+use kabinet_core::id::{AttemptId, ConfirmationId, LinkId, SessionId, UserId};
 use kabinet_core::linking::{self, Owner, Purpose, Refusal, Situation, Verdict};
-use kabinet_core::organisation::{Named, Proof as Vouching, Typed};
 use kabinet_core::time::Timestamp;
 use kabinet_core::user::User;
 use kabinet_store::change::{self, Kind};
 use kabinet_store::upstream::{self, Link};
-use kabinet_store::{Error as StoreError, Tx, certificate, organisation, user};
+use kabinet_store::{Error as StoreError, Tx, certificate, user};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Configured, Vouched};
+use super::Configured;
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose as Sending, Word};
 use crate::{Error, Identity, Proof, Visit};
@@ -158,9 +157,14 @@ impl From<StoreError> for UpstreamLinkError {
     }
 }
 
-/// Whether what is linked is not this account there: only the second identifier is the same. One of the two may know the second
+/// Whether what is linked is not this account there: only one of the two identifiers is the same. One of the two may know the second
 /// one alone; then that stands for the subject, too.
 pub(super) fn is_contradicted(link: &Link, person: &External) -> bool {
+    if let (Some(linked), Some(told)) = (&link.other_id, &person.other_id)
+        && linked != told
+    {
+        return true;
+    }
     let knows_one = |subject: &str, other: Option<&str>| other == Some(subject);
     link.subject != person.subject
         && !knows_one(&link.subject, link.other_id.as_deref())
@@ -234,7 +238,7 @@ impl Identity {
         if !self.renew_link(&mut tx, link, person).await? {
             return Err(Error::Gone);
         }
-        self.note_roles(&mut tx, one, user, person).await?;
+        self.note_external(&mut tx, one, user, person).await?;
         tx.commit().await?;
         tracing::info!(upstream = one.settings.name, user.id = %user, client.id = visit.client.as_ref().map(tracing::field::display), "signed in at a provider");
         Ok(Proof::new(user.clone(), vec![one.settings.factor(person)]).through_upstream(&one.settings.name))
@@ -302,7 +306,7 @@ impl Identity {
                 }
             }
         }
-        self.note_roles(&mut tx, one, user, &guest.person).await?;
+        self.note_external(&mut tx, one, user, &guest.person).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.posted();
@@ -356,6 +360,7 @@ impl Identity {
             return Err(UpstreamLinkError::LastWay);
         }
         upstream::unlink(&mut tx, user, id).await?;
+        self.forget_external(&mut tx, user, &link.upstream).await?;
         let record = Record::of(Event::UpstreamUnlinked)
             .user(user)
             .with("link", id.as_str())
@@ -394,37 +399,6 @@ impl Identity {
             !has_other && rest == 0
         };
         Ok(connections.iter().filter(|one| !stays(one)).map(|one| one.id.clone()).collect())
-    }
-
-    /// Keeps the organisations of a confirmed person where the provider's word on them is taken.
-    pub(crate) async fn note_roles(
-        &self,
-        tx: &mut Tx,
-        one: &Configured,
-        user: &UserId,
-        person: &External,
-    ) -> Result<(), StoreError> {
-        let is_believed =
-            person.assurance == Assurance::Confirmed && one.settings.vouches.contains(&Vouched::Organisations);
-        if !is_believed || person.organisations.is_empty() {
-            return Ok(());
-        }
-        let now = self.now();
-        change::tell(tx, Kind::User, &[user.to_string()], now).await?;
-        for told in &person.organisations {
-            let typed = Typed {
-                inn: &told.inn,
-                kpp: &told.kpp,
-                ogrn: &told.ogrn,
-                name: &told.name,
-            };
-            let Ok(named) = Named::read(typed) else { continue };
-            let id = OrganisationId::generate(now, &*self.0.entropy);
-            // One too many is no reason to keep a person out.
-            organisation::put(tx, user, &named.of_person(id, (told.relation, Vouching::Esia), now)).await?;
-        }
-        organisation::keep(tx, user, now).await?;
-        Ok(())
     }
 
     /// Sends a code that proves an account once more, to link or unlink a provider.

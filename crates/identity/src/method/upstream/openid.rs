@@ -506,6 +506,12 @@ async fn post(fetch: Fetch, request: HttpRequest, number: Option<String>) -> Res
     if answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS {
         return Err(Failed(unavailable(&format!("the token endpoint answered {}", answer.status.as_u16()))));
     }
+    // RFC 6749 §5.2 has JSON here. Whatever else stands before the provider has refused, perhaps for the code that a browser brought:
+    // that it answers is known all the same.
+    if answer.status.is_client_error() && serde_json::from_slice::<Map<String, Value>>(&answer.body).is_err() {
+        let code = format!("status-{}", answer.status.as_u16());
+        return Err(Failed(misconfigured(&code, "the token endpoint refused without a reason")));
+    }
     let mut response = HttpResponse::new(answer.body.to_vec());
     (*response.status_mut(), *response.headers_mut()) = (answer.status, answer.headers);
     Ok(response)
@@ -542,6 +548,10 @@ fn misconfigured(code: &str, detail: &str) -> UpstreamError {
 fn unreadable(body: &[u8]) -> UpstreamError {
     match serde_json::from_slice::<Map<String, Value>>(body) {
         Ok(answer) if answer.contains_key("id_token") => untrusted("the ID token cannot be read"),
+        // Some say 200 and refuse.
+        Ok(answer) if answer.get("error").is_some_and(Value::is_string) => {
+            refused_code(answer["error"].as_str().unwrap_or_default())
+        }
         _ => unavailable("the token endpoint sent something else than JSON tokens"),
     }
 }

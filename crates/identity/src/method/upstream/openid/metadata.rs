@@ -186,6 +186,16 @@ async fn discover(settings: &OpenIdSettings, fetch: &Fetch) -> Result<Place, Ups
     if found.issuer != settings.issuer {
         return Err(untrusted("discovery names another issuer"));
     }
+    // §3 has https throughout; one that an operator reaches by http, on a loopback address, may go on so.
+    let further = [&found.jwks_uri, &found.userinfo_endpoint, &found.end_session_endpoint];
+    let all = [&found.authorization_endpoint, &found.token_endpoint].into_iter();
+    let own = settings.issuer.split(':').next().unwrap_or_default();
+    if all
+        .chain(further.into_iter().flatten())
+        .any(|url| url.scheme() != "https" && url.scheme() != own)
+    {
+        return Err(untrusted("discovery names an address that is not https"));
+    }
     let places = &settings.places;
     let or = |named: &Option<Url>, found: Option<Url>| named.clone().or(found);
     Ok(Place {

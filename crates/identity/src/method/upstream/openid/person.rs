@@ -2,6 +2,7 @@
 
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::external::{External, ExternalContact};
+use kabinet_core::text::disguises;
 use kabinet_core::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -22,15 +23,17 @@ pub(super) fn read(
     let mut person = External::new(&settings.name, subject, now);
     // Only where it is said to be an identifier: other providers have an `id` that is none.
     person.other_id = settings.claims.get("id").and_then(|path| find(claims, path)).and_then(text_of);
-    person.family_name = text("family_name");
-    person.given_name = text("given_name");
-    person.middle_name = text("middle_name");
+    // What pages show: without characters that hide or disguise others.
+    let readable = |name: &str| text(name).filter(|text| !text.chars().any(disguises));
+    person.family_name = readable("family_name");
+    person.given_name = readable("given_name");
+    person.middle_name = readable("middle_name");
     let full = [&person.family_name, &person.given_name, &person.middle_name];
     let full: Vec<&str> = full.into_iter().flatten().map(String::as_str).collect();
-    person.name = text("name")
+    person.name = readable("name")
         .or_else(|| (!full.is_empty()).then(|| full.join(" ")))
-        .or_else(|| text("preferred_username"));
-    person.birthdate = text("birthdate");
+        .or_else(|| readable("preferred_username"));
+    person.birthdate = readable("birthdate");
     person.gender = text("gender").filter(|gender| matches!(gender.as_str(), "female" | "male"));
     // Only the boolean: a text "true" is not what §5.1 calls verified.
     let is_true = |name: &str| claim(name) == Some(&Value::Bool(true));
@@ -74,4 +77,24 @@ fn text_of(value: &Value) -> Option<String> {
     };
     let is_sound = !text.is_empty() && text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
     is_sound.then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Preset;
+    use super::*;
+
+    #[test]
+    fn a_name_that_hides_or_reorders_what_stands_beside_it_is_left_out() {
+        let settings = Preset::Openid.settings();
+        let told = |value: Value| read(&settings, value.as_object().unwrap(), Timestamp(0)).unwrap();
+        let person = told(
+            json!({"sub": "1", "name": "Анна\u{202e}annA", "preferred_username": "anna", "given_name": "А\u{200b}"}),
+        );
+        assert_eq!((person.name.as_deref(), person.given_name), (Some("anna"), None));
+        assert_eq!(told(json!({"sub": "1", "name": "Анна\u{0}"})).name, None);
+        assert!(read(&settings, json!({"sub": "a\nb"}).as_object().unwrap(), Timestamp(0)).is_err());
+    }
 }

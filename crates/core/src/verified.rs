@@ -1,0 +1,133 @@
+//! What others have verified of a person, and the claim that hands it on (OpenID Connect for Identity Assurance 1.0 §5).
+//!
+//! One fact for each provider that vouches for who people are: what it said when the person last signed in there, and when. What it
+//! says now takes the place of what it said before; one that no longer vouches takes its fact back. Numbers of documents, СНИЛС
+//! and ИНН are not among the claims: whoever needs them asks the provider under its own agreement.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::external::{Assurance, External};
+use crate::time::{Civil, Timestamp};
+
+/// The names of the claims that are handed on.
+pub const CLAIMS: [&str; 4] = ["family_name", "given_name", "middle_name", "birthdate"];
+
+/// What one provider has verified.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Fact {
+    /// When the provider said so.
+    at: Timestamp,
+    /// What it said, as standard claims.
+    claims: Map<String, Value>,
+}
+
+/// What providers have verified of a person, each under its name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Verified(BTreeMap<String, Fact>);
+
+/// The rules by which a provider verifies people, as the claim names them: Госуслуги's by a name of their own.
+fn framework(upstream: &str) -> &str {
+    match upstream {
+        "esia" => "ru_esia",
+        "esia-test" => "ru_esia_test",
+        other => other,
+    }
+}
+
+impl Verified {
+    /// Whether nobody has verified anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes what the provider says now in place of what it said before; of a person whom it has not confirmed it says nothing.
+    pub fn note(&mut self, person: &External) {
+        let told = [&person.family_name, &person.given_name, &person.middle_name, &person.birthdate];
+        let pair = |(name, value): (&str, &Option<String>)| Some((name.to_owned(), value.as_deref()?.into()));
+        let claims: Map<String, Value> = CLAIMS.into_iter().zip(told).filter_map(pair).collect();
+        if person.assurance == Assurance::Confirmed && !claims.is_empty() {
+            self.0.insert(person.upstream.clone(), Fact { at: person.at, claims });
+        } else {
+            self.0.remove(&person.upstream);
+        }
+    }
+
+    /// Forgets what a provider said; `false` when it had said nothing.
+    pub fn forget(&mut self, upstream: &str) -> bool {
+        self.0.remove(upstream).is_some()
+    }
+
+    /// `verified_claims`: an object, or with several providers a list of them; `None`: nobody has verified anything.
+    #[must_use]
+    pub fn claim(&self) -> Option<Value> {
+        let one = |(upstream, fact): (&String, &Fact)| {
+            json!({
+                "verification": {
+                    "trust_framework": framework(upstream),
+                    "assurance_level": "confirmed",
+                    "time": moment(fact.at),
+                },
+                "claims": fact.claims,
+            })
+        };
+        let mut all: Vec<Value> = self.0.iter().map(one).collect();
+        match all.len() {
+            0 | 1 => all.pop(),
+            _ => Some(all.into()),
+        }
+    }
+}
+
+/// ISO 8601, UTC.
+fn moment(at: Timestamp) -> String {
+    let Civil { year, month, day, hour, minute, second } = Civil::of(at);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(upstream: &str, at: i64) -> External {
+        External {
+            assurance: Assurance::Confirmed,
+            family_name: Some("Пробная".to_owned()),
+            given_name: Some("Анна".to_owned()),
+            birthdate: Some("1990-05-26".to_owned()),
+            snils: Some("00000060119".to_owned()),
+            ..External::new(upstream, "1", Timestamp(at))
+        }
+    }
+
+    #[test]
+    fn what_a_provider_says_now_takes_the_place_of_what_it_said() {
+        let mut verified = Verified::default();
+        assert_eq!(verified.claim(), None);
+        verified.note(&person("esia", 0));
+        verified.note(&person("esia", 1_795_392_000));
+        let claim = json!({
+            "verification": {"trust_framework": "ru_esia", "assurance_level": "confirmed", "time": "2026-11-23T00:00:00Z"},
+            "claims": {"family_name": "Пробная", "given_name": "Анна", "birthdate": "1990-05-26"},
+        });
+        assert_eq!(verified.claim(), Some(claim));
+        assert!(!serde_json::to_string(&verified).unwrap().contains("60119"));
+
+        verified.note(&person("bank", 5));
+        assert_eq!(verified.claim().unwrap().as_array().unwrap().len(), 2);
+        assert!(verified.forget("bank") && !verified.forget("bank"));
+
+        // An account that is no longer confirmed proves nothing any more.
+        verified.note(&External { assurance: Assurance::Unconfirmed, ..person("esia", 9) });
+        assert!(verified.is_empty());
+        verified.note(&External {
+            assurance: Assurance::Confirmed,
+            ..External::new("esia", "1", Timestamp(0))
+        });
+        assert!(verified.is_empty());
+    }
+}
