@@ -198,7 +198,7 @@ fn esia(place: &Place, url: &Url, ambient: &Ambient) -> anyhow::Result<Standin> 
             redirect_uris: vec![callback(issuer, "esia")],
             redirect_hosts: vec!["localhost".to_owned()],
             scopes: SCOPES.map(str::to_owned).to_vec(),
-            org_scopes: Vec::new(),
+            org_scopes: ORGANISATION_SCOPES.map(str::to_owned).to_vec(),
             token_algorithm: esia::TokenAlgorithm::default(),
             consents: Vec::new(),
             active: true,

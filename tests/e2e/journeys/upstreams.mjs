@@ -39,7 +39,7 @@ export default [
       await looked(at, 'upstreams-methods-none', true);
       await follow(page, '#link-esia button');
       await be(at, 'bare');
-      await looked(at, 'upstreams-link', true);
+      await looked(at, 'upstreams-link');
       await prove(at, person);
       await page.locator('#unlink-esia').waitFor();
       assert.match(await page.locator('#connections').innerText(), /Госуслуги/);
@@ -65,7 +65,7 @@ export default [
 
       await page.goto(provider.url('/account/methods'));
       await follow(page, '#unlink-esia button');
-      await looked(at, 'upstreams-unlink', true);
+      await looked(at, 'upstreams-unlink');
       await prove(at, person);
       await page.locator('#no-connections').waitFor();
       await arriving(world, { scripts: false }, async (elsewhere) => {
@@ -86,7 +86,7 @@ export default [
       await page.locator('#login-form #password').waitFor();
       await follow(page, '#method-esia');
       await follow(page, '#go-link');
-      if (options.scripts) await looked(at, 'upstreams-link-at-sign-in', true);
+      if (options.scripts) await looked(at, 'upstreams-link-at-sign-in');
       await signIn(page, person);
       const told = await claims(page);
       assert.deepEqual([told.sub, [...told.amr].sort(), told.acr], [person.sub, ['fed', 'pwd'], '1']);
@@ -148,7 +148,7 @@ export default [
       await follow(page, '#go-register');
       await signInBy(at, 'esia', 'liquidated');
       await page.locator('#alike').waitFor();
-      await looked(at, 'upstreams-alike', true);
+      await looked(at, 'upstreams-alike');
       await follow(page, '#go-link');
       assert.equal(await page.inputValue('#login-form #email'), person.email);
       await prove(at, person);
@@ -232,7 +232,7 @@ export default [
       assert.equal(back.length, 1);
       await page.goto(back[0]);
       assert.match(await failure(at, 'upstream-state'), /Начните заново/);
-      await looked(at, 'upstreams-state', true);
+      await looked(at, 'upstreams-state');
       await page.goto(`${product.url}/sign-in`);
       await page.locator('#login-form').waitFor();
     })),
@@ -278,7 +278,7 @@ export default [
       await page.goto(`${product.url}/sign-in`);
       await signInBy(at, 'partner', '248289761001');
       assert.match(await failure(at, 'upstream-unavailable'), /«Партнёр» сейчас не отвечает/);
-      await looked(at, 'upstreams-unavailable', true);
+      await looked(at, 'upstreams-unavailable');
       await follow(page, '#back');
       const person = await provider.person();
       await signIn(page, person);
