@@ -339,6 +339,7 @@ async fn a_client_that_loses_the_grant_or_is_disabled_gets_nothing() {
     let grants =
         |types: Vec<GrantType>| move |client: &mut kabinet_core::client::Client| client.metadata.grant_types = types;
     app.change_client(&rp.id, grants(vec![GrantType::RefreshToken])).await;
+    kabinet_tests::eventually("the node hears of it", async || ask(&rp, &[]).await.code() == 400).await;
     poll(&rp, &allowed).await.refused(400, "unauthorized_client");
     enter(&mut browser, &waiting.user).await;
     assert!(browser.page.has("code-form"), "{}", browser.page.text());
