@@ -127,6 +127,8 @@ fn gosuslugi(esia: &config::Esia) -> UpstreamSettings {
         registers: esia.registers,
         is_strong: esia.two_factors,
         vouches: esia.vouches.clone(),
+        // The token, the person, and one more for contacts or organisations.
+        patience: 3 * esia.timeout.duration(),
         ..UpstreamSettings::new(esia.contour.upstream())
     }
 }
