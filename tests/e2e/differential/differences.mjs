@@ -24,7 +24,7 @@ const NO_TOKEN =
 const TWICE = 'RFC 6749 §3.1, §3.2: "parameters MUST NOT be included more than once", known ones or not.';
 const SCOPE_IN_ERROR = 'RFC 6749 §5.2: the body of an error has `error` and texts about it; its `scope` belongs to a challenge (RFC 6750 §3).';
 const ANNOUNCED =
-  'RFC 8414 §2: what each can do. Ours has sessions to ask about, front-channel logout, screens in two languages, and request URIs; ' +
+  'RFC 8414 §2: what each can do. Ours has sessions to ask about, front-channel logout, devices, screens in two languages, and request URIs; ' +
   'request objects are signed and never encrypted.';
 
 /** The members that only one of them announces. */
@@ -32,6 +32,7 @@ const METADATA = {
   ours: {
     members: [
       'check_session_iframe',
+      'device_authorization_endpoint',
       'display_values_supported',
       'frontchannel_logout_session_supported',
       'frontchannel_logout_supported',
