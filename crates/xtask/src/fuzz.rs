@@ -40,7 +40,7 @@ RUSTC_BOOTSTRAP=1 exec \"$rustc\" -Copt-level=1 -Zsanitizer=address -Cunsafe-all
 ";
 
 pub fn run(scene: &Scene<'_>) -> Result<Outcome> {
-    let mut build = cargo(&["build", "-p", "kabinet-fuzz", "--features", "libfuzzer"]);
+    let mut build = cargo(&["build", "--workspace", "--bin", "kabinet-fuzz", "--features", "kabinet-fuzz/libfuzzer"]);
     build.env("RUSTC_WORKSPACE_WRAPPER", wrapper()?);
     if !limited(scene, &build, |_| ())? {
         return Ok(Outcome::could_not_run("the targets do not build"));

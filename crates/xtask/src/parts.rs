@@ -22,8 +22,9 @@ pub enum Database {
 /// What a part does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
-    /// A cargo command that succeeds or fails as a whole.
-    Check(&'static [&'static str]),
+    Format,
+    /// Builds everything that the other parts run; fails where clippy warns.
+    Clippy,
     Tidy,
     Deny,
     Unit,
@@ -58,7 +59,6 @@ const BROWSER: &[Need] = &[
     Need::GoParty,
 ];
 const GOST: &[Need] = &[Need::OpensslHeaders, Need::GostEngine, Need::Curl, Need::Python, Need::PythonPackages];
-const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
 const fn part(name: &'static str, needs: &'static [Need], work: Work) -> Part {
     Part { name, needs, work }
@@ -66,8 +66,8 @@ const fn part(name: &'static str, needs: &'static [Need], work: Work) -> Part {
 
 /// Every part, in the order they run.
 pub const PARTS: &[Part] = &[
-    part("format", &[Need::Rustfmt], Work::Check(&["fmt", "--all", "--check"])),
-    part("clippy", &[Need::Clippy, Need::OpensslHeaders], Work::Check(CLIPPY)),
+    part("format", &[Need::Rustfmt], Work::Format),
+    part("clippy", &[Need::Clippy, Need::OpensslHeaders], Work::Clippy),
     part("tidy", &[], Work::Tidy),
     part("deny", &[Need::CargoDeny], Work::Deny),
     part("unit", SERVERS, Work::Unit),
@@ -159,13 +159,13 @@ impl Part {
             return Outcome::could_not_run(format!("could not run: no {need:?}"));
         }
         let done = match self.work {
-            Work::Check(args) => check(scene, args),
+            Work::Format => {
+                limited(scene, &cargo(&["fmt", "--all", "--check"]), |_| ()).map(|ok| Outcome::whole(ok, ""))
+            }
+            Work::Clippy => clippy(scene),
             Work::Tidy => tidy::run().map(|ok| Outcome::whole(ok, "")),
             Work::Deny => deny(scene),
-            Work::Unit => {
-                let args = ["test", "--workspace", "--exclude", "kabinet-tests", "--tests", "--no-fail-fast"];
-                tests(scene, &args, Database::Sqlite)
-            }
+            Work::Unit => unit(scene),
             Work::Suite(database) => suite(scene, self.name, database),
             Work::Fuzz => fuzz::run(scene),
             Work::Browser => browser(scene),
@@ -203,14 +203,69 @@ pub fn cargo(args: &[&str]) -> Command {
     if has_openssl() {
         command.env("OPENSSL_NO_VENDOR", "1");
     }
+    if let Some(driver) = clippy_driver() {
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver);
+    }
     if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
         command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
     }
     command
 }
 
-fn check(scene: &Scene<'_>, args: &[&str]) -> Result<Outcome> {
-    Ok(Outcome::whole(limited(scene, &cargo(args), |_| ())?, ""))
+/// One build is linted and run: clippy's driver is the compiler of this workspace's crates in every part.
+fn clippy(scene: &Scene<'_>) -> Result<Outcome> {
+    let build = cargo(&["build", "--workspace", "--all-targets"]);
+    // What the compiler says stands on standard error, and again when nothing had to be built.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec \"$@\" 2>&1", "clippy"])
+        .arg(build.get_program())
+        .args(build.get_args());
+    command.current_dir(shell::root());
+    for (key, value) in build.get_envs() {
+        command.env(key, value.unwrap_or_default());
+    }
+    let mut warnings = 0_u32;
+    let ok = limited(scene, &command, |line| warnings += u32::from(line.starts_with("warning")))?;
+    let note = if warnings > 0 {
+        format!("{warnings} warnings")
+    } else {
+        String::new()
+    };
+    Ok(Outcome::whole(ok && warnings == 0, note))
+}
+
+/// Every test outside the crate `kabinet-tests`. As everywhere, the whole workspace is selected: with another selection the
+/// same crates have other features and are built again.
+fn unit(scene: &Scene<'_>) -> Result<Outcome> {
+    let mut args = ["test", "--workspace", "--lib", "--bins", "--no-fail-fast"].map(str::to_owned).to_vec();
+    for name in integration_tests()? {
+        args.extend(["--test".to_owned(), name]);
+    }
+    tests(scene, &args.iter().map(String::as_str).collect::<Vec<_>>(), Database::Sqlite)
+}
+
+/// The names of the test binaries under `crates`.
+fn integration_tests() -> Result<Vec<String>> {
+    let entries = |folder: PathBuf| std::fs::read_dir(&folder).with_context(|| folder.display().to_string());
+    let mut names = Vec::new();
+    for package in entries(shell::root().join("crates"))? {
+        let folder = package?.path().join("tests");
+        for test in if folder.is_dir() { Some(entries(folder)?) } else { None }.into_iter().flatten() {
+            let path = test?.path();
+            if path.join("main.rs").is_file() || path.extension().is_some_and(|end| end == "rs") {
+                names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+            }
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Beside the running toolchain's cargo.
+fn clippy_driver() -> Option<PathBuf> {
+    let beside = std::env::var_os("CARGO").map(|cargo| PathBuf::from(cargo).with_file_name("clippy-driver"));
+    beside.filter(|driver| driver.is_file())
 }
 
 fn deny(scene: &Scene<'_>) -> Result<Outcome> {
@@ -263,7 +318,7 @@ fn suite(scene: &Scene<'_>, name: &str, database: Database) -> Result<Outcome> {
     if database == Database::Postgres && (lacks("KABINET_TEST_POSTGRES") || lacks("KABINET_TEST_REDIS")) {
         return Ok(Outcome::could_not_run("could not run: PostgreSQL or Redis did not start"));
     }
-    tests(scene, &["test", "-p", "kabinet-tests", "--test", name, "--no-fail-fast"], database)
+    tests(scene, &["test", "--workspace", "--test", name, "--no-fail-fast"], database)
 }
 
 fn browser(scene: &Scene<'_>) -> Result<Outcome> {
@@ -271,11 +326,7 @@ fn browser(scene: &Scene<'_>) -> Result<Outcome> {
     if !shell::root().join(program).is_file() {
         return Ok(Outcome::could_not_run(format!("{program} does not exist")));
     }
-    if !limited(
-        scene,
-        &cargo(&["build", "-p", "kabinet", "-p", "kabinet-demo", "-p", "kabinet-standins"]),
-        |_| (),
-    )? {
+    if !limited(scene, &cargo(&["build", "--workspace", "--bins"]), |_| ())? {
         return Ok(Outcome::could_not_run("the binaries do not build"));
     }
     let built = |name: &str| shell::target().join("debug").join(name);
@@ -313,6 +364,14 @@ fn canaries(scene: &Scene<'_>) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_of_crates_are_found_by_name() {
+        let names = integration_tests().unwrap();
+        assert!(names.contains(&"command_line".to_owned()), "{names:?}");
+        assert!(names.contains(&"esia".to_owned()), "{names:?}");
+        assert!(!names.contains(&"journeys".to_owned()), "{names:?}");
+    }
 
     #[test]
     fn a_part_that_ran_no_test_has_failed() {
