@@ -1,5 +1,7 @@
 //! Style sheets, the script and the icon: part of the binary, served under names that hold their own hash.
 //!
+//! The build makes them smaller (`build.rs`); a page carries 30 KB of them at most, unpacked.
+//!
 //! A URL names its content, so it may be kept for ever; an old URL answers 404 instead of something newer. Each file goes out
 //! packed to browsers that take it so; none holds a secret that its length could tell of.
 
@@ -69,8 +71,10 @@ fn short_hash(bytes: &[u8]) -> String {
 #[derive(Clone)]
 struct Fixed {
     style: Asset,
+    pages: Asset,
     cabinet: Asset,
     script: Asset,
+    fields: Asset,
     work: Asset,
     session: Asset,
     telegram: Asset,
@@ -79,44 +83,50 @@ struct Fixed {
     icon: Asset,
 }
 
+/// A file of `assets` as the build made it smaller.
+macro_rules! small {
+    ($name:literal, "css") => {
+        small!($name, "css", "text/css; charset=utf-8")
+    };
+    ($name:literal, "js") => {
+        small!($name, "js", "text/javascript; charset=utf-8")
+    };
+    ($name:literal, $extension:literal, $content_type:literal) => {{
+        let bytes: &'static [u8] = include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".", $extension));
+        Asset::new($name, $extension, bytes.into(), $content_type)
+    }};
+}
+
 fn fixed() -> &'static Fixed {
     static FIXED: OnceLock<Fixed> = OnceLock::new();
-    let embed =
-        |name, extension, bytes: &'static [u8], content_type| Asset::new(name, extension, bytes.into(), content_type);
     FIXED.get_or_init(|| Fixed {
-        style: embed("kabinet", "css", include_bytes!("../assets/kabinet.css"), "text/css; charset=utf-8"),
-        cabinet: embed("cabinet", "css", include_bytes!("../assets/cabinet.css"), "text/css; charset=utf-8"),
-        script: embed("kabinet", "js", include_bytes!("../assets/kabinet.js"), "text/javascript; charset=utf-8"),
-        work: embed("work", "js", include_bytes!("../assets/work.js"), "text/javascript; charset=utf-8"),
-        session: embed("session", "js", include_bytes!("../assets/session.js"), "text/javascript; charset=utf-8"),
-        telegram: embed(
-            "telegram",
-            "js",
-            include_bytes!("../assets/telegram.js"),
-            "text/javascript; charset=utf-8",
+        style: small!("kabinet", "css"),
+        pages: small!("pages", "css"),
+        cabinet: small!("cabinet", "css"),
+        script: small!("kabinet", "js"),
+        fields: small!("fields", "js"),
+        work: small!("work", "js"),
+        session: small!("session", "js"),
+        telegram: small!("telegram", "js"),
+        certificate: small!("certificate", "js"),
+        certificate_style: small!("certificate", "css"),
+        icon: Asset::new(
+            "favicon",
+            "svg",
+            include_bytes!("../assets/favicon.svg").as_slice().into(),
+            "image/svg+xml",
         ),
-        certificate: embed(
-            "certificate",
-            "js",
-            include_bytes!("../assets/certificate.js"),
-            "text/javascript; charset=utf-8",
-        ),
-        certificate_style: embed(
-            "certificate",
-            "css",
-            include_bytes!("../assets/certificate.css"),
-            "text/css; charset=utf-8",
-        ),
-        icon: embed("favicon", "svg", include_bytes!("../assets/favicon.svg"), "image/svg+xml"),
     })
 }
 
 impl Fixed {
-    fn all(&self) -> [&Asset; 9] {
+    fn all(&self) -> [&Asset; 11] {
         let Self {
             style,
+            pages,
             cabinet,
             script,
+            fields,
             work,
             session,
             telegram,
@@ -124,13 +134,13 @@ impl Fixed {
             certificate_style,
             icon,
         } = self;
-        [style, cabinet, script, work, session, telegram, certificate, certificate_style, icon]
+        [style, pages, cabinet, script, fields, work, session, telegram, certificate, certificate_style, icon]
     }
 }
 
 /// The same files in gzip, in the order of [`Fixed::all`]; packed when the first of them is asked for.
-fn packed() -> &'static [Option<Vec<u8>>; 9] {
-    static PACKED: OnceLock<[Option<Vec<u8>>; 9]> = OnceLock::new();
+fn packed() -> &'static [Option<Vec<u8>>; 11] {
+    static PACKED: OnceLock<[Option<Vec<u8>>; 11]> = OnceLock::new();
     PACKED.get_or_init(|| fixed().all().map(|asset| pack(&asset.bytes)))
 }
 
@@ -138,6 +148,12 @@ fn packed() -> &'static [Option<Vec<u8>>; 9] {
 #[must_use]
 pub fn style_path() -> &'static str {
     &fixed().style.path
+}
+
+/// The path of the style sheet that every page but those of sign-in by certificate has beside it.
+#[must_use]
+pub fn pages_path() -> &'static str {
+    &fixed().pages.path
 }
 
 /// The path of the style sheet that the person's own pages have beside it.
@@ -150,6 +166,12 @@ pub fn cabinet_path() -> &'static str {
 #[must_use]
 pub fn script_path() -> &'static str {
     &fixed().script.path
+}
+
+/// The path of the script of fields in which people type.
+#[must_use]
+pub fn fields_path() -> &'static str {
+    &fixed().fields.path
 }
 
 /// The path of the script that does the work of a form.
@@ -219,8 +241,10 @@ mod tests {
         let brands = Brands::built_in();
         let mut paths: Vec<String> = [
             style_path(),
+            pages_path(),
             cabinet_path(),
             script_path(),
+            fields_path(),
             work_path(),
             session_path(),
             telegram_path(),

@@ -6,7 +6,7 @@ import { strict as assert } from 'node:assert';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Browser, tabTo } from '../lib/browser.mjs';
-import { axeFaults, htmlFaults, MOST_BYTES, smallTargets, transferred, wideFaults } from '../lib/checks.mjs';
+import { axeFaults, htmlFaults, MOST_BYTES, smallTargets, weight, wideFaults } from '../lib/checks.mjs';
 import { freePort } from '../lib/process.mjs';
 import { claims, follow, signIn } from '../lib/person.mjs';
 import { newEmail, Provider } from '../lib/provider.mjs';
@@ -123,10 +123,10 @@ const ANSWERS = [
 ];
 
 export default [
-  test('the page weighs no more than others on its way, although its script is the longest', (world) =>
+  test('the page weighs no more than others, although its script is the longest', (world) =>
     onPage(world, {}, async (page) => {
       await state(page, 'choose');
-      const bytes = await transferred(page);
+      const bytes = await weight(page);
       assert.ok(bytes > 5_000 && bytes <= MOST_BYTES, `${bytes} bytes of styles and scripts`);
     })),
 

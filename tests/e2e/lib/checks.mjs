@@ -70,14 +70,6 @@ export function weight(page) {
   });
 }
 
-/** How many bytes of style sheets and scripts came over the network for the page. */
-export function transferred(page) {
-  return page.evaluate(() => {
-    const files = performance.getEntriesByType('resource').filter(({ initiatorType, name }) => initiatorType === 'script' || /\.(css|js)$/.test(name));
-    return files.reduce((sum, file) => sum + file.encodedBodySize, 0);
-  });
-}
-
 /** Less than a hundredth of what Web Vitals call good (0.1) is a rounding of the browser's, not a movement that anybody sees. */
 const LEAST_SHIFT = 0.005;
 

@@ -329,6 +329,12 @@ impl Chrome<'_> {
         assets::style_path()
     }
 
+    /// The path of the style sheet that all but the pages of sign-in by certificate have beside it.
+    #[must_use]
+    pub fn pages_path(&self) -> &'static str {
+        assets::pages_path()
+    }
+
     /// The path of the style sheet of the person's own pages.
     #[must_use]
     pub fn cabinet_path(&self) -> &'static str {
@@ -345,6 +351,12 @@ impl Chrome<'_> {
     #[must_use]
     pub fn script_path(&self) -> &'static str {
         assets::script_path()
+    }
+
+    /// The path of the script of fields in which people type.
+    #[must_use]
+    pub fn fields_path(&self) -> &'static str {
+        assets::fields_path()
     }
 
     /// The path of the script that does the work of a form.
