@@ -149,7 +149,7 @@ pub fn of(user: &User, scope: &Scope, client: &ClientId) -> Map<String, Value> {
         out.insert("partner_code".to_owned(), code.as_str().into());
     }
     if scope.has("identity")
-        && let Some(verified) = user.verified.claim()
+        && let Some(verified) = user.verified.claim(scope.has("identity_document"))
     {
         out.insert("verified_claims".to_owned(), verified);
     }

@@ -30,6 +30,31 @@ pub struct ExternalContact {
     pub is_verified: bool,
 }
 
+/// A document of identity that the provider has verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalDocument {
+    /// What it is.
+    pub kind: DocumentKind,
+    /// Series and number, without blanks.
+    pub number: String,
+    /// `YYYY-MM-DD`.
+    pub issued_on: Option<String>,
+    /// `YYYY-MM-DD`.
+    pub expires_on: Option<String>,
+    /// Who issued it.
+    pub issuer: Option<String>,
+}
+
+/// Kinds of documents of identity, as OpenID Connect for Identity Assurance names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DocumentKind {
+    /// What a citizen shows at home: the passport of a citizen of Russia.
+    Idcard,
+    /// A foreigner's document.
+    Passport,
+}
+
 /// An organisation that the provider says the person acts for; not yet checked against the rules of
 /// [`Named`](crate::organisation::Named).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +101,8 @@ pub struct External {
     pub inn: Option<String>,
     /// Contacts, the main one of a kind first.
     pub contacts: Vec<ExternalContact>,
+    /// Documents of identity that the provider has verified.
+    pub documents: Vec<ExternalDocument>,
     /// Organisations.
     pub organisations: Vec<ExternalOrganisation>,
     /// When the provider said so.
@@ -100,6 +127,7 @@ impl External {
             snils: None,
             inn: None,
             contacts: Vec::new(),
+            documents: Vec::new(),
             organisations: Vec::new(),
             at,
         }

@@ -1,15 +1,16 @@
 //! What others have verified of a person, and the claim that hands it on (OpenID Connect for Identity Assurance 1.0 §5).
 //!
 //! One fact for each provider that vouches for who people are: what it said when the person last signed in there, and when. What it
-//! says now takes the place of what it said before; one that no longer vouches takes its fact back. Numbers of documents, СНИЛС
-//! and ИНН are not among the claims: whoever needs them asks the provider under its own agreement.
+//! says now takes the place of what it said before; one that no longer vouches takes its fact back. Documents go only to whom
+//! they are opened by name (`evidence`, §5.4.3.1); СНИЛС and ИНН are not among the claims: whoever needs them asks the provider
+//! under its own agreement.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::external::{Assurance, External};
+use crate::external::{Assurance, DocumentKind, External, ExternalDocument};
 use crate::time::{Civil, Timestamp};
 
 /// The names of the claims that are handed on.
@@ -22,6 +23,9 @@ struct Fact {
     at: Timestamp,
     /// What it said, as standard claims.
     claims: Map<String, Value>,
+    /// The documents that it has seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    documents: Vec<ExternalDocument>,
 }
 
 /// What providers have verified of a person, each under its name.
@@ -51,7 +55,8 @@ impl Verified {
         let pair = |(name, value): (&str, &Option<String>)| Some((name.to_owned(), value.as_deref()?.into()));
         let claims: Map<String, Value> = CLAIMS.into_iter().zip(told).filter_map(pair).collect();
         if person.assurance == Assurance::Confirmed && !claims.is_empty() {
-            self.0.insert(person.upstream.clone(), Fact { at: person.at, claims });
+            let documents = person.documents.clone();
+            self.0.insert(person.upstream.clone(), Fact { at: person.at, claims, documents });
         } else {
             self.0.remove(&person.upstream);
         }
@@ -64,16 +69,17 @@ impl Verified {
 
     /// `verified_claims`: an object, or with several providers a list of them; `None`: nobody has verified anything.
     #[must_use]
-    pub fn claim(&self) -> Option<Value> {
+    pub fn claim(&self, with_documents: bool) -> Option<Value> {
         let one = |(upstream, fact): (&String, &Fact)| {
-            json!({
-                "verification": {
-                    "trust_framework": framework(upstream),
-                    "assurance_level": "confirmed",
-                    "time": moment(fact.at),
-                },
-                "claims": fact.claims,
-            })
+            let mut verification = json!({
+                "trust_framework": framework(upstream),
+                "assurance_level": "confirmed",
+                "time": moment(fact.at),
+            });
+            if with_documents && !fact.documents.is_empty() {
+                verification["evidence"] = fact.documents.iter().map(evidence).collect();
+            }
+            json!({"verification": verification, "claims": fact.claims})
         };
         let mut all: Vec<Value> = self.0.iter().map(one).collect();
         match all.len() {
@@ -81,6 +87,24 @@ impl Verified {
             _ => Some(all.into()),
         }
     }
+}
+
+/// A document as evidence.
+fn evidence(document: &ExternalDocument) -> Value {
+    let ExternalDocument { kind, number, issued_on, expires_on, issuer } = document;
+    let mut details = json!({"type": kind, "document_number": number});
+    for (name, value) in [("date_of_issuance", issued_on), ("date_of_expiry", expires_on)] {
+        if let Some(value) = value {
+            details[name] = value.as_str().into();
+        }
+    }
+    if let Some(issuer) = issuer {
+        details["issuer"]["name"] = issuer.as_str().into();
+    }
+    if *kind == DocumentKind::Idcard {
+        details["issuer"]["country_code"] = "RUS".into();
+    }
+    json!({"type": "document", "document_details": details})
 }
 
 /// ISO 8601, UTC.
@@ -107,18 +131,35 @@ mod tests {
     #[test]
     fn what_a_provider_says_now_takes_the_place_of_what_it_said() {
         let mut verified = Verified::default();
-        assert_eq!(verified.claim(), None);
+        assert_eq!(verified.claim(false), None);
         verified.note(&person("esia", 0));
         verified.note(&person("esia", 1_795_392_000));
         let claim = json!({
             "verification": {"trust_framework": "ru_esia", "assurance_level": "confirmed", "time": "2026-11-23T00:00:00Z"},
             "claims": {"family_name": "Пробная", "given_name": "Анна", "birthdate": "1990-05-26"},
         });
-        assert_eq!(verified.claim(), Some(claim));
+        assert_eq!(verified.claim(false), Some(claim));
         assert!(!serde_json::to_string(&verified).unwrap().contains("60119"));
 
+        verified.note(&External {
+            documents: vec![ExternalDocument {
+                kind: DocumentKind::Idcard,
+                number: "0000000001".to_owned(),
+                issued_on: Some("2010-06-01".to_owned()),
+                expires_on: None,
+                issuer: Some("ОВД".to_owned()),
+            }],
+            ..person("esia", 1_795_392_000)
+        });
+        assert!(verified.claim(false).unwrap()["verification"].get("evidence").is_none());
+        let evidence = json!([{"type": "document", "document_details": {
+            "type": "idcard", "document_number": "0000000001", "date_of_issuance": "2010-06-01",
+            "issuer": {"name": "ОВД", "country_code": "RUS"},
+        }}]);
+        assert_eq!(verified.claim(true).unwrap()["verification"]["evidence"], evidence);
+
         verified.note(&person("bank", 5));
-        assert_eq!(verified.claim().unwrap().as_array().unwrap().len(), 2);
+        assert_eq!(verified.claim(false).unwrap().as_array().unwrap().len(), 2);
         assert!(verified.forget("bank") && !verified.forget("bank"));
 
         // An account that is no longer confirmed proves nothing any more.

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::Ambient;
 use crate::config::{self, Config, SignerKind};
+use crate::followed;
 use crate::outbound;
 
 use command::Command;
@@ -99,14 +100,14 @@ fn only(path: &Path) -> anyhow::Result<Certificate> {
     }
 }
 
-/// The certificates in these files.
+/// The certificates in these files, and in those of these folders.
 ///
 /// # Errors
 /// Says which file is unfit, and why.
 pub(crate) fn certificates(paths: &[PathBuf]) -> anyhow::Result<Vec<Certificate>> {
     let mut found = Vec::new();
-    for path in paths {
-        found.extend(in_file(path)?);
+    for path in followed::files(paths) {
+        found.extend(in_file(&path)?);
     }
     Ok(found)
 }

@@ -6,12 +6,12 @@ use std::time::SystemTime;
 /// The time and size of a file; `None` while it is not there.
 type Stamp = Option<(SystemTime, u64)>;
 
-/// Files of one setting, which together make one value.
+/// Files of one setting, which together make one value. A folder stands for the files in it.
 pub(crate) struct Followed<T> {
     paths: Vec<PathBuf>,
     read: fn(&[PathBuf]) -> anyhow::Result<T>,
     /// The state of the files that was last tried, good or bad.
-    seen: Vec<Stamp>,
+    seen: Vec<(PathBuf, Stamp)>,
 }
 
 impl<T> Followed<T> {
@@ -33,8 +33,29 @@ impl<T> Followed<T> {
     }
 }
 
-fn stamps(paths: &[PathBuf]) -> Vec<Stamp> {
-    paths.iter().map(|path| stamp(path)).collect()
+/// The files that are meant, in order: a folder is replaced by the files in it, hidden ones left out.
+pub(crate) fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in paths {
+        let Ok(entries) = std::fs::read_dir(path) else {
+            all.push(path.clone());
+            continue;
+        };
+        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let mut within: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        within.retain(|path| path.is_file() && !is_hidden(path));
+        within.sort();
+        all.extend(within);
+    }
+    all
+}
+
+fn stamps(paths: &[PathBuf]) -> Vec<(PathBuf, Stamp)> {
+    let stamped = |path: PathBuf| {
+        let stamp = stamp(&path);
+        (path, stamp)
+    };
+    files(paths).into_iter().map(stamped).collect()
 }
 
 fn stamp(path: &Path) -> Stamp {
@@ -47,6 +68,22 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_folder_stands_for_the_files_in_it_those_of_tomorrow_too() {
+        let folder = std::env::temp_dir().join(format!("kabinet-followed-{}", std::process::id()));
+        fs::create_dir_all(folder.join("below")).unwrap();
+        fs::write(folder.join("one.cer"), "1").unwrap();
+        fs::write(folder.join(".hidden"), "").unwrap();
+        let mut followed = Followed::of(vec![folder.clone()], |paths| Ok(files(paths).len()));
+        assert_eq!(followed.changed().unwrap(), None);
+        fs::write(folder.join("two.cer"), "2").unwrap();
+        assert_eq!(followed.changed().unwrap(), Some(2));
+        fs::remove_file(folder.join("one.cer")).unwrap();
+        assert_eq!(followed.changed().unwrap(), Some(1));
+        assert_eq!(followed.changed().unwrap(), None);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn changed_files_are_read_once_and_unfit_ones_are_told_of_once() {

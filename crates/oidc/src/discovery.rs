@@ -62,8 +62,18 @@ type Metadata = ProviderMetadata<
 >;
 
 /// The scopes that every provider of ours knows.
-const SCOPES: [&str; 9] =
-    ["openid", "profile", "email", "phone", "address", "org", "orgs", "identity", "offline_access"];
+const SCOPES: [&str; 10] = [
+    "openid",
+    "profile",
+    "email",
+    "phone",
+    "address",
+    "org",
+    "orgs",
+    "identity",
+    "identity_document",
+    "offline_access",
+];
 
 impl Provider {
     /// The metadata document as JSON text.

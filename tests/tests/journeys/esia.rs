@@ -60,7 +60,7 @@ impl Gosuslugi {
             certificates: vec![Registered::active(pem::read(CERTIFICATE).unwrap().remove(0).der)],
             redirect_uris: Vec::new(),
             redirect_hosts: vec!["id.test".to_owned()],
-            scopes: words("openid fullname birthdate gender snils inn email mobile usr_org"),
+            scopes: words("openid fullname birthdate gender snils inn email mobile usr_org id_doc"),
             org_scopes: words("org_inn org_ogrn org_kpp org_shortname"),
             token_algorithm: TokenAlgorithm::Gost,
             consents: Vec::new(),

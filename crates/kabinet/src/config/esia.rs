@@ -58,7 +58,7 @@ pub struct Esia {
     /// What tokens may be signed with: the setting in the technical portal.
     #[serde(deserialize_with = "list")]
     pub token_algorithms: Vec<TokenAlgorithm>,
-    /// The certificates that ЕСИА signs tokens with, PEM or DER; read again when they change.
+    /// The certificates that ЕСИА signs tokens with, PEM or DER, or folders of them; read again when one changes or comes.
     #[serde(deserialize_with = "list")]
     pub token_certificates: Vec<PathBuf>,
     /// Whether only confirmed accounts are taken.

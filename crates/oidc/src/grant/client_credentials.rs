@@ -47,6 +47,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
                 "org",
                 "orgs",
                 "identity",
+                "identity_document",
             ]));
             let scope = asked.unwrap_or_else(|| allowed.clone());
             if !scope.is_within(&allowed) {

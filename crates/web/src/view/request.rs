@@ -79,8 +79,18 @@ pub(super) struct ScopeLine {
 
 /// What a scope gives, in words. What identifies comes first, what lasts comes last.
 pub(super) fn scope_lines(chrome: &Chrome<'_>, asked: &Scope) -> Vec<ScopeLine> {
-    const ORDER: [&str; 9] =
-        ["openid", "profile", "email", "phone", "address", "org", "orgs", "identity", "offline_access"];
+    const ORDER: [&str; 10] = [
+        "openid",
+        "profile",
+        "email",
+        "phone",
+        "address",
+        "org",
+        "orgs",
+        "identity",
+        "identity_document",
+        "offline_access",
+    ];
     let line = |scope: &str| {
         let key = format!("scope-{scope}");
         if chrome.locale.has(&key) {

@@ -25,6 +25,10 @@ struct Place {
 impl Place {
     /// A provider whose operator asks for organisations, too.
     async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let esia = Gosuslugi::start().await;
         let section = esia.config();
         let app = TestApp::start_with(|config| {
@@ -33,6 +37,7 @@ impl Place {
             config.esia.scope.push("usr_org".to_owned());
             config.esia.scope_org = ["org_inn", "org_ogrn", "org_kpp", "org_shortname"].map(str::to_owned).to_vec();
             config.esia.org_tokens = true;
+            change(config);
         })
         .await;
         Self { esia, app }
@@ -125,6 +130,32 @@ async fn who_a_person_is_comes_with_the_link_is_renewed_by_a_sign_in_and_goes_wi
     let visit = visit();
     place.app.identity.unlink_upstream(&person.id, &connections[0].id, &visit).await.unwrap();
     assert_eq!(verified(&place.user(&person.id).await), Value::Null);
+}
+
+#[tokio::test]
+async fn documents_are_read_where_the_scope_opens_them_and_go_to_whom_they_are_opened_by_name() {
+    let place = Place::start_with(|config| config.esia.scope.push("id_doc".to_owned())).await;
+    let person = place.app.anyone().await;
+    place.link(&person.id, "confirmed").await;
+    let user = place.user(&person.id).await;
+    assert!(verified(&user)["verification"].get("evidence").is_none());
+    let scope = Scope::parse("openid identity identity_document").unwrap();
+    let claims = claims::of(&user, &scope, &ClientId::from("any"));
+    let document = &claims["verified_claims"]["verification"]["evidence"][0]["document_details"];
+    assert_eq!(document["type"], "idcard");
+    assert_eq!(document["document_number"], "9800600601");
+    assert_eq!(document["date_of_issuance"], "2010-06-10");
+    assert_eq!(document["issuer"]["country_code"], "RUS");
+    // By itself the scope gives nothing.
+    let alone = Scope::parse("openid identity_document").unwrap();
+    assert!(!claims::of(&user, &alone, &ClientId::from("any")).contains_key("verified_claims"));
+
+    // Without `id_doc` nothing is asked for.
+    let place = Place::start().await;
+    let person = place.app.anyone().await;
+    place.link(&person.id, "confirmed").await;
+    let claims = claims::of(&place.user(&person.id).await, &scope, &ClientId::from("any"));
+    assert!(claims["verified_claims"]["verification"].get("evidence").is_none());
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@
 //! confirmed in person.
 
 use kabinet_core::contact::{Contact, ContactKind};
-use kabinet_core::external::{Assurance, External, ExternalContact, ExternalOrganisation};
+use kabinet_core::external::{
+    Assurance, DocumentKind, External, ExternalContact, ExternalDocument, ExternalOrganisation,
+};
 use kabinet_core::organisation::Relation;
 use kabinet_core::text::disguises;
 use serde_json::{Map, Value};
@@ -16,8 +18,12 @@ use super::token::oid;
 const LONGEST_NAME: usize = 100;
 /// The longest name of an organisation, in characters.
 const LONGEST_ORGANISATION: usize = 300;
+/// The longest number of a document with its series, in characters.
+const LONGEST_NUMBER: usize = 30;
 /// Contacts that are read, at most.
 pub(super) const MOST_CONTACTS: usize = 20;
+/// Documents that are read, at most.
+pub(super) const MOST_DOCUMENTS: usize = 20;
 /// Roles that are read, at most.
 pub(super) const MOST_ROLES: usize = 20;
 
@@ -108,6 +114,30 @@ pub(super) fn contacts(elements: &[Map<String, Value>]) -> Vec<ExternalContact> 
     let mut found: Vec<ExternalContact> = elements.iter().take(MOST_CONTACTS).filter_map(one).collect();
     found.sort_by_key(|one| !one.is_verified);
     found
+}
+
+/// The documents of identity among the elements of `/docs` that ЕСИА has verified.
+pub(super) fn documents(elements: &[Map<String, Value>]) -> Vec<ExternalDocument> {
+    let one = |element: &Map<String, Value>| {
+        let text = |name: &str| element.get(name).and_then(Value::as_str);
+        let kind = match (text("type")?, text("vrfStu")?) {
+            ("RF_PASSPORT", "VERIFIED") => DocumentKind::Idcard,
+            ("FID_DOC", "VERIFIED") => DocumentKind::Passport,
+            _ => return None,
+        };
+        let written = [text("series"), text("number")].into_iter().flatten().flat_map(str::chars);
+        let number: String = written.filter(|c| !c.is_whitespace()).collect();
+        let is_number =
+            (1..=LONGEST_NUMBER).contains(&number.chars().count()) && number.chars().all(char::is_alphanumeric);
+        is_number.then_some(ExternalDocument {
+            kind,
+            number,
+            issued_on: text("issueDate").and_then(date),
+            expires_on: text("expiryDate").and_then(date),
+            issuer: text("issuedBy").and_then(|text| readable(text, LONGEST_ORGANISATION)),
+        })
+    };
+    elements.iter().take(MOST_DOCUMENTS).filter_map(one).collect()
 }
 
 /// A role of the person in an organisation, from `/roles`.
@@ -213,6 +243,31 @@ mod tests {
 
     fn map(value: Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn only_verified_documents_of_identity_are_taken() {
+        let elements = [
+            map(json!({"type": "RF_PASSPORT", "vrfStu": "VERIFIED", "series": "98 00", "number": "000601",
+                "issueDate": "10.06.2010", "issuedBy": "ОВД придуманного района"})),
+            map(json!({"type": "RF_PASSPORT", "vrfStu": "NOT_VERIFIED", "series": "9800", "number": "000602"})),
+            map(json!({"type": "RF_DRIVING_LICENSE", "vrfStu": "VERIFIED", "number": "000603"})),
+            map(json!({"type": "FID_DOC", "vrfStu": "VERIFIED", "number": "<b>"})),
+            map(json!({"type": "FID_DOC", "vrfStu": "VERIFIED", "number": "AB1", "expiryDate": "01.02.2030"})),
+        ];
+        let found = documents(&elements);
+        let passport = ExternalDocument {
+            kind: DocumentKind::Idcard,
+            number: "9800000601".to_owned(),
+            issued_on: Some("2010-06-10".to_owned()),
+            expires_on: None,
+            issuer: Some("ОВД придуманного района".to_owned()),
+        };
+        assert_eq!(found[0], passport);
+        let foreign = &found[1];
+        assert_eq!((foreign.kind, foreign.number.as_str()), (DocumentKind::Passport, "AB1"));
+        assert_eq!(foreign.expires_on.as_deref(), Some("2030-02-01"));
+        assert_eq!(found.len(), 2);
     }
 
     #[test]

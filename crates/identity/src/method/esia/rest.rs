@@ -13,7 +13,7 @@ use kabinet_fetch::Request;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::person::{self, Account, MOST_CONTACTS, MOST_ROLES, Person, Role};
+use super::person::{self, Account, MOST_CONTACTS, MOST_DOCUMENTS, MOST_ROLES, Person, Role};
 use super::token::Granted;
 use super::{Esia, Settings, misconfigured, no_json};
 use crate::method::upstream::{Arrival, UpstreamError};
@@ -65,6 +65,10 @@ impl Esia {
         if caller.granted.has(&["email", "mobile", "contacts"], subject) {
             let elements = self.elements(caller, "ctts", MOST_CONTACTS).await?;
             external.contacts = person::contacts(&elements);
+        }
+        if caller.granted.has(&["id_doc"], subject) {
+            let elements = self.elements(caller, "docs", MOST_DOCUMENTS).await?;
+            external.documents = person::documents(&elements);
         }
         if caller.granted.has(&["usr_org"], subject) {
             let elements = self.elements(caller, "roles", MOST_ROLES).await?;

@@ -24,6 +24,7 @@ pub(super) async fn all(config: &Config, ambient: &Ambient, findings: &mut Findi
     own(config, &esia, now, findings);
     signer(config, &esia, ambient, findings).await;
     trusted(&esia, now, findings);
+    organisations(config, findings);
     way(config, &esia, findings).await;
 }
 
@@ -74,6 +75,16 @@ fn trusted(esia: &Esia, now: Timestamp, findings: &mut Findings) {
         findings.ok("esia-tokens", "The certificates of ESIA are valid for a month at least.");
     } else {
         findings.warn("esia-tokens", sentence);
+    }
+}
+
+fn organisations(config: &Config, findings: &mut Findings) {
+    if !config.esia.scope_org.is_empty() && !config.esia.org_tokens {
+        findings.warn(
+            "esia-organisations",
+            "Whoever is in no organisation at ESIA cannot sign in (ESIA-007194): esia.scope_org is asked for with the sign-in. \
+             To let them in, set esia.org_tokens = true.",
+        );
     }
 }
 
