@@ -24,6 +24,7 @@ const SUITES = {
   flow: './journeys/flow.mjs',
   certificate: './journeys/certificate.mjs',
   upstreams: './journeys/upstreams.mjs',
+  telegram: './journeys/telegram.mjs',
   'field-rules': './journeys/field-rules.mjs',
   'phone-field': './journeys/phone-field.mjs',
   registration: './journeys/registration.mjs',
