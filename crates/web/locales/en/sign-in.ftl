@@ -66,4 +66,5 @@ telegram-no-script = To sign in with Telegram, switch JavaScript on in the brows
 telegram-nothing = Telegram has passed nothing on. Start again, or sign in another way.
 telegram-who = You are signing in as the Telegram user:
 telegram-not-you = If that is not you, or somebody sent you the link to this page, close it.
+telegram-other = Sign in another way
 telegram-go = Sign in

@@ -67,4 +67,5 @@ telegram-no-script = Чтобы войти через Telegram, включите
 telegram-nothing = Telegram ничего не передал. Начните вход заново или войдите другим способом.
 telegram-who = Вы входите как пользователь Telegram:
 telegram-not-you = Если это не вы или вы открыли страницу по чужой ссылке, закройте её.
+telegram-other = Войти другим способом
 telegram-go = Войти

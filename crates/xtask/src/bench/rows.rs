@@ -1,6 +1,7 @@
 //! The rows of the table: what each measures, beside what, against which budget.
 
 mod answers;
+mod elsewhere;
 mod fan_out;
 mod nodes;
 mod sign_ins;
@@ -65,6 +66,12 @@ impl Row {
         row
     }
 
+    /// Adds a word on what was measured.
+    fn with(mut self, note: String) -> Self {
+        self.beside = note;
+        self
+    }
+
     /// Adds the ratio to another rate and judges it.
     fn beside(mut self, rate: Option<f64>, name: &str, other: Result<f64>, at_least: f64) -> Self {
         match (rate, other) {
@@ -113,6 +120,8 @@ pub const GROUPS: &[(&str, Measure)] = &[
     ("logout", fan_out::fan_out),
     ("revocation", nodes::revocation),
     ("signature", signatures::signatures),
+    ("device", elsewhere::device),
+    ("federated", elsewhere::federated),
 ];
 
 pub fn size(binary: &Path) -> Row {

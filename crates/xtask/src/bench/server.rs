@@ -29,12 +29,14 @@ pub struct Provider {
     child: Option<Child>,
     /// Whether a password's hash takes half a MiB, and as long as ever: for what memory is without hashes.
     pub small_hashes: bool,
+    /// Further settings.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// A registered client.
 pub struct Client {
     pub id: String,
-    secret: String,
+    pub secret: String,
 }
 
 impl Client {
@@ -46,19 +48,25 @@ impl Client {
 impl Provider {
     /// Lays out a provider; its database is migrated before it first starts.
     pub fn create(binary: &Path, guardian: &Guardian) -> Result<Self> {
-        let dir = guardian.dir().join("provider");
+        Self::named("provider", binary, guardian)
+    }
+
+    /// One of another name, with a database of its own.
+    pub fn named(name: &'static str, binary: &Path, guardian: &Guardian) -> Result<Self> {
+        let dir = guardian.dir().join(name);
         std::fs::create_dir_all(&dir)?;
         let port = servers::free_port()?;
         Ok(Self {
             binary: binary.to_path_buf(),
             dir,
-            name: "provider",
+            name,
             port,
             issuer: port,
             admin_port: servers::free_port()?,
             is_migrated: false,
             child: None,
             small_hashes: false,
+            settings: Vec::new(),
         })
     }
 
@@ -74,6 +82,7 @@ impl Provider {
             is_migrated: true,
             child: None,
             small_hashes: self.small_hashes,
+            settings: self.settings.clone(),
         })
     }
 
@@ -85,14 +94,15 @@ impl Provider {
         };
         command
             .current_dir(&self.dir)
-            .env("KABINET__ISSUER", format!("http://127.0.0.1:{}", self.issuer))
+            .env("KABINET__ISSUER", self.issuer())
             .env("KABINET__LISTEN", format!("127.0.0.1:{}", self.port))
             .env("KABINET__ADMIN_LISTEN", format!("127.0.0.1:{}", self.admin_port))
             .env("KABINET__STORE__URL", format!("sqlite:{}", self.dir.join("kabinet.db").display()))
             .env("KABINET__DELIVERY__OUTBOX", self.dir.join("outbox.jsonl"))
             // Products of these rows listen on loopback.
             .env("KABINET__OUTBOUND__ALLOW", "127.0.0.1")
-            .env("KABINET__LOG__LEVEL", "warn");
+            .env("KABINET__LOG__LEVEL", "warn")
+            .envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())));
         if self.small_hashes {
             command.env("KABINET__HASHING__MEMORY", "512").env("KABINET__HASHING__ITERATIONS", "76");
         }
@@ -201,6 +211,28 @@ impl Provider {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).context("no VmRSS")
+    }
+
+    /// The processor time that the server has had.
+    pub fn processor(&self) -> Result<Duration> {
+        /// Linux counts in hundredths of a second (USER_HZ).
+        const TICK: Duration = Duration::from_millis(10);
+        let child = self.child.as_ref().context("the server does not run")?;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
+        // The name of the program stands in brackets and may hold blanks.
+        let fields = stat.rsplit_once(')').context("no stat")?.1.split_whitespace();
+        let ticks: Vec<u32> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+        Ok(TICK * ticks.iter().sum::<u32>())
+    }
+
+    /// Where people and products reach it.
+    pub fn issuer(&self) -> String {
+        format!("http://127.0.0.1:{}", self.issuer)
+    }
+
+    /// The program that is measured.
+    pub fn binary(&self) -> &Path {
+        &self.binary
     }
 
     /// A browser in which the person has signed in.
