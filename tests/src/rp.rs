@@ -344,7 +344,8 @@ impl Rp {
         self.post_with(path, form, &[]).await
     }
 
-    async fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    /// The same with further headers.
+    pub async fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
         let assertion;
         let mut form = form.to_vec();
         let mut request = Request::builder().method(Method::POST).uri(path);

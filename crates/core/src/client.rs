@@ -294,6 +294,9 @@ pub struct ClientMetadata {
     /// Whether a confidential client must send a PKCE challenge; public ones always must.
     #[serde(default)]
     pub require_pkce: bool,
+    /// Whether a token request without a proof of possession is refused (RFC 9449 §5.2).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
     /// Ours: no consent is asked.
     #[serde(default)]
     pub first_party: bool,
@@ -470,6 +473,12 @@ impl ClientMetadata {
         let is_given = self.scope.has("org") || self.scope.has("orgs");
         if self.required_claims.contains(&RequiredClaim::Organisation) && !is_given {
             return bad("required_claims", "organisation needs the scope org or orgs");
+        }
+        if self.dpop_bound_access_tokens && self.response_types.iter().any(|kind| kind.token) {
+            return bad(
+                "dpop_bound_access_tokens",
+                "a token of the authorization endpoint is bound to no key: no response type may name token",
+            );
         }
         if self.admin_role.is_some() && !grants(GrantType::ClientCredentials) {
             return bad("admin_role", "is for clients with the grant type client_credentials");

@@ -58,6 +58,10 @@ pub enum Code {
     InvalidRequestUri,
     /// OpenID Connect Core §3.1.2.6
     RegistrationNotSupported,
+    /// RFC 9449 §5, §7.1
+    InvalidDpopProof,
+    /// RFC 9449 §8, §9
+    UseDpopNonce,
     /// RFC 7591 §3.2.2
     InvalidRedirectUri,
     /// RFC 7591 §3.2.2
@@ -93,6 +97,8 @@ impl Code {
             Self::InvalidRequestObject => "invalid_request_object",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
         }

@@ -10,7 +10,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::client::Alg;
 
@@ -127,6 +128,26 @@ pub struct Encryption {
     pub enc: ContentEncryption,
 }
 
+/// The digest of the members that make a key (RFC 7638), base64url of SHA-256: the name of a key that its holder cannot choose.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Thumbprint(String);
+
+impl Thumbprint {
+    /// Reads one that somebody else computed: 32 bytes in canonical base64url.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        (bytes.len() == 32).then(|| Self(text.to_owned()))
+    }
+
+    /// The text, 43 characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A public key that is fit for use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PublicKey {
@@ -169,12 +190,16 @@ impl JwkSet {
     }
 }
 
-fn is_private(key: &Map<String, Value>) -> bool {
+/// Whether a key is symmetric or holds a member of a private half (RFC 7518 §6).
+#[must_use]
+pub fn is_private(key: &Map<String, Value>) -> bool {
     key.get("kty").is_some_and(|kty| kty == "oct") || PRIVATE.iter().any(|name| key.contains_key(*name))
 }
 
 impl PublicKey {
-    fn read(key: &Map<String, Value>) -> Option<Self> {
+    /// Reads one key; none when it is not public or not fit for use.
+    #[must_use]
+    pub fn read(key: &Map<String, Value>) -> Option<Self> {
         if is_private(key) {
             return None;
         }
@@ -221,6 +246,19 @@ impl PublicKey {
             alg: optional("alg")?,
             operations,
         })
+    }
+
+    /// RFC 7638 §3: the digest of the required members alone, in the order of their names and without spaces.
+    #[must_use]
+    pub fn thumbprint(&self) -> Thumbprint {
+        let names: &[&str] = match self.kind {
+            KeyType::Rsa => &["e", "kty", "n"],
+            KeyType::P256 => &["crv", "kty", "x", "y"],
+            KeyType::Ed25519 | KeyType::X25519 => &["crv", "kty", "x"],
+        };
+        let member = |name: &&str| format!("{}:{}", json!(name), self.bare.get(*name).unwrap_or(&Value::Null));
+        let text = format!("{{{}}}", names.iter().map(member).collect::<Vec<_>>().join(","));
+        Thumbprint(URL_SAFE_NO_PAD.encode(Sha256::digest(text)))
     }
 
     /// Whether the key may verify signatures made with `alg`.
@@ -330,6 +368,34 @@ mod tests {
         }
         assert!(!encrypts(with(p256(), json!({"use": "sig"})), KeyManagement::EcdhEs));
         assert!(!encrypts(okp("Ed25519"), KeyManagement::EcdhEs));
+    }
+
+    #[test]
+    fn the_thumbprint_is_that_of_the_specifications_and_looks_at_nothing_else() {
+        // RFC 7638 §3.1; RFC 8037 appendix A.3; RFC 9449 §6.1 with the key of its §4.1.
+        for (key, thumbprint) in [
+            (
+                json!({"kty": "RSA", "alg": "RS256", "kid": "2011-04-29", "e": "AQAB", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}),
+                "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            ),
+            (
+                json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
+                "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+            ),
+            (
+                json!({"kty": "EC", "use": "sig", "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA", "crv": "P-256"}),
+                "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+            ),
+        ] {
+            let read = PublicKey::read(key.as_object().unwrap()).unwrap().thumbprint();
+            assert_eq!(read.as_str(), thumbprint);
+            assert_eq!(Thumbprint::parse(thumbprint), Some(read));
+        }
+        for bad in
+            ["", "x", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4J"]
+        {
+            assert_eq!(Thumbprint::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod decision;
 pub mod delivery;
 pub mod destination;
 pub mod document;
+pub mod dpop;
 pub mod error;
 pub mod external;
 pub mod id;

@@ -18,7 +18,7 @@ use crate::response_type::ResponseType;
 use crate::scope::Scope;
 
 /// What a registration may set beside `application_type`: a line here makes a member of [`ClientMetadata`] registrable.
-pub const REGISTRABLE: [&str; 40] = [
+pub const REGISTRABLE: [&str; 41] = [
     "client_name",
     "redirect_uris",
     "post_logout_redirect_uris",
@@ -48,6 +48,7 @@ pub const REGISTRABLE: [&str; 40] = [
     "userinfo_encrypted_response_alg",
     "userinfo_encrypted_response_enc",
     "require_pkce",
+    "dpop_bound_access_tokens",
     "claims_in_id_token",
     "request_object_signing_alg",
     "request_uris",

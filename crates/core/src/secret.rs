@@ -112,6 +112,12 @@ impl TokenHash {
         &self.0
     }
 
+    /// Whether this is that hash, as somebody else computed it; takes the same time whatever differs.
+    #[must_use]
+    pub fn is(&self, hash: &str) -> bool {
+        bool::from(hash.as_bytes().ct_eq(self.0.as_bytes()))
+    }
+
     /// Whether `value` hashes to this; takes the same time whatever differs.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {

@@ -19,6 +19,7 @@ use kabinet_core::client::{Client, GrantType};
 use kabinet_core::decision::{Asked, Consents, Known, Prompt, Step, decide};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::{ClientId, GrantId, UserId};
+use kabinet_core::jwk::Thumbprint;
 use kabinet_core::response_type::ResponseType;
 use kabinet_core::scope::Scope;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
@@ -322,6 +323,16 @@ impl Provider {
                 "resource is not one of this client's (RFC 8707)",
             )));
         }
+        if let Some(key) = &request.dpop_jkt {
+            // RFC 9449 §10.
+            if Thumbprint::parse(key).is_none() {
+                return Err(bad("dpop_jkt must be a JWK thumbprint with SHA-256 (RFC 7638)"));
+            }
+            // Nobody proves anything to get a token of this endpoint.
+            if kind.token {
+                return Err(bad("dpop_jkt is not for a response_type with token"));
+            }
+        }
         let prompt = Prompt::parse(request.prompt.as_deref().unwrap_or_default())
             .map_err(|code| answer(OAuthError::new(code, "prompt=none stands alone")))?;
         let max_age = request.max_age.as_deref().map(|age| age.parse::<u32>().map(i64::from)).transpose();
@@ -439,6 +450,7 @@ impl Provider {
             resource: request.resource.clone(),
             userinfo_claims: checked.claims.userinfo.clone(),
             id_token_claims: checked.claims.id_token.clone(),
+            dpop_jkt: request.dpop_jkt.as_deref().and_then(Thumbprint::parse),
         };
         let code = TokenKind::Code.generate(entropy);
         let grant = Grant {
@@ -456,6 +468,7 @@ impl Provider {
             created_at: now,
             expires_at: now.plus(life.refresh_absolute),
             ended_at: None,
+            key: None,
         };
         let encryption = checked.client.metadata.id_token_encryption().filter(|_| checked.kind.id_token);
         let envelope = self.envelope(&checked.client, encryption).await?;

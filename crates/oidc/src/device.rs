@@ -309,6 +309,7 @@ impl Provider {
             resource: kept.resource,
             userinfo_claims: Vec::new(),
             id_token_claims: Vec::new(),
+            dpop_jkt: None,
         };
         Ok(Grant {
             id: GrantId::generate(now, entropy),
@@ -325,6 +326,7 @@ impl Provider {
             created_at: now,
             expires_at: now.plus(self.config().token.refresh_absolute),
             ended_at: None,
+            key: None,
         })
     }
 }

@@ -15,10 +15,11 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::dpop::ALGS;
 use crate::grant::GRANTS;
 use crate::{Error, Provider, Result};
 
-/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 8628, 9126, 9207, 9701, RP-Initiated Logout and
+/// What the openidconnect crate's metadata does not know: RFC 8414, 7009, 7662, 7636, 8628, 9126, 9207, 9449, 9701, RP-Initiated Logout and
 /// its companions, `prompt=create`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Beyond {
@@ -37,6 +38,7 @@ struct Beyond {
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
     code_challenge_methods_supported: Vec<String>,
+    dpop_signing_alg_values_supported: Vec<String>,
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<String>,
     introspection_signing_alg_values_supported: Vec<String>,
@@ -102,6 +104,7 @@ impl Provider {
             frontchannel_logout_supported: true,
             frontchannel_logout_session_supported: true,
             code_challenge_methods_supported: vec!["S256".to_owned()],
+            dpop_signing_alg_values_supported: ALGS.map(|alg| alg.as_str().to_owned()).to_vec(),
             authorization_response_iss_parameter_supported: true,
             prompt_values_supported: ["none", "login", "consent", "select_account", "create"]
                 .map(str::to_owned)

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use kabinet_core::audit::{Event, Origin, Record};
 use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
+use kabinet_core::jwk::Thumbprint;
 use kabinet_core::scope::Scope;
 use kabinet_core::user::User;
 use kabinet_store::Tx;
@@ -24,7 +25,7 @@ use crate::client_auth::AuthenticatedClient;
 use crate::keys::encryption::Envelope;
 use crate::request::Params;
 use crate::token::Tokens;
-use crate::tokens::{Beside, Detail};
+use crate::tokens::{Access, Beside, Confirmation, Detail};
 use crate::{Provider, Result};
 
 /// Every grant type that the token endpoint redeems.
@@ -61,6 +62,8 @@ pub struct Request<'a> {
     pub origin: &'a Origin,
     /// What its ID token is encrypted with.
     pub(crate) envelope: Option<&'a Envelope>,
+    /// The key that it has proven to hold, and that what it gets is bound to (RFC 9449 §5).
+    pub(crate) key: Option<&'a Thumbprint>,
 }
 
 /// What is minted of a grant.
@@ -75,6 +78,22 @@ pub(crate) struct Minting<'a> {
 }
 
 impl Request<'_> {
+    /// Refuses who has not proven to hold the key that something is bound to (RFC 9449 §5, §10).
+    pub(crate) fn holds(&self, bound: Option<&Thumbprint>) -> Result<()> {
+        const ANOTHER: OAuthError =
+            OAuthError::new(Code::InvalidGrant, "bound to a key that no DPoP proof of this request is by (RFC 9449)");
+        if bound.is_none() || bound == self.key {
+            Ok(())
+        } else {
+            Err(ANOTHER.into())
+        }
+    }
+
+    /// `cnf` of an access token in this answer.
+    pub(crate) fn confirmation(&self) -> Option<Confirmation> {
+        self.key.map(|key| Confirmation { jkt: key.clone() })
+    }
+
     /// The person of a grant: asked before anything is committed, since a grant of nobody must not be spent.
     pub(crate) async fn person(&self, tx: &mut Tx, grant: &Stored) -> Result<Arc<User>> {
         const GONE: OAuthError = OAuthError::new(Code::InvalidGrant, "the person is no longer known");
@@ -100,8 +119,11 @@ impl Request<'_> {
         let generation = i64::from(client.metadata.may(GrantType::RefreshToken));
         let refresh_end = now.plus(if generation > 0 { life.refresh_idle } else { 0 });
         // The row outlives every token of the grant, so that a replay of the code still finds it.
-        let keep = now.plus(provider.access_life(client).max(600) + 60).max(refresh_end);
-        store::open(&mut tx, &grant.id, generation, refresh_end, keep).await?;
+        let keep_until = now.plus(provider.access_life(client).max(600) + 60).max(refresh_end);
+        // RFC 9449 §5: refresh tokens of public clients are bound to the key, those of others to the client's authentication.
+        let key = self.key.filter(|_| client.metadata.is_public());
+        let opening = store::Opening { generation, refresh_expires_at: refresh_end, keep_until, key };
+        store::open(&mut tx, &grant.id, opening).await?;
         let record = Record::of(Event::GrantRedeemed)
             .user(&grant.user_id)
             .client(&client.id)
@@ -125,7 +147,10 @@ impl Request<'_> {
     pub(crate) fn mint(&self, user: &User, minting: Minting<'_>) -> Result<Tokens> {
         let Minting { grant, detail, scope, generation, nonce } = minting;
         let provider = self.provider;
-        let access = provider.access_of(self.client, grant, detail, scope);
+        let access = Access {
+            cnf: self.confirmation(),
+            ..provider.access_of(self.client, grant, detail, scope)
+        };
         let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
         let id_token = if scope.has("openid") {
             let beside = Beside {
@@ -143,6 +168,7 @@ impl Request<'_> {
             (generation > 0).then(|| provider.refresh_token(&grant.id, generation, &grant.refresh_salt));
         Ok(Tokens {
             access_token,
+            token_type: access.token_type(),
             expires_in,
             scope: scope.to_string(),
             refresh_token,

@@ -83,7 +83,7 @@ impl Provider {
             object.remove("grant");
             object.remove("userinfo_claims");
             object.insert("active".to_owned(), true.into());
-            object.insert("token_type".to_owned(), "Bearer".into());
+            object.insert("token_type".to_owned(), access.token_type().into());
         }
         Ok(body)
     }

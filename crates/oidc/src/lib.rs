@@ -2,7 +2,7 @@
 //!
 //! A request reaches it as parameters and leaves as a value that the web layer renders. One module per endpoint:
 //! [`authorize`], [`par`], [`device`], [`token`], [`userinfo`], [`introspect`], [`revoke`], [`logout`] (and [`backchannel`],
-//! [`session_state`]), [`registration`], [`discovery`]; a grant type is one module in
+//! [`session_state`]), [`registration`], [`discovery`]; [`dpop`] binds tokens to keys at several of them; a grant type is one module in
 //! [`grant`] and one line in [`grant::GRANTS`].
 //!
 //! What is on the hot path and what it costs the database (asserted by a test):
@@ -25,6 +25,7 @@ pub mod config;
 pub mod consent;
 pub mod device;
 pub mod discovery;
+pub mod dpop;
 mod flow;
 pub mod grant;
 pub mod introspect;
@@ -118,6 +119,7 @@ struct Inner {
     sid_stamper: Stamper,
     user_code_stamper: Stamper,
     registration_stamper: Stamper,
+    nonce_stamper: Stamper,
     subjects: subject::Subjects,
     live: live::Live,
     verified: tokens::Verified,
@@ -150,6 +152,8 @@ pub struct Caller {
     pub origin: Origin,
     /// The network that guesses are counted by.
     pub network: String,
+    /// The proof of possession that came with the request, unchecked.
+    pub dpop: dpop::Presented,
 }
 
 impl Provider {
@@ -176,6 +180,7 @@ impl Provider {
             sid_stamper: parts.master.stamper("sid"),
             user_code_stamper: parts.master.stamper("user-code"),
             registration_stamper: parts.master.stamper("registration-networks"),
+            nonce_stamper: parts.master.stamper("dpop-nonce"),
             subjects: subject::Subjects::of(parts.master.stamper("pairwise-subject")),
             live: live::Live::default(),
             verified: tokens::Verified::default(),

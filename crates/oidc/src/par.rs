@@ -67,7 +67,8 @@ impl Provider {
             );
         }
         let params = named(params, &client.id);
-        let request = self.read(client.arc(), &params).await.map_err(direct)?;
+        let mut request = self.read(client.arc(), &params).await.map_err(direct)?;
+        self.bind(&mut request, client.arc(), caller).await?;
         let kept = serde_json::to_string(&request).map_err(|e| Error::Bug(e.to_string()))?;
         // One address of a client that has proven itself stands for all its people.
         if client.metadata.is_public() {
@@ -83,6 +84,25 @@ impl Provider {
         pushed::insert(&mut tx, &request_uri, &client.id, &kept, life).await?;
         tx.commit().await?;
         Ok(Pushed { request_uri, expires_in: par })
+    }
+
+    /// RFC 9449 §10.1: a proof with a pushed request stands for `dpop_jkt`, and must not differ from one.
+    async fn bind(&self, request: &mut AuthorizeParams, client: &Arc<Client>, caller: &Caller) -> Result<()> {
+        const ANOTHER: OAuthError = OAuthError::new(
+            Code::InvalidDpopProof,
+            "the proof is by another key than dpop_jkt (RFC 9449 section 10.1)",
+        );
+        let Some(key) = self.possession(&caller.dpop, ("POST", "/oauth2/par"), None).await? else {
+            return Ok(());
+        };
+        if request.dpop_jkt.as_deref().is_some_and(|named| named != key.as_str()) {
+            return Err(ANOTHER.into());
+        }
+        request.dpop_jkt = Some(key.as_str().to_owned());
+        // Not every response type can be bound.
+        let destination = Self::destination(client, request).map_err(direct)?;
+        self.check(request, client.clone(), destination).map_err(direct)?;
+        Ok(())
     }
 
     /// The request that this client pushed under this name.

@@ -167,6 +167,9 @@ pub struct AuthorizeParams {
     /// The pushed request that this is, which the answer spends (RFC 9126).
     #[serde(rename = "pu", default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<String>,
+    /// `dpop_jkt`: the key that may redeem the code (RFC 9449 §10).
+    #[serde(rename = "j", default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     /// `resource`
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub resource: Vec<String>,
@@ -175,7 +178,7 @@ pub struct AuthorizeParams {
 impl AuthorizeParams {
     /// Whether the authorization endpoint reads a parameter of this name.
     pub(crate) fn knows(name: &str) -> bool {
-        const NAMES: [&str; 19] = [
+        const NAMES: [&str; 20] = [
             "client_id",
             "redirect_uri",
             "response_type",
@@ -195,6 +198,7 @@ impl AuthorizeParams {
             "resource",
             "registration",
             "display",
+            "dpop_jkt",
         ];
         NAMES.contains(&name)
     }
@@ -222,6 +226,7 @@ impl AuthorizeParams {
             acr_values: get("acr_values"),
             claims: ClaimsRequest::default(),
             pushed: None,
+            dpop_jkt: get("dpop_jkt"),
             resource: params.all("resource").map(str::to_owned).collect(),
         }
     }

@@ -1,4 +1,5 @@
-//! The token endpoint (RFC 6749 §3.2): authenticate the client, find the grant type, redeem, answer.
+//! The token endpoint (RFC 6749 §3.2): authenticate the client, find the grant type, check the proof of possession if there is one,
+//! redeem, answer.
 
 use kabinet_core::audit::Origin;
 use kabinet_core::error::{Code, OAuthError};
@@ -15,6 +16,8 @@ use crate::{Caller, Provider, Result};
 pub struct Tokens {
     /// `access_token`
     pub access_token: Secret,
+    /// `token_type`
+    pub token_type: &'static str,
     /// `expires_in`, seconds.
     pub expires_in: i64,
     /// `scope`: what was granted.
@@ -28,12 +31,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// The JSON body (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3, RFC 8693 §2.2.1).
+    /// The JSON body (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3, RFC 8693 §2.2.1, RFC 9449 §5).
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut body = Map::new();
         body.insert("access_token".to_owned(), self.access_token.expose().into());
-        body.insert("token_type".to_owned(), "Bearer".into());
+        body.insert("token_type".to_owned(), self.token_type.into());
         body.insert("expires_in".to_owned(), self.expires_in.into());
         if !self.scope.is_empty() {
             body.insert("scope".to_owned(), self.scope.as_str().into());
@@ -71,6 +74,11 @@ impl Provider {
         if !client.metadata.may(grant.kind) {
             return Err(OAuthError::new(Code::UnauthorizedClient, "this client may not use this grant_type").into());
         }
+        let key = self.possession(&caller.dpop, ("POST", "/oauth2/token"), None).await?;
+        // RFC 9449 §5.2: such a client never gets tokens that are bound to nothing.
+        if key.is_none() && client.metadata.dpop_bound_access_tokens {
+            return Err(OAuthError::new(Code::InvalidRequest, "this client must send a DPoP proof (RFC 9449)").into());
+        }
         // Before anything is spent: the client's keys may have to be fetched.
         let envelope = self.envelope(&client, client.metadata.id_token_encryption()).await?;
         let request = Request {
@@ -79,6 +87,7 @@ impl Provider {
             params,
             origin: &caller.origin,
             envelope: envelope.as_ref(),
+            key: key.as_ref(),
         };
         let tokens = (grant.redeem)(request).await?;
         Ok((client, tokens))

@@ -18,6 +18,7 @@ use kabinet_core::authn::Authentication;
 use kabinet_core::client::{Alg, Client, TokenFormat};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::{ClientId, GrantId, SessionId};
+use kabinet_core::jwk::Thumbprint;
 use kabinet_core::key::Ring;
 use kabinet_core::scope::Scope;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
@@ -53,6 +54,9 @@ pub(crate) struct Detail {
     pub(crate) userinfo_claims: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) id_token_claims: Vec<String>,
+    /// The key that may redeem the code (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dpop_jkt: Option<Thumbprint>,
 }
 
 impl Detail {
@@ -99,6 +103,16 @@ pub struct Access {
     /// Who acts for the person; none when it is the client that the token was first given to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Box<Actor>>,
+    /// The key that it is bound to; none: to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// What confirms that a token is its bearer's (RFC 7800 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The key by its thumbprint (RFC 9449 §6.1).
+    pub jkt: Thumbprint,
 }
 
 /// Who acts with a token for somebody else (RFC 8693 §4.1).
@@ -131,6 +145,12 @@ pub(crate) fn client_subject(client: &ClientId) -> String {
 }
 
 impl Access {
+    /// `token_type` (RFC 6750 §4, RFC 9449 §5).
+    #[must_use]
+    pub fn token_type(&self) -> &'static str {
+        if self.cnf.is_some() { "DPoP" } else { "Bearer" }
+    }
+
     /// Whether the token is good at the provider's own endpoints.
     #[must_use]
     pub fn is_for(&self, audience: &str) -> bool {
@@ -228,6 +248,7 @@ impl Provider {
             userinfo_claims: detail.userinfo_claims.clone(),
             amr: detail.authentication.amr().iter().map(|&method| method.to_owned()).collect(),
             act: None,
+            cnf: None,
         }
     }
 

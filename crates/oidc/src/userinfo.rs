@@ -4,6 +4,7 @@
 
 use kabinet_core::error::{Code, OAuthError};
 
+use crate::dpop::Credentials;
 use crate::keys::Typ;
 use crate::signed::Answer;
 use crate::{Provider, Result};
@@ -12,10 +13,10 @@ impl Provider {
     /// The claims for an access token.
     ///
     /// # Errors
-    /// `invalid_token`; `insufficient_scope` when the token was not given for `openid`.
-    pub async fn userinfo(&self, token: &str) -> Result<Answer> {
+    /// Those of [`Self::admit`]; `insufficient_scope` when the token was not given for `openid`.
+    pub async fn userinfo(&self, shown: Credentials<'_>) -> Result<Answer> {
         const GONE: OAuthError = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
-        let access = self.read_access(token).await?;
+        let access = self.admit(shown).await?;
         // OpenID Connect Core §5.3.1: the token comes of an OpenID authentication; and it must be meant for us.
         if access.grant.is_none() || !access.scope.has("openid") {
             return Err(OAuthError::new(Code::InsufficientScope, "the token was not given for the scope openid").into());

@@ -1,10 +1,12 @@
 //! What may be lost: counters per network, replay marks, short-lived values. Redis when configured, else in process.
 //!
-//! The verbs are the same. While Redis does not answer, [`hit`](Ephemeral::hit) counts in process, so that limits do not
+//! The verbs are the same; [`mark`](Ephemeral::mark) is in a file of its own. While Redis does not answer, [`hit`](Ephemeral::hit) counts in process, so that limits do not
 //! fail open, and [`mark_once`](Ephemeral::mark_once) refuses, so that nothing is accepted twice.
 
+mod marks;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -12,6 +14,8 @@ use redis::AsyncCommands;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 use crate::{Error, Result};
+
+pub use marks::Marked;
 
 /// How long a command may take before Redis counts as gone.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -22,6 +26,7 @@ const CAP: usize = 100_000;
 #[derive(Clone)]
 pub struct Ephemeral {
     memory: Arc<Mutex<HashMap<String, Kept>>>,
+    marks: Arc<Mutex<marks::Marks>>,
     redis: Option<Redis>,
 }
 
@@ -46,7 +51,7 @@ impl Ephemeral {
         let redis = url
             .map(|url| redis::Client::open(url).map(|client| Redis { client, connection: Arc::default() }))
             .transpose()?;
-        Ok(Self { memory: Arc::default(), redis })
+        Ok(Self { memory: Arc::default(), marks: Arc::default(), redis })
     }
 
     /// Whether Redis is configured, and then whether it answers.
@@ -170,6 +175,10 @@ impl Ephemeral {
         while stream.next().await.is_some() {
             wake();
         }
+    }
+
+    fn marks(&self) -> MutexGuard<'_, marks::Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts in process; what is over is forgotten, and beyond the cap what ends first.

@@ -12,9 +12,11 @@
 //!   the master key and `refresh_salt`. The row holds the generation that is good now, so a family is one row however
 //!   often it rotates, and a replay of any earlier generation is seen for as long as the family lives.
 //!   See docs/decisions/0001-refresh-generation.md.
+//! * A family whose refresh tokens are bound to a key stays at its generation: a token alone is of no use to a thief.
 //! * Ending a grant is told to every node ([`change`](crate::change)), because access tokens have no row.
 
 use kabinet_core::id::{ClientId, GrantId, SessionId, UserId};
+use kabinet_core::jwk::Thumbprint;
 use kabinet_core::scope::Scope;
 use kabinet_core::secret::TokenHash;
 use kabinet_core::time::Timestamp;
@@ -28,7 +30,7 @@ use crate::{Db, Error, Result, Tx, on_db, on_tx};
 macro_rules! columns {
     () => {
         "id, client_id, user_id, session_id, scope, detail, offline, refresh_salt, refresh_generation, refresh_used_at, \
-         refresh_expires_at, created_at, expires_at, ended_at"
+         refresh_expires_at, created_at, expires_at, ended_at, jkt"
     };
 }
 
@@ -39,12 +41,13 @@ crate::sql! {
     REDEEM = concat!("UPDATE grants SET code_used_at = $3 WHERE code_hash = $1 AND client_id = $2 AND code_used_at IS NULL \
         AND code_expires_at > $3 AND ended_at IS NULL \
         AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id) RETURNING ", columns!());
-    OPEN = "UPDATE grants SET refresh_generation = $2, refresh_expires_at = $3, keep_until = $4 WHERE id = $1";
+    OPEN = "UPDATE grants SET refresh_generation = $2, refresh_expires_at = $3, keep_until = $4, jkt = $5 WHERE id = $1";
     BY_CODE = concat!("SELECT ", columns!(), ", code_used_at FROM grants WHERE code_hash = $1");
     BY_ID = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1");
     LIVING = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1 AND (offline OR EXISTS (SELECT 1 FROM sessions s \
         WHERE s.id = grants.session_id AND s.idle_expires_at > $2 AND s.expires_at > $2))");
-    ROTATE = concat!("UPDATE grants SET refresh_generation = refresh_generation + 1, refresh_used_at = $4, refresh_expires_at = $5, keep_until = $6 \
+    ROTATE = concat!("UPDATE grants SET refresh_generation = refresh_generation + CASE WHEN jkt IS NULL THEN 1 ELSE 0 END, \
+        refresh_used_at = $4, refresh_expires_at = $5, keep_until = $6 \
         WHERE id = $1 AND refresh_generation = $2 AND client_id = $3 AND ended_at IS NULL AND refresh_expires_at > $4 AND expires_at > $4 \
         AND (offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND s.idle_expires_at > $4 AND s.expires_at > $4)) \
         RETURNING ", columns!());
@@ -87,6 +90,8 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// When it was ended before that.
     pub ended_at: Option<Timestamp>,
+    /// The key that its refresh tokens are bound to (RFC 9449 §5); such ones are not rotated.
+    pub key: Option<Thumbprint>,
 }
 
 #[derive(FromRow)]
@@ -105,6 +110,7 @@ struct Row {
     created_at: i64,
     expires_at: i64,
     ended_at: Option<i64>,
+    jkt: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -135,8 +141,17 @@ impl TryFrom<Row> for Grant {
             created_at: Timestamp(row.created_at),
             expires_at: Timestamp(row.expires_at),
             ended_at: row.ended_at.map(Timestamp),
+            key: bound(row.jkt)?,
         })
     }
+}
+
+fn bound(jkt: Option<String>) -> Result<Option<Thumbprint>> {
+    let Some(text) = jkt else { return Ok(None) };
+    // A row that cannot be read must not pass for one that is bound to nothing.
+    let key = Thumbprint::parse(&text);
+    key.map(Some)
+        .ok_or_else(|| Error::Inconsistent { table: "grants", detail: "jkt is no thumbprint".to_owned() })
 }
 
 /// Writes a grant whose code waits to be redeemed until `code_expires_at`; the row is kept until `keep_until`.
@@ -168,19 +183,27 @@ pub async fn redeem(tx: &mut Tx, code: &TokenHash, client: &ClientId, now: Times
     row.map(Grant::try_from).transpose()
 }
 
-/// After a redeemed code: sets the generation of the first refresh token (0: none is given) and how long to keep the row.
+/// What redeeming a code sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// The generation of the first refresh token; 0: none is given.
+    pub generation: i64,
+    /// When that ends if it is not used.
+    pub refresh_expires_at: Timestamp,
+    /// How long to keep the row.
+    pub keep_until: Timestamp,
+    /// The key that its refresh tokens are bound to.
+    pub key: Option<&'a Thumbprint>,
+}
+
+/// After a redeemed code: makes the family ready for its refresh tokens.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn open(
-    tx: &mut Tx,
-    id: &GrantId,
-    generation: i64,
-    refresh_expires_at: Timestamp,
-    keep_until: Timestamp,
-) -> Result<()> {
+pub async fn open(tx: &mut Tx, id: &GrantId, opening: Opening<'_>) -> Result<()> {
     on_tx!(tx, conn => sqlx::query(OPEN)
-        .bind(id.as_str()).bind(generation).bind(refresh_expires_at.0).bind(keep_until.0).execute(conn).await.map(drop))?;
+        .bind(id.as_str()).bind(opening.generation).bind(opening.refresh_expires_at.0).bind(opening.keep_until.0)
+        .bind(opening.key.map(Thumbprint::as_str)).execute(conn).await.map(drop))?;
     Ok(())
 }
 
@@ -236,8 +259,8 @@ pub struct Rotation {
     pub keep_until: Timestamp,
 }
 
-/// Moves a family to its next generation: the grant as it is afterwards, exactly once per generation, and only while
-/// the family, the presented generation and, without `offline_access`, the sign-in session are good.
+/// Moves a family to its next generation, or keeps one that is bound to a key at its own: the grant as it is afterwards, exactly
+/// once per generation, and only while the family, the presented generation and, without `offline_access`, the sign-in session are good.
 ///
 /// # Errors
 /// When the database fails.

@@ -3,10 +3,14 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use kabinet_core::client::Alg;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_oidc::Error;
+use kabinet_oidc::dpop::ALGS;
 use kabinet_oidc::signed::Answer;
 use serde_json::json;
+
+use crate::visit::Visit;
 
 /// JSON that is never stored (RFC 6749 §5.1).
 pub(crate) fn private_json(status: StatusCode, body: &serde_json::Value) -> Response {
@@ -41,6 +45,8 @@ pub(crate) enum Scheme {
     Basic,
     /// A bearer token.
     Bearer,
+    /// A token that is bound to a key (RFC 9449).
+    Dpop,
 }
 
 /// The answer to a failed protocol request; the cause goes to the log, once.
@@ -53,7 +59,11 @@ pub(crate) fn oauth(error: &Error, scheme: Scheme) -> Response {
         Error::Store(_) | Error::Stale => tracing::warn!(error = %error, "a request could not be answered"),
         Error::Bug(_) => tracing::error!(error = %error, "a request failed"),
     }
-    let status = StatusCode::from_u16(wire.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let status = match (scheme, wire.code) {
+        // RFC 9449 §7.1, §9: at a resource a bad proof is a lack of authentication.
+        (Scheme::Dpop, Code::InvalidDpopProof | Code::UseDpopNonce) => StatusCode::UNAUTHORIZED,
+        (_, code) => StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST),
+    };
     let body = json!({"error": wire.code.as_str(), "error_description": wire.description});
     let mut response = private_json(status, &body);
     if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -61,6 +71,10 @@ pub(crate) fn oauth(error: &Error, scheme: Scheme) -> Response {
     }
     if let Some(challenge) = challenge(&wire, scheme) {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    // RFC 9449 §7.2: whoever came without a good bearer token learns of the other way.
+    if scheme == Scheme::Bearer && status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().append(WWW_AUTHENTICATE, dpop_challenge(""));
     }
     response
 }
@@ -78,16 +92,37 @@ fn challenge(error: &OAuthError, scheme: Scheme) -> Option<HeaderValue> {
             );
             HeaderValue::from_str(&text).ok()
         }
+        // RFC 9449 §7.1
+        Scheme::Dpop if error.code != Code::TemporarilyUnavailable && error.code != Code::ServerError => {
+            let (code, description) = (error.code.as_str(), error.description);
+            Some(dpop_challenge(&format!(", error=\"{code}\", error_description=\"{description}\"")))
+        }
         _ => None,
     }
 }
 
-/// RFC 6750 §3.1: a request without a token gets the challenge and no error code.
+fn dpop_challenge(error: &str) -> HeaderValue {
+    let algs = ALGS.map(Alg::as_str).join(" ");
+    let text = format!("DPoP realm=\"kabinet\", algs=\"{algs}\"{error}");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("DPoP"))
+}
+
+/// Gives a client that sent a proof the nonce for its next one, whatever the answer is (RFC 9449 §8.2).
+pub(crate) fn with_nonce(mut response: Response, visit: &Visit) -> Response {
+    if visit.dpop.is_there()
+        && let Ok(nonce) = HeaderValue::from_str(&visit.site.provider.dpop_nonce())
+    {
+        response.headers_mut().insert("dpop-nonce", nonce);
+    }
+    response
+}
+
+/// RFC 6750 §3.1: a request without a token gets the challenges and no error code.
 pub(crate) fn no_token() -> Response {
     let mut response = private_json(StatusCode::UNAUTHORIZED, &json!({}));
-    response
-        .headers_mut()
-        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kabinet\""));
+    let headers = response.headers_mut();
+    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kabinet\""));
+    headers.append(WWW_AUTHENTICATE, dpop_challenge(""));
     response
 }
 

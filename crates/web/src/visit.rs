@@ -20,6 +20,7 @@ use kabinet_core::id::ClientId;
 use kabinet_core::secret::{Secret, TokenHash};
 use kabinet_identity::Visit as Person;
 use kabinet_oidc::Caller;
+use kabinet_oidc::dpop::Presented;
 use kabinet_oidc::sealed::Flow;
 
 use crate::form::Form;
@@ -46,6 +47,8 @@ pub(crate) struct Visit {
     pub(crate) nonce: String,
     /// `Authorization`, as sent.
     pub(crate) authorization: Option<String>,
+    /// Proofs of possession, as sent.
+    pub(crate) dpop: Presented,
     /// `Origin`, as sent.
     pub(crate) origin: Option<String>,
     /// The brands as they are now: one request sees one state of them.
@@ -104,6 +107,7 @@ impl Visit {
             binding: binding.unwrap_or(fresh),
             nonce,
             authorization: text(AUTHORIZATION),
+            dpop: Presented::of(headers.get_all("dpop").iter().map(http::HeaderValue::as_bytes)),
             origin: text(ORIGIN),
             brands: site.provider.brands(),
             client: OnceLock::new(),
@@ -181,7 +185,11 @@ impl Visit {
 
     /// For the protocol's own endpoints.
     pub(crate) fn caller(&self) -> Caller {
-        Caller { origin: self.audit(), network: self.network() }
+        Caller {
+            origin: self.audit(),
+            network: self.network(),
+            dpop: self.dpop.clone(),
+        }
     }
 
     /// For the login methods.

@@ -12,6 +12,7 @@ mod clients;
 mod code;
 mod crates;
 mod discovery;
+mod dpop;
 mod encrypted;
 mod forged;
 mod front_channel;

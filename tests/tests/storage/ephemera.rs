@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use kabinet_store::ephemeral::Ephemeral;
+use kabinet_core::time::Timestamp;
+use kabinet_store::ephemeral::{Ephemeral, Marked};
 
 use crate::place::Place;
 
@@ -72,6 +73,43 @@ async fn of_many_that_mark_at_once_one_is_the_first() {
             assert_eq!(won, 1, "{kind}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_mark_tells_since_when_none_was_lost() {
+    let (first, later) = (Timestamp(1_000), Timestamp(2_000));
+    for (kind, ephemeral) in both() {
+        let key = key();
+        // A Redis that others use, too, may remember from before.
+        let since = ephemeral.marked_since(first).await;
+        assert_eq!(ephemeral.mark(&key, LONG, later).await, Marked { is_first: true, since }, "{kind}");
+        assert_eq!(ephemeral.mark(&key, LONG, later).await, Marked { is_first: false, since }, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn marks_go_on_while_redis_is_away_and_whatever_was_lost_moves_their_beginning_on() {
+    let mut redis = Redis::absent();
+    redis.start();
+    let ephemeral = Ephemeral::open(Some(&redis.url())).unwrap();
+    let at = |second| Timestamp(1_000 + second);
+    assert_eq!(ephemeral.mark("a", LONG, at(1)).await, Marked { is_first: true, since: at(1) });
+    // Another node knows the same.
+    let other = Ephemeral::open(Some(&redis.url())).unwrap();
+    assert_eq!(other.mark("a", LONG, at(2)).await, Marked { is_first: false, since: at(1) });
+    redis.kill();
+    assert_eq!(ephemeral.mark("a", LONG, at(3)).await, Marked { is_first: true, since: at(3) });
+    assert_eq!(ephemeral.mark("a", LONG, at(4)).await, Marked { is_first: false, since: at(3) });
+    redis.start();
+    let begun = Instant::now();
+    // Until the connection is made anew the marks stay here, and their beginning with them.
+    while ephemeral.mark(&key(), LONG, at(5)).await.since != at(5) {
+        assert!(begun.elapsed() < BOUND, "Redis is not used again");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // A node that comes later learns of it.
+    let late = Ephemeral::open(Some(&redis.url())).unwrap();
+    assert_eq!(late.mark("a", LONG, at(6)).await, Marked { is_first: true, since: at(5) });
 }
 
 #[tokio::test]

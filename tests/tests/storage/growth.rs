@@ -18,7 +18,13 @@ async fn live_through(store: &kabinet_store::Store, world: &World) {
         .await
         .unwrap()
         .unwrap();
-    grant::open(&mut tx, &grant.id, 1, NOW.plus(900), NOW.plus(900)).await.unwrap();
+    let opening = grant::Opening {
+        generation: 1,
+        refresh_expires_at: NOW.plus(900),
+        keep_until: NOW.plus(900),
+        key: None,
+    };
+    grant::open(&mut tx, &grant.id, opening).await.unwrap();
     let record = Record::of(Event::GrantRedeemed)
         .user(&world.user)
         .client(&world.client)

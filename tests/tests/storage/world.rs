@@ -81,6 +81,7 @@ impl World {
             created_at: NOW,
             expires_at: NOW.plus(1000),
             ended_at: None,
+            key: None,
         }
     }
 
@@ -102,7 +103,13 @@ impl World {
             .await
             .unwrap()
             .unwrap();
-        grant::open(&mut tx, &grant.id, 1, NOW.plus(900), NOW.plus(900)).await.unwrap();
+        let opening = grant::Opening {
+            generation: 1,
+            refresh_expires_at: NOW.plus(900),
+            keep_until: NOW.plus(900),
+            key: None,
+        };
+        grant::open(&mut tx, &grant.id, opening).await.unwrap();
         tx.commit().await.unwrap();
         grant
     }

@@ -50,6 +50,7 @@ impl ClientMetadata {
             jwks: None,
             jwks_uri: None,
             require_pkce: false,
+            dpop_bound_access_tokens: false,
             first_party: false,
             brand: None,
             login_methods: None,

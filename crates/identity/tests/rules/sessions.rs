@@ -253,6 +253,7 @@ async fn issue(world: &World, session: &Session, client: &ClientId, offline: boo
         created_at: world.now(),
         expires_at: world.now().plus(86_400),
         ended_at: None,
+        key: None,
     };
     let mut tx = world.store.begin().await.unwrap();
     let ends = world.now().plus(60);

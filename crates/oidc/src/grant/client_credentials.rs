@@ -80,10 +80,12 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         userinfo_claims: Vec::new(),
         amr: Vec::new(),
         act: None,
+        cnf: request.confirmation(),
     };
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {
         access_token,
+        token_type: access.token_type(),
         expires_in,
         scope: scope.to_string(),
         refresh_token: None,

@@ -1,7 +1,8 @@
 //! `authorization_code` (RFC 6749 §4.1.3, RFC 7636 §4.6).
 //!
 //! 1. The machine takes the request; the code is spent by one statement, bound to the client.
-//! 2. The machine compares redirect URI and PKCE; if it refuses, the spending is undone and the code stays good.
+//! 2. The machine compares redirect URI and PKCE, then the key is compared that the code is bound to (RFC 9449 §10); if one
+//!    refuses, the spending is undone and the code stays good.
 //! 3. A code that was spent before ends its whole family: that commits although the answer is 400.
 
 use kabinet_core::audit::{Event, Record};
@@ -46,6 +47,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     if let Err(error) = exchange
         .finish(&recovered)
         .map_err(crate::Error::from)
+        .and_then(|()| request.holds(detail.dpop_jkt.as_ref()))
         .and_then(|()| request.narrow(&mut detail))
     {
         tx.rollback().await?;

@@ -74,6 +74,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         amr: Vec::new(),
         userinfo_claims: Vec::new(),
         act: None,
+        cnf: request.confirmation(),
     };
     let mut tx = provider.store().begin().await?;
     // RFC 7523 §3: a jti is used once; it is not that of the client's own assertions.
@@ -86,6 +87,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {
         access_token,
+        token_type: access.token_type(),
         expires_in,
         scope: access.scope.to_string(),
         refresh_token: None,
@@ -118,6 +120,7 @@ async fn write(request: Request<'_>, tx: &mut Tx, access: &Access, now: Timestam
         created_at: now,
         expires_at: ends,
         ended_at: None,
+        key: None,
     };
     // A code that nobody has and that has expired already.
     let code = TokenHash::of(TokenKind::Code.generate(entropy).expose());

@@ -4,7 +4,9 @@
 //!    the text is then compared with what this family's generation must look like.
 //! 2. Otherwise: the generation before the good one, within the grace and before the good one was used, gets the same
 //!    successor again (two tabs, a lost answer). Any other earlier generation is a replay and ends the family.
-//! 3. The machine has the last word on client and scope; if it refuses, nothing has moved.
+//! 3. A family that is bound to a key stays at its generation, gives the same token again, and wants a proof by that key each
+//!    time (RFC 9449 §5).
+//! 4. The machine has the last word on client and scope; if it refuses, nothing has moved.
 
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     match checked {
         Ok(checked) => {
             tx.commit().await?;
-            checked.mint(request, &grant, generation + 1)
+            checked.mint(request, &grant, grant.refresh_generation)
         }
         Err(error) => {
             tx.rollback().await?;
@@ -81,6 +83,7 @@ impl Checked {
 }
 
 async fn check(request: Request<'_>, tx: &mut Tx, grant: &Stored, token: &str) -> Result<Checked> {
+    request.holds(grant.key.as_ref())?;
     let mut detail = Detail::of(grant)?;
     let recovered = Recovered {
         client_id: grant.client_id.to_string(),

@@ -9,6 +9,9 @@
 //!    and end lie within those of the subject token, and the scope within the caller's own. `act` names the caller and, inside
 //!    it, who acted before (§4.1); a disabled actor makes the token worthless.
 //!
+//! The new token is bound to the key that the caller has proven to hold, and not to the one of the subject token, which is the
+//! product's and not the caller's.
+//!
 //! Refused: every other kind of token, given or wanted; `actor_token`, since the caller is the actor and has proven it; tokens
 //! of clients that act for themselves, who can ask in their own name; chains of more than [`ACTORS`]. `openid` and
 //! `offline_access` do not pass on: the token opens no userinfo, and there is no refresh token. `may_act` (§4.4) is neither
@@ -60,6 +63,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         scope,
         act: Some(Box::new(Actor { sub: client_subject(&client.id), act: subject.act.clone() })),
         userinfo_claims: Vec::new(),
+        cnf: request.confirmation(),
         ..(*subject).clone()
     };
     let record = Record::of(Event::TokenExchanged)
@@ -77,6 +81,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {
         access_token,
+        token_type: access.token_type(),
         expires_in,
         scope: access.scope.to_string(),
         refresh_token: None,

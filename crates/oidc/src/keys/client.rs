@@ -2,7 +2,8 @@
 //! (OpenID Connect Core §10, RFC 7591 §2 `jwks` and `jwks_uri`).
 //!
 //! 1. Keys come from the client's own metadata alone: inline, or fetched through the guarded client from the registered
-//!    URL. What a token's header says of keys (`jwk`, `jku`, `x5c`, `x5u`) is never looked at; `kid` only picks one of them.
+//!    URL. What a token's header says of keys (`jwk`, `jku`, `x5c`, `x5u`) is never looked at; `kid` only picks one of them. The
+//!    one exception is a proof of possession, which is about the key in its header and nothing else ([`verify_by_own`]).
 //! 2. A fetched set is kept in memory for [`LIFE`], without it when it cannot be fetched again: a key that its owner took
 //!    away must not go on. A token that no remembered key verifies makes us fetch once more, at most [`BURST`] times in
 //!    [`WINDOW`] per URL, so that a rotation is seen at once and nobody makes us hammer a client.
@@ -22,7 +23,7 @@ use josekit::jwk::Jwk;
 use josekit::jws::{ES256, EdDSA, JwsVerifier, PS256, RS256};
 use kabinet_core::client::{Alg, Client};
 use kabinet_core::json;
-use kabinet_core::jwk::{JwkSet, KeyManagement, PublicKey};
+use kabinet_core::jwk::{JwkSet, KeyManagement, PublicKey, is_private};
 use kabinet_core::time::Timestamp;
 use kabinet_fetch::Fetch;
 use serde_json::{Map, Value};
@@ -220,6 +221,7 @@ struct Unverified<'a> {
     claims: &'a str,
     alg: Alg,
     kid: Option<String>,
+    jwk: Option<Value>,
 }
 
 impl<'a> Unverified<'a> {
@@ -234,7 +236,7 @@ impl<'a> Unverified<'a> {
         if claims.contains('.') {
             return Err(FORM);
         }
-        let header = json::object(&URL_SAFE_NO_PAD.decode(header).map_err(|_| FORM)?).map_err(|_| FORM)?;
+        let mut header = json::object(&URL_SAFE_NO_PAD.decode(header).map_err(|_| FORM)?).map_err(|_| FORM)?;
         // RFC 7515 §4.1.11: an extension that is not understood is refused; RFC 7797 is not.
         if ["crit", "b64", "enc", "zip"].iter().any(|name| header.contains_key(*name)) {
             return Err(BadJwt("the header holds an extension that is not taken"));
@@ -255,6 +257,7 @@ impl<'a> Unverified<'a> {
             claims,
             alg: alg.ok_or(BadJwt("signed with an algorithm that is not taken here"))?,
             kid,
+            jwk: header.remove("jwk"),
         })
     }
 
@@ -306,6 +309,29 @@ fn verifier(key: &PublicKey, alg: Alg) -> Result<Box<dyn JwsVerifier>, JoseError
 /// When none of the keys made the signature, or the token is not one that is read here.
 pub fn verify(token: &str, keys: &[PublicKey], allowed: &[Alg], typ: TypPolicy) -> Result<ClientClaims, BadJwt> {
     Unverified::read(token, allowed, typ)?.verify(keys)
+}
+
+/// The key in the header of a token that it signed itself, and the claims, of which nothing has been checked: a proof that its
+/// maker holds the key, which may be anybody's (RFC 9449 §4.3).
+///
+/// # Errors
+/// When the header holds no public key that is fit for use, or that key did not make the signature.
+pub fn verify_by_own(token: &str, allowed: &[Alg], typ: TypPolicy) -> Result<(PublicKey, ClientClaims), BadJwt> {
+    let token = Unverified::read(token, allowed, typ)?;
+    let Some(Value::Object(jwk)) = &token.jwk else {
+        return Err(BadJwt("jwk is missing in the header, or no object"));
+    };
+    if is_private(jwk) {
+        return Err(BadJwt("jwk holds a private or symmetric key"));
+    }
+    let key = PublicKey::read(jwk).ok_or(BadJwt("jwk is no key that is taken here"))?;
+    let is_good = key.verifies(token.alg)
+        && verifier(&key, token.alg)
+            .is_ok_and(|verifier| verifier.verify(token.message.as_bytes(), &token.signature).is_ok());
+    if !is_good {
+        return Err(BadJwt("not signed by the key in the header"));
+    }
+    Ok((key, token.claims()?))
 }
 
 impl Provider {

@@ -9,7 +9,7 @@ use kabinet_oidc::Error;
 use kabinet_oidc::introspect::{Form, SIGNED};
 use kabinet_oidc::request::Params;
 
-use crate::error::{self, Scheme, private, private_json};
+use crate::error::{self, Scheme, private, private_json, with_nonce};
 use crate::form::body_of;
 use crate::site::Site;
 use crate::visit::Visit;
@@ -36,13 +36,14 @@ pub(crate) async fn token(State(site): State<Site>, visit: Visit, request: Reque
     let answer = site.provider.token(visit.authorization.as_deref(), &params, &visit.caller()).await;
     let result = if answer.is_ok() { "ok" } else { "refused" };
     metrics::counter!("kabinet_tokens_total", "grant" => grant, "result" => result).increment(1);
-    match answer {
+    let response = match answer {
         Ok((client, tokens)) => {
             tracing::info!(client.id = %client.id, grant.r#type = grant, "tokens given");
             private_json(StatusCode::OK, &tokens.to_json())
         }
         Err(failure) => error::oauth(&failure, scheme(&visit)),
-    }
+    };
+    with_nonce(response, &visit)
 }
 
 /// The grant type as a metric's label: one of ours, so that nobody can make labels.
@@ -67,10 +68,11 @@ pub(crate) async fn par(State(site): State<Site>, visit: Visit, request: Request
         let client = site.provider.authenticate_at("/oauth2/par", authorization, &params, &caller).await?;
         site.provider.push(&client, &params, &caller).await
     };
-    match answer.await {
+    let response = match answer.await {
         Ok(pushed) => private_json(StatusCode::CREATED, &pushed.to_json()),
         Err(failure) => error::oauth(&failure, scheme(&visit)),
-    }
+    };
+    with_nonce(response, &visit)
 }
 
 /// `POST /oauth2/device_authorization` (RFC 8628 §3.1)

@@ -27,7 +27,7 @@ const refusal = (error) => ({
 });
 
 export class Product {
-  static async start({ provider, client, port, scope = 'openid profile email phone' }) {
+  static async start({ provider, client, port, scope = 'openid profile email phone', isBound = false }) {
     const product = new Product();
     product.url = `http://127.0.0.1:${port}`;
     product.scope = scope;
@@ -40,6 +40,8 @@ export class Product {
     });
     // By default openid-client trusts the channel to the token endpoint; here every signature is verified.
     oidc.enableNonRepudiationChecks(product.config);
+    // Tokens bound to a key of the product's (RFC 9449); the nonce is the library's own business.
+    product.options = isBound ? { DPoP: oidc.getDPoPHandle(product.config, await oidc.randomDPoPKeyPair()) } : undefined;
     product.server = createServer((request, response) => product.handle(request, response));
     await new Promise((resolve) => product.server.listen(port, '127.0.0.1', resolve));
     return product;
@@ -103,12 +105,8 @@ export class Product {
     const state = (answer.searchParams ?? new URLSearchParams(await answer.clone().text())).get('state');
     const { nonce, verifier } = this.pending.get(state) ?? {};
     this.pending.delete(state);
-    const tokens = await oidc.authorizationCodeGrant(this.config, answer, {
-      pkceCodeVerifier: verifier,
-      expectedNonce: nonce,
-      expectedState: state,
-      idTokenExpected: true,
-    });
+    const checks = { pkceCodeVerifier: verifier, expectedNonce: nonce, expectedState: state, idTokenExpected: true };
+    const tokens = await oidc.authorizationCodeGrant(this.config, answer, checks, undefined, this.options);
     const sid = randomUUID();
     this.sessions.set(sid, await this.accept(tokens));
     return { to: '/', sid };
@@ -116,9 +114,9 @@ export class Product {
 
   async refresh(sid) {
     const session = this.sessions.get(sid);
-    const tokens = await oidc.refreshTokenGrant(this.config, session.refreshToken);
+    const tokens = await oidc.refreshTokenGrant(this.config, session.refreshToken, undefined, this.options);
     const next = await this.accept(tokens);
-    next.userinfo = { ...next.userinfo, rotated: tokens.refresh_token !== session.refreshToken };
+    next.userinfo = { ...next.userinfo, type: tokens.token_type, rotated: tokens.refresh_token !== session.refreshToken };
     this.sessions.set(sid, next);
     return { to: '/' };
   }
@@ -128,7 +126,7 @@ export class Product {
     // OpenID Connect Core §3.1.3.8; openid-client leaves this check to the application.
     const half = createHash('sha256').update(tokens.access_token).digest().subarray(0, 16).toString('base64url');
     if (claims.at_hash !== half) throw new Error(`at_hash ${claims.at_hash} does not belong to the access token`);
-    const userinfo = await oidc.fetchUserInfo(this.config, tokens.access_token, claims.sub);
+    const userinfo = await oidc.fetchUserInfo(this.config, tokens.access_token, claims.sub, this.options);
     return { claims, userinfo, refreshToken: tokens.refresh_token, idToken: tokens.id_token };
   }
 
@@ -156,7 +154,7 @@ async function posted(request, url) {
 }
 
 /** Registers a client and starts a product for it; `more` are further words of `client create`. */
-export async function newProduct(provider, { name = 'Продукт', firstParty = true, scope, frontChannel = false, hasLogo = false, more = [] } = {}) {
+export async function newProduct(provider, { name = 'Продукт', firstParty = true, scope, frontChannel = false, hasLogo = false, isBound = false, more = [] } = {}) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const register = (logo) =>
@@ -164,9 +162,9 @@ export async function newProduct(provider, { name = 'Продукт', firstParty
       redirectUris: [`${url}/callback`],
       logoutUris: [`${url}/bye`],
       firstParty,
-      more: [...more, ...logo, ...(frontChannel ? ['--frontchannel-logout-uri', `${url}/front-channel`] : [])],
+      more: [...more, ...(isBound ? ['--dpop-bound-access-tokens'] : []), ...logo, ...(frontChannel ? ['--frontchannel-logout-uri', `${url}/front-channel`] : [])],
     });
   const client = await (hasLogo ? withLogo((uri) => register(['--logo-uri', uri])) : register([]));
-  const product = await Product.start({ provider, client, port, scope });
+  const product = await Product.start({ provider, client, port, scope, isBound });
   return Object.assign(product, { client });
 }

@@ -5,8 +5,8 @@ import { newProduct } from './app.mjs';
 
 const scope = 'openid profile email phone offline_access';
 
-async function inside(world, options, body) {
-  const product = await newProduct(world.provider, { scope, more: ['--require-pkce'] });
+async function inside(world, options, body, isBound = false) {
+  const product = await newProduct(world.provider, { scope, isBound, more: ['--require-pkce'] });
   const person = await world.provider.person();
   try {
     await world.browser.visit(async (page) => {
@@ -40,6 +40,19 @@ export default [
       assert.equal(after.auth_time, before.auth_time);
       assert.equal((await json(page, 'userinfo')).rotated, true);
     })),
+  test('openid-client binds its tokens to a key, for userinfo and refresh, too', (world, options) =>
+    inside(
+      world,
+      options,
+      async (page, person) => {
+        await claims(page);
+        await page.click('#refresh');
+        const userinfo = await json(page, 'userinfo');
+        assert.equal(userinfo.sub, person.sub);
+        assert.equal(userinfo.type, 'dpop');
+      },
+      true,
+    )),
   test('openid-client signs out at the provider and comes back', (world, options) =>
     inside(world, options, async (page, person, product) => {
       await claims(page);

@@ -71,6 +71,9 @@ pub(crate) struct Flags {
     /// Demand a PKCE challenge of a confidential client, too
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     require_pkce: Option<bool>,
+    /// Refuse token requests without a proof of possession (DPoP, RFC 9449)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    dpop_bound_access_tokens: Option<bool>,
     /// Ours: no consent is asked
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     first_party: Option<bool>,
@@ -360,6 +363,7 @@ impl Flags {
             metadata.jwks_uri = self.jwks_uri.filter(|uri| !uri.is_empty());
         }
         set(self.require_pkce, &mut metadata.require_pkce);
+        set(self.dpop_bound_access_tokens, &mut metadata.dpop_bound_access_tokens);
         set(self.first_party, &mut metadata.first_party);
         set(self.access_token_format, &mut metadata.access_token_format);
         set(self.id_token_signed_response_alg, &mut metadata.id_token_signed_response_alg);
