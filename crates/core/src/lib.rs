@@ -19,6 +19,7 @@ pub mod document;
 pub mod error;
 pub mod external;
 pub mod id;
+pub mod invitation;
 pub mod json;
 pub mod jwk;
 pub mod key;

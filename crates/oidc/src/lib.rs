@@ -28,6 +28,7 @@ pub mod discovery;
 mod flow;
 pub mod grant;
 pub mod introspect;
+mod inviter;
 pub mod keys;
 pub mod live;
 pub mod logo;
