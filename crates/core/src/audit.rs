@@ -80,6 +80,14 @@ events! {
     OrganisationRemoved = "organisation.removed"
     /// A person chose for which organisation they act in a product.
     OrganisationChosen = "organisation.chosen"
+    /// Somebody was invited.
+    InvitationCreated = "invitation.created"
+    /// An invitation led to an account or into an organisation.
+    InvitationAccepted = "invitation.accepted"
+    /// An invitation was withdrawn, or another one took its place.
+    InvitationWithdrawn = "invitation.withdrawn"
+    /// A wrong code was entered for an invitation.
+    InvitationRefused = "invitation.refused"
     /// A person allowed a client.
     ConsentGranted = "consent.granted"
     /// A person took an allowance back, or the consent to the processing of personal data.

@@ -17,7 +17,7 @@ use crate::jwk::{ContentEncryption, JwkSet, KeyManagement};
 use crate::method::MethodName;
 use crate::redirect::{LoopbackPort, find};
 use crate::response_type::ResponseType;
-use crate::scope::Scope;
+use crate::scope::{INVITE, Scope};
 use crate::text::disguises;
 use crate::user::User;
 
@@ -485,6 +485,10 @@ impl ClientMetadata {
         }
         if self.scope.has("kabinet:admin") {
             return bad("scope", "kabinet:admin comes with admin_role and cannot be listed");
+        }
+        // Whoever may invite acts for itself alone, so no token about a person ever holds that scope.
+        if self.scope.has(INVITE) && self.grant_types != [GrantType::ClientCredentials] {
+            return bad("scope", "kabinet:invite is for clients with the grant type client_credentials and no other");
         }
         for resource in self.resources.iter().chain(&self.default_resource) {
             // RFC 8707 §2: an absolute URI without a fragment.

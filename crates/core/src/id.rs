@@ -61,6 +61,8 @@ id! {
     RecoveryId
     /// A change that waits until the holders of an account had time to stop it.
     HandoverId
+    /// An invitation on its way to a phone or an e-mail address.
+    InvitationId
     /// A message to a person; also the key by which a gateway knows a second attempt.
     MessageId
     /// A signing key; the `kid` in the JWKS.
@@ -90,7 +92,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId InvitationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

@@ -20,6 +20,7 @@ pub mod dpop;
 pub mod error;
 pub mod external;
 pub mod id;
+pub mod invitation;
 pub mod json;
 pub mod jwk;
 pub mod key;

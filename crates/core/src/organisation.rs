@@ -47,6 +47,8 @@ impl Relation {
 pub enum Proof {
     /// The person alone.
     Stated,
+    /// Whoever invited the person into it: an administrator or a client that may invite.
+    Invitation,
     /// A qualified certificate that names the organisation and the person.
     Certificate,
     /// Госуслуги, where the person has a role in it.
@@ -61,6 +63,7 @@ impl Proof {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stated => "stated",
+            Self::Invitation => "invitation",
             Self::Certificate => "certificate",
             Self::Esia => "esia",
             Self::Administrator => "administrator",
@@ -137,6 +140,17 @@ impl Named {
             ogrn: ogrn.to_owned(),
             name: name.to_owned(),
         })
+    }
+
+    /// What it was read from, in normal form.
+    #[must_use]
+    pub fn parts(&self) -> Typed<'_> {
+        Typed {
+            inn: &self.inn,
+            kpp: &self.kpp,
+            ogrn: &self.ogrn,
+            name: &self.name,
+        }
     }
 
     /// What the person is to it unless somebody says otherwise: an ИНН of twelve digits is a person's own.

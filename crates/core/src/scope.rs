@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// What one scope token may hold at most, in bytes; longer ones only cost memory.
 const MAX_TOKEN: usize = 128;
 
+/// Allows a client to invite people: given by client_credentials only, for the invitations of kabinet itself.
+pub const INVITE: &str = "kabinet:invite";
+
 /// A set of scope tokens, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -26,6 +26,8 @@ pub struct Config {
     pub hashing: HashingConfig,
     /// Confirmation codes.
     pub confirmation: ConfirmationConfig,
+    /// Invitations.
+    pub invitation: InvitationConfig,
     /// How an account is got back.
     pub recovery: RecoveryConfig,
     /// What is asked of a browser while the risk is high.
@@ -318,6 +320,34 @@ impl Default for ConfirmationConfig {
             per_asn: 2000,
             registrations_per_asn: 1000,
             asn_sample: 200,
+        }
+    }
+}
+
+/// Invitations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InvitationConfig {
+    /// Digits of a code.
+    pub digits: usize,
+    /// Life of a code, seconds.
+    pub life: i64,
+    /// Wrong codes that one invitation allows.
+    pub tries: i64,
+    /// Invitations that one client makes in a day at most.
+    pub per_client: i64,
+    /// Invitations that one contact gets in a day at most, whoever invites.
+    pub per_contact: i64,
+}
+
+impl Default for InvitationConfig {
+    fn default() -> Self {
+        Self {
+            digits: 8,
+            life: 2 * DAY,
+            tries: 5,
+            per_client: 200,
+            per_contact: 3,
         }
     }
 }

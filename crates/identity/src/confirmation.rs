@@ -382,7 +382,7 @@ impl Identity {
         purpose: Purpose,
         contact: &Contact,
         visit: &Visit,
-    ) -> Result<(Option<Word>, Trust), CodeError> {
+    ) -> Result<(Option<Word<'static>>, Trust), CodeError> {
         let holder = user::by_contact(self.0.store.db(), contact).await?;
         let is_known = holder.as_ref().is_some_and(|holder| self.0.throttle.knows(holder.id.as_str(), visit));
         let word = match (purpose, holder) {
@@ -397,7 +397,7 @@ impl Identity {
     }
 
     /// A code to send; where none is sent, one that nobody can guess.
-    fn code_for(&self, word: Option<Word>) -> Secret {
+    fn code_for(&self, word: Option<Word<'_>>) -> Secret {
         let digits = if word.is_some() { self.0.config.confirmation.digits } else { 64 };
         decimal_code(digits, &*self.0.entropy)
     }

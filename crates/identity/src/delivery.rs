@@ -39,7 +39,7 @@ use crate::{Error, Identity};
 
 pub use courier::{Called, Tested};
 use letter::Html;
-pub(crate) use words::Word;
+pub(crate) use words::{Invited, Word};
 
 /// How long a notice is worth sending, seconds.
 const NOTICE_LIFE: i64 = 24 * 3600;
@@ -233,7 +233,7 @@ impl Routes {
 pub(crate) struct Letter<'a> {
     pub to: &'a Contact,
     /// `None`: it is for nobody, and nobody may be able to tell.
-    pub word: Option<Word>,
+    pub word: Option<Word<'a>>,
     pub code: Option<Secret>,
     pub language: Language,
     /// In whose name it comes.
@@ -246,7 +246,7 @@ pub(crate) struct Letter<'a> {
 pub(crate) struct Notice<'a> {
     pub person: &'a User,
     pub except: Option<&'a Contact>,
-    pub word: Word,
+    pub word: Word<'a>,
     /// In whose name it comes.
     pub brand: &'a Brand,
 }

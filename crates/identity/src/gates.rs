@@ -145,6 +145,40 @@ impl Identity {
         Ok(tx)
     }
 
+    /// Counts an invitation for its contact and its range, in the transaction that sends it. Who invites is known and has a
+    /// limit of their own, so nothing is asked of a browser; and its code is entered days later, so it counts as entered at once:
+    /// it neither opens nor closes a range or a country, but a closed or full one holds.
+    pub(crate) async fn pass_invitation(&self, tx: &mut Tx, contact: &Contact) -> Result<(), CodeError> {
+        let now = self.now();
+        let key = self.0.throttle.sending(contact, "invitation", Trust::Unknown);
+        let (count, ends) = throttle::count(tx, &key, now, DAY).await?;
+        if count > self.0.config.invitation.per_contact {
+            return Err(refuse("contact", ends.since(now).max(1)));
+        }
+        let (Some(range), Some(country)) = (contact.range(), contact.country()) else {
+            return Ok(());
+        };
+        let config = &self.0.config.confirmation;
+        let names = Names { range, country: country.as_str() };
+        let [in_range, in_country] = destination::sent(tx, names, now, HOUR).await?;
+        destination::entered(tx, names, now).await?;
+        let limits = |most| Limits {
+            most,
+            sample: i64::MAX,
+            percent: config.entered_percent,
+            closed: config.closed,
+        };
+        for (gate, tally, most) in [("range", in_range, Some(config.per_range)), ("country", in_country, None)] {
+            match judge(&tally, &limits(most), now) {
+                Verdict::Open | Verdict::Tight => {}
+                Verdict::Full { seconds } | Verdict::Closed { seconds } | Verdict::Closes { seconds } => {
+                    return Err(refuse(gate, seconds));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The limits of a contact, whoever asks.
     async fn pass_contact(&self, tx: &mut Tx, asking: &Asking<'_>) -> Result<(), CodeError> {
         let (config, now) = (&self.0.config.confirmation, self.now());

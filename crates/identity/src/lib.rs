@@ -8,6 +8,7 @@
 //! check_password ────────────────────────────────┘
 //! begin_challenge ─▶ (signed) ─▶ check_signature ─▶ sign_in_by_certificate ─▶ Proof
 //! begin_upstream ─▶ (signed in there) ─▶ take_return ─▶ finish_upstream ─▶ Proof
+//! try_invitation ─▶ ticket ─▶ register_invited ─▶ Proof, or join_invited with a session
 //! begin_recovery ─▶ (code sent) ─▶ confirm ─▶ set_password ─▶ (sign in again)
 //! ```
 //!
@@ -24,6 +25,7 @@ pub mod delivery;
 mod facts;
 mod gates;
 mod hashing;
+pub mod invitation;
 pub mod leaked;
 pub mod method;
 mod organisation;
@@ -56,11 +58,12 @@ use kabinet_store::{Store, Tx, audit};
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use config::{
-    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
-    RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
+    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, InvitationConfig,
+    PasswordConfig, RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
+pub use invitation::{InviteError, InvitedError, NewInvitation, TryError};
 pub use method::certificate::{
     CertificateError, CertificateLogin, CertificatePurpose, Challenge, Draft, Fresh, LinkError, Signer,
 };
@@ -133,6 +136,7 @@ pub(crate) struct Inner {
     pub networks: ArcSwapOption<Networks>,
     pub codes: Stamper,
     pub payloads: Sealer,
+    pub invitations: Sealer,
     pub works: Sealer,
     pub signers: Sealer,
     pub attempts: Sealer,
@@ -168,6 +172,7 @@ impl Identity {
             networks: ArcSwapOption::empty(),
             codes: master.stamper("confirmation-code"),
             payloads: master.sealer("confirmation"),
+            invitations: master.sealer("invitation"),
             works: master.sealer("work"),
             signers: master.sealer("signer"),
             attempts: master.sealer("upstream-attempt"),

@@ -241,6 +241,31 @@ impl Identity {
         Ok(Proof { factors: first, ..proof })
     }
 
+    /// Makes an account with a password for a contact that an invitation has proven, inside the transaction that spends the
+    /// invitation.
+    pub(crate) async fn make_invited(
+        &self,
+        tx: &mut Tx,
+        (contact, phc, documents): (&Contact, String, Vec<Reference>),
+        (client, visit): (Option<ClientId>, &Visit),
+    ) -> Result<Proof, Error> {
+        let intent = Intent {
+            phc: Some(phc),
+            signer: None,
+            guest: None,
+            partner_code: None,
+            documents,
+            client,
+            at: self.now(),
+            ip: visit.origin.ip.clone(),
+            agent: visit.origin.agent.clone(),
+        };
+        let proof = self.make(tx, (&intent, contact), visit).await?;
+        // NIST SP 800-63B-4 §3.1.3: a code that lived for days proves the contact and is no authenticator.
+        let factors = proof.factors.iter().copied().filter(|factor| *factor != Factor::Otp).collect();
+        Ok(Proof { factors, ..proof })
+    }
+
     /// Whether a contact is one that a provider has verified and on which its word is taken.
     #[must_use]
     pub fn is_vouched(&self, guest: &Guest, contact: &Contact) -> bool {

@@ -8,6 +8,7 @@ mod config;
 mod delivery;
 mod doctor;
 mod document;
+mod invitation;
 mod key;
 mod logout;
 mod password;
@@ -66,6 +67,9 @@ enum Command {
     /// People
     #[command(subcommand)]
     User(user::Command),
+    /// Invitations to people: a code by SMS or e-mail that opens an account
+    #[command(subcommand)]
+    Invitation(invitation::Command),
     /// Signatures made with certificates
     #[command(subcommand)]
     Certificate(certificate::Command),
@@ -157,6 +161,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Client(command) => client::run(command, desk, output).await,
         Command::Brand(command) => brand::run(command, desk, output).await,
         Command::User(command) => user::run(command, desk, output).await,
+        Command::Invitation(command) => invitation::run(command, desk, output).await,
         Command::Trust(command) => trust::run(command, desk, output).await,
         Command::Audit(command) => audit::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,

@@ -2,8 +2,8 @@
 
 use kabinet_core::country::CountryRules;
 use kabinet_identity::{
-    CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig,
-    SessionConfig, WorkConfig,
+    CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, InvitationConfig, PasswordConfig,
+    RecoveryConfig, SessionConfig, WorkConfig,
 };
 
 use kabinet_oidc::config::RegistrationConfig;
@@ -110,6 +110,13 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             per_asn: confirmation.per_asn.into(),
             registrations_per_asn: confirmation.registrations_per_asn.into(),
             asn_sample: confirmation.asn_sample.into(),
+        },
+        invitation: InvitationConfig {
+            digits: config.invitation.digits.into(),
+            life: config.invitation.life.get(),
+            tries: config.invitation.tries.into(),
+            per_client: config.invitation.per_client.into(),
+            per_contact: config.invitation.per_contact.into(),
         },
         work: WorkConfig {
             bits: config.work.bits.into(),

@@ -29,6 +29,7 @@ pub mod dpop;
 mod flow;
 pub mod grant;
 pub mod introspect;
+mod inviter;
 pub mod keys;
 pub mod live;
 pub mod logo;

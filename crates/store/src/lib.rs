@@ -30,6 +30,7 @@ pub mod device;
 pub mod document;
 pub mod ephemeral;
 pub mod grant;
+pub mod invitation;
 pub mod key;
 pub mod logo;
 pub mod logout;
@@ -113,6 +114,7 @@ pub fn statements() -> Vec<&'static str> {
         device::ALL,
         document::ALL,
         grant::ALL,
+        invitation::ALL,
         key::ALL,
         logo::ALL,
         logout::ALL,

@@ -17,9 +17,10 @@ crate::sql! {
     PUT = "INSERT INTO organisations (id, user_id, inn, kpp, ogrn, name, relation, proof, proven_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
         ON CONFLICT (user_id, inn, kpp) DO UPDATE SET ogrn = excluded.ogrn, name = excluded.name, relation = excluded.relation, \
         proof = excluded.proof, proven_at = excluded.proven_at WHERE organisations.proof = 'stated' \
+        OR (organisations.proof = 'invitation' AND excluded.proof <> 'stated') \
         OR (organisations.proof IN ('certificate', 'esia') AND excluded.proof = organisations.proof)";
     REMOVE = "DELETE FROM organisations WHERE id = $1 AND user_id = $2";
-    REMOVE_STATED = "DELETE FROM organisations WHERE id = $1 AND user_id = $2 AND proof = 'stated'";
+    REMOVE_STATED = "DELETE FROM organisations WHERE id = $1 AND user_id = $2 AND proof IN ('stated', 'invitation')";
     CHOOSE = "INSERT INTO organisation_choices (user_id, client_id, organisation_id) VALUES ($1, $2, $3) \
         ON CONFLICT (user_id, client_id) DO UPDATE SET organisation_id = excluded.organisation_id";
     PARTNER_CODES = "SELECT client_id, code FROM partner_codes WHERE user_id = $1";
@@ -77,7 +78,7 @@ pub async fn put(tx: &mut Tx, user: &UserId, one: &Organisation) -> Result<bool>
 /// Which organisations may be removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removable {
-    /// What the person stated: by the person.
+    /// What the person stated or was invited into: by the person.
     Stated,
     /// Any: by an administrator.
     Any,

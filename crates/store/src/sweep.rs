@@ -25,6 +25,7 @@ crate::sql! {
     UPSTREAM_ATTEMPTS = "DELETE FROM upstream_attempts WHERE id IN (SELECT id FROM upstream_attempts WHERE keep_until < $1 LIMIT $2)";
     DRAFTS = "DELETE FROM registration_drafts WHERE key IN (SELECT key FROM registration_drafts WHERE expires_at < $1 LIMIT $2)";
     DEVICES = "DELETE FROM device_requests WHERE device_code IN (SELECT device_code FROM device_requests WHERE keep_until < $1 LIMIT $2)";
+    INVITATIONS = "DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE keep_until < $1 LIMIT $2)";
     INITIAL_TOKENS = "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
 }
@@ -52,6 +53,7 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         UPSTREAM_ATTEMPTS,
         DRAFTS,
         DEVICES,
+        INVITATIONS,
         INITIAL_TOKENS,
         CHANGES,
     ] {

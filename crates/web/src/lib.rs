@@ -4,6 +4,7 @@
 //! which language, with which cookies) and is answered by a handler named as its URL: [`oauth`] for the protocol's
 //! endpoints, [`page`] for what people see. Every route stands in [`routes::routes`] with who may call it.
 
+mod api;
 pub mod assets;
 pub mod brand;
 mod cookies;

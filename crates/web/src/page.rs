@@ -11,6 +11,7 @@ pub(crate) mod code;
 pub(crate) mod complete;
 pub(crate) mod consent;
 pub(crate) mod device;
+pub(crate) mod invitation;
 pub(crate) mod legal;
 pub(crate) mod login;
 pub(crate) mod logout;
@@ -387,7 +388,7 @@ pub(crate) async fn refused(visit: &Visit, refusal: Refusal) -> Response {
 
 /// A route that exists, by another method.
 pub(crate) async fn wrong_method(visit: Visit) -> Response {
-    if visit.here.starts_with("/oauth2/") {
+    if visit.here.starts_with("/oauth2/") || visit.here.starts_with("/api/") {
         return crate::error::wrong_method();
     }
     error_page(&visit, StatusCode::METHOD_NOT_ALLOWED, "error-method").await

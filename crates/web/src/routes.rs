@@ -6,13 +6,14 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::api::invitations;
 use crate::delivery;
 use crate::layers;
 use crate::oauth::{
     authorize, cors, logout as rp_logout, metadata, register as registration, session, token, userinfo,
 };
 use crate::page::{
-    account, agreements, certificate, choose, complete, consent, device, legal, login, logout, not_found,
+    account, agreements, certificate, choose, complete, consent, device, invitation, legal, login, logout, not_found,
     organisations, recover, register, telegram, upstream, wrong_method,
 };
 use crate::site::Site;
@@ -34,6 +35,8 @@ pub enum Access {
     Registrant,
     /// The bearer of the client's own registration access token.
     Registration,
+    /// The bearer of a client's own access token with the scope `kabinet:invite`.
+    Inviter,
     /// A person who is signed in.
     Person,
     /// A gateway that was told the address, which holds a secret.
@@ -137,6 +140,11 @@ static OWN: &[Entry] = table! {
     post "/code" Browser => device::post;
     get "/code/device" Browser => device::device;
     post "/code/device" Browser => device::decide;
+    get "/code/invitation" Browser => invitation::get;
+    post "/code/invitation" Browser => invitation::post;
+    post "/api/invitations/v1" Inviter => invitations::create;
+    get "/api/invitations/v1/{id}" Inviter => invitations::read;
+    delete "/api/invitations/v1/{id}" Inviter => invitations::withdraw;
     get "/choose" Browser => choose::get;
     post "/choose" Browser => choose::post;
     get "/logout" Browser => logout::get;

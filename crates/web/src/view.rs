@@ -31,7 +31,7 @@ pub use certificate::{
     certificate_message,
 };
 pub use chrome::{Chrome, LEGAL_ROOT, Link, legal_path, with_query};
-pub use device::{DevicePage, UserCodePage};
+pub use device::{DevicePage, InvitationPage, InvitedWay, UserCodePage};
 pub use entry::{
     CodeEntry, CodePurpose, Complete, CompleteDocuments, CompleteOrganisation, Confirmed, FormPlace, Method,
     NewPassword, NewText, Offers, Recover, Registration, SecondProof, SignIn, Told,

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use kabinet_web::Access::{
-    self, Anyone, Bearer, Browser, Client, ConfidentialClient, Gateway, Person, Registrant, Registration,
+    self, Anyone, Bearer, Browser, Client, ConfidentialClient, Gateway, Inviter, Person, Registrant, Registration,
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 90] = [
+pub const ROUTES: [(&str, &str, Access); 95] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -69,6 +69,11 @@ pub const ROUTES: [(&str, &str, Access); 90] = [
     ("POST", "/code", Browser),
     ("GET", "/code/device", Browser),
     ("POST", "/code/device", Browser),
+    ("GET", "/code/invitation", Browser),
+    ("POST", "/code/invitation", Browser),
+    ("POST", "/api/invitations/v1", Inviter),
+    ("GET", "/api/invitations/v1/{id}", Inviter),
+    ("DELETE", "/api/invitations/v1/{id}", Inviter),
     ("POST", "/complete", Browser),
     ("POST", "/complete/confirm", Browser),
     ("POST", "/consent", Browser),
@@ -107,6 +112,7 @@ pub fn example(path: &str) -> String {
         .replace("{document}", "pd-policy")
         .replace("{client_id}", "none")
         .replace("{method}", "none")
+        .replace("{id}", "none")
         .replace("{route}/{secret}", "sms_ru/unknown")
 }
 

@@ -25,6 +25,7 @@ mod documents;
 mod esia;
 mod flows;
 mod input;
+mod invitations;
 mod mended;
 mod new_passwords;
 mod organisations;

@@ -43,6 +43,7 @@ fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
             c.token_exchange_audiences.push("https://api.example/ x".to_owned());
         }),
         ("scope", |c| c.scope = Scope::parse("kabinet:admin").unwrap()),
+        ("scope", |c| c.scope = Scope::parse("openid kabinet:invite").unwrap()),
         ("login_methods", |c| c.login_methods = Some(Vec::new())),
         ("registration_methods", |c| c.registration_methods = Some(vec![MethodName::Code])),
         ("resources", |c| c.resources.push("https://api.example/#x".to_owned())),

@@ -7,7 +7,7 @@ use super::Purpose;
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum Word<'a> {
     /// A code for a new account.
     Register,
     /// A code for somebody who registers a contact that has an account.
@@ -18,6 +18,8 @@ pub(crate) enum Word {
     AddContact,
     /// A code to prove the account once more.
     SignIn,
+    /// A code for somebody who is invited.
+    Invited(&'a Invited<'a>),
     /// Somebody signed in from a browser that is new to the account.
     NewSignIn(Timestamp),
     /// A device was allowed to sign in.
@@ -44,7 +46,7 @@ pub(crate) enum Word {
     PhoneLeaves(Timestamp),
 }
 
-impl Word {
+impl Word<'_> {
     /// What it is for.
     pub const fn purpose(self) -> Purpose {
         match self {
@@ -52,6 +54,7 @@ impl Word {
             Self::Recover => Purpose::Recover,
             Self::AddContact => Purpose::Contact,
             Self::SignIn => Purpose::SignIn,
+            Self::Invited(_) => Purpose::Invite,
             Self::NewSignIn(_)
             | Self::DeviceAllowed(_)
             | Self::ContactAdded(_)
@@ -72,6 +75,8 @@ impl Word {
         let what = match (language, self.purpose()) {
             (Language::Ru, Purpose::Notice) => "Изменения в вашем аккаунте",
             (Language::En, Purpose::Notice) => "A change to your account",
+            (Language::Ru, Purpose::Invite) => "Приглашение",
+            (Language::En, Purpose::Invite) => "Invitation",
             (Language::Ru, _) => "Код подтверждения",
             (Language::En, _) => "Confirmation code",
         };
@@ -111,6 +116,7 @@ impl Word {
             (Language::En, Self::SignIn) => {
                 format!("{code} is your code to sign in to {product} or to confirm a change. Never share it.")
             }
+            (_, Self::Invited(invited)) => invited.text(language, product, code),
             (Language::Ru, Self::CertificateLinked(at)) => format!(
                 "{product}: к аккаунту привязан сертификат {}. Если это не вы, смените пароль и отвяжите его.",
                 moment(at, language)
@@ -212,6 +218,52 @@ impl Word {
                 moment(due, language)
             ),
         }
+    }
+}
+
+/// Longer names are cut in a message, characters: an SMS is paid for by its length.
+const LONGEST_NAME: usize = 60;
+
+/// What a message says of an invitation. It is the same whether or not the contact has an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Invited<'a> {
+    /// The client that invites; `None`: an administrator.
+    pub by: Option<&'a str>,
+    /// Into which organisation; `None`: into the product.
+    pub organisation: Option<&'a str>,
+    /// The page that takes the code.
+    pub page: &'a str,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl Invited<'_> {
+    fn text(self, language: Language, product: &str, code: &str) -> String {
+        let Self { by, organisation, page, until } = self;
+        let into = organisation.map_or_else(|| product.to_owned(), |name| quoted(name, language));
+        let (by, until) = (by.map(|name| quoted(name, language)), moment(until, language));
+        match language {
+            Language::Ru => {
+                let who = by.map_or_else(|| "Вас приглашают".to_owned(), |by| format!("{by} приглашает вас"));
+                format!("Код {code}. {who} в {into}. Введите код на {page} до {until}. Никому его не сообщайте.")
+            }
+            Language::En => {
+                let who = by.map_or_else(|| "You are invited".to_owned(), |by| format!("{by} invites you"));
+                format!("Code {code}. {who} to {into}. Enter the code at {page} by {until}. Never share it.")
+            }
+        }
+    }
+}
+
+/// A name that somebody chose, short and told apart from our own words.
+fn quoted(name: &str, language: Language) -> String {
+    let mut short: String = name.trim().chars().take(LONGEST_NAME).collect();
+    if name.trim().chars().count() > LONGEST_NAME {
+        short.push('…');
+    }
+    match language {
+        Language::Ru => format!("«{short}»"),
+        Language::En => format!("“{short}”"),
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use kabinet::config::Config;
 use kabinet_core::audit::{Event, Record};
-use kabinet_core::brand::{Brand, Brands};
+use kabinet_core::brand::{Brand, Brands, DEFAULT};
 use kabinet_core::client::Client;
 use kabinet_core::method::unusable;
 use kabinet_store::brand::{self, Kept};
@@ -67,6 +67,23 @@ pub(super) async fn known(name: &str, desk: &Desk) -> anyhow::Result<()> {
         bail!(unknown(name));
     }
     Ok(())
+}
+
+/// The brand of this name as it is now; the default one where it has none.
+pub(super) async fn of(name: Option<&str>, desk: &Desk) -> anyhow::Result<Brand> {
+    if let Some(name) = name
+        && let Some(kept) = find(name, desk).await?
+    {
+        return Ok(kept.brand?);
+    }
+    let default = match name {
+        Some(name) if Brands::built_in().get(name).is_some() => None,
+        _ => find(DEFAULT, desk).await?,
+    };
+    match default {
+        Some(kept) => Ok(kept.brand?),
+        None => Ok(Brands::built_in().find(name).clone()),
+    }
 }
 
 fn unknown(name: &str) -> String {

@@ -73,11 +73,11 @@ pub(crate) struct New {
     role: Option<Role>,
 }
 
-fn phone(text: &str) -> Result<Contact, String> {
+pub(super) fn phone(text: &str) -> Result<Contact, String> {
     Contact::parse(ContactKind::Phone, text).ok_or_else(|| "is no phone number; write it as +79161234567".to_owned())
 }
 
-fn email(text: &str) -> Result<Contact, String> {
+pub(super) fn email(text: &str) -> Result<Contact, String> {
     Contact::parse(ContactKind::Email, text).ok_or_else(|| "is no e-mail address".to_owned())
 }
 

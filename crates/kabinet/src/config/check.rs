@@ -4,9 +4,9 @@ use kabinet_core::response_type::ResponseType;
 use kabinet_core::seal::MasterKey;
 use url::{Host, Url};
 
-use kabinet_core::scope::Scope;
+use kabinet_core::scope::{INVITE, Scope};
 
-use super::{Certificate, Config, Confirmation, Delivery, GatewayName, Registration, Seconds};
+use super::{Certificate, Config, Confirmation, Delivery, GatewayName, Invitation, Registration, Seconds};
 
 /// Every contradiction: the key that is to be changed and what is wrong with it.
 pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
@@ -71,6 +71,9 @@ fn registration(registration: &Registration, found: &mut Found) {
     // The admin API's scope comes with a role, which nobody gives themselves.
     if registration.scopes.iter().any(|scope| scope == "kabinet:admin") {
         found.push(("registration.scopes", "kabinet:admin cannot be registered for".to_owned()));
+    }
+    if registration.scopes.iter().any(|scope| scope == INVITE) {
+        found.push(("registration.scopes", "kabinet:invite cannot be registered for".to_owned()));
     }
     if registration.scopes.is_empty() {
         found.push(("registration.scopes", "must name at least one".to_owned()));
@@ -330,6 +333,17 @@ fn codes(confirmation: &Confirmation, found: &mut Found) {
     at_most(found, "confirmation.closed", confirmation.closed, Seconds::hours(24));
 }
 
+fn invitations(invitation: &Invitation, found: &mut Found) {
+    within(found, "invitation.digits", invitation.digits.into(), 6, 8);
+    within(found, "invitation.tries", invitation.tries.into(), 1, 10);
+    within(found, "invitation.per_client", invitation.per_client, 1, 100_000);
+    within(found, "invitation.per_contact", invitation.per_contact.into(), 1, 20);
+    if invitation.life < Seconds::hours(24) {
+        found.push(("invitation.life", "must be 24h at least".to_owned()));
+    }
+    at_most(found, "invitation.life", invitation.life, Seconds::hours(72));
+}
+
 fn people(config: &Config, found: &mut Found) {
     let (confirmation, password, hashing) = (&config.confirmation, &config.password, &config.hashing);
     within(found, "confirmation.digits", confirmation.digits.into(), 6, 10);
@@ -346,6 +360,7 @@ fn people(config: &Config, found: &mut Found) {
         250,
     );
     codes(confirmation, found);
+    invitations(&config.invitation, found);
     // Beyond 24 bits a telephone works for minutes; longer than a minute nobody waits.
     within(found, "work.bits", config.work.bits.into(), 0, 24);
     at_most(found, "work.delay", config.work.delay, Seconds::minutes(1));

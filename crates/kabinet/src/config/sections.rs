@@ -54,6 +54,8 @@ pub struct Config {
     pub token: Token,
     /// Confirmation codes.
     pub confirmation: Confirmation,
+    /// Invitations.
+    pub invitation: Invitation,
     /// What an unknown browser does while the risk is high.
     pub work: Work,
     /// How an account is got back.
@@ -94,6 +96,7 @@ impl Default for Config {
             session: Session::default(),
             token: Token::default(),
             confirmation: Confirmation::default(),
+            invitation: Invitation::default(),
             work: Work::default(),
             recovery: Recovery::default(),
             password: Password::default(),
@@ -399,6 +402,34 @@ impl Default for Confirmation {
             per_asn: 2000,
             registrations_per_asn: 1000,
             asn_sample: 200,
+        }
+    }
+}
+
+/// Invitations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Invitation {
+    /// Digits of a code: 6 to 8. Reason: it lives for days, so it has more than a code that lives for minutes.
+    pub digits: u8,
+    /// Life of a code: 24h to 72h. Reason: whoever is invited on a Friday evening comes to work on Monday with the longest.
+    pub life: Seconds,
+    /// Wrong codes after which an invitation is dead.
+    pub tries: u8,
+    /// Invitations that one client makes in a day. Reason: stolen credentials send no more SMS than that.
+    pub per_client: u32,
+    /// Invitations that one contact gets in a day, whoever invites. Reason: more only annoy whoever holds it.
+    pub per_contact: u8,
+}
+
+impl Default for Invitation {
+    fn default() -> Self {
+        Self {
+            digits: 8,
+            life: Seconds::hours(48),
+            tries: 5,
+            per_client: 200,
+            per_contact: 3,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! `client_credentials` (RFC 6749 §4.4): a client acts for itself. Nothing is written and no refresh token is given.
 //!
 //! A client with an `admin_role` may ask for `kabinet:admin`, alone; that token is for the admin API and nothing else.
+//! One with the scope `kabinet:invite` asks for it by name and alone; that token is for kabinet itself.
 
 use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
-use kabinet_core::scope::Scope;
+use kabinet_core::scope::{INVITE, Scope};
 
 use super::{Grant, Request};
 use crate::Result;
@@ -35,6 +36,16 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
             }
             (scope, vec![format!("{}/api/admin/v1", provider.issuer())])
         }
+        Some(scope) if scope.has(INVITE) => {
+            if !client.metadata.scope.has(INVITE) || scope.iter().count() > 1 || params.get("resource").is_some() {
+                return Err(OAuthError::new(
+                    Code::InvalidScope,
+                    "kabinet:invite is not for this client or does not stand alone",
+                )
+                .into());
+            }
+            (scope, vec![provider.issuer().to_owned()])
+        }
         asked => {
             // OpenID scopes are about a person; a client that acts for itself has none.
             let allowed = client.metadata.scope.without(&Scope::from_iter([
@@ -48,6 +59,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
                 "orgs",
                 "identity",
                 "identity_document",
+                INVITE,
             ]));
             let scope = asked.unwrap_or_else(|| allowed.clone());
             if !scope.is_within(&allowed) {

@@ -75,6 +75,7 @@ organisation-remove-of = Remove: { $name }
 organisation-added = The organisation is added.
 organisation-removed = The organisation is removed.
 proof-stated = stated by you
+proof-invitation = an invitation
 proof-certificate = a signature certificate
 proof-esia = Gosuslugi
 proof-administrator = an administrator

@@ -77,6 +77,7 @@ organisation-remove-of = Убрать: { $name }
 organisation-added = Организация добавлена.
 organisation-removed = Организация убрана.
 proof-stated = указано вами
+proof-invitation = приглашение
 proof-certificate = сертификат электронной подписи
 proof-esia = Госуслуги
 proof-administrator = администратор

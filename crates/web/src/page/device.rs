@@ -1,6 +1,6 @@
 //! «У меня есть код»: `/code`, and `/code/device`, where a person allows or refuses what a device asks (RFC 8628 §3.3).
 //!
-//! 1. `/code` takes a code. One from a QR code leaves the address at once and stands in the field, to be compared with the screen;
+//! 1. `/code` takes a code: eight letters are a device's, digits an invitation's (see `invitation.rs`). One from a QR code leaves the address at once and stands in the field, to be compared with the screen;
 //!    nothing goes on by itself. What was typed is sealed for this browser and carried on, past the sign-in where nobody is signed in.
 //! 2. `/code/device` looks the code up, which makes it this person's, and shows who asks, from where, when, and for what.
 //! 3. POST refuses or allows, once; allowing waits for legal texts that were not agreed to yet. Where the device asked from another network, the password is asked for first: whoever is
@@ -14,6 +14,7 @@ use http::header::RETRY_AFTER;
 use kabinet_core::authn::Session;
 use kabinet_core::client::Client;
 use kabinet_core::contact::ContactKind;
+use kabinet_core::invitation;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user_code::UserCode;
 use kabinet_oidc::device::Device;
@@ -55,6 +56,7 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
         chrome: chrome(&visit, Some(&opened), None),
         compare: code.is_some(),
         value: code.unwrap_or_default(),
+        contact: None,
         errors: Errors::none(),
     };
     html(&visit, StatusCode::OK, &view::render(&page))
@@ -70,6 +72,9 @@ pub(crate) async fn post(visit: Visit, form: Form) -> Response {
         let stale = Errors::whole(Message::of("form-stale"));
         return entry(&visit, &opened, form.get("code"), (stale, StatusCode::OK));
     }
+    if let Some(code) = invitation::code(form.get("code")) {
+        return super::invitation::entered(&visit, &opened, &form, &code).await;
+    }
     let Some(code) = UserCode::read(form.get("code")) else {
         let malformed = Errors::field("code", Message::of("user-code-malformed"));
         return entry(&visit, &opened, form.get("code"), (malformed, StatusCode::UNPROCESSABLE_ENTITY));
@@ -82,6 +87,7 @@ fn entry(visit: &Visit, opened: &Opened, typed: &str, (errors, status): (Errors,
         chrome: chrome(visit, Some(opened), None),
         value: typed.chars().take(40).collect(),
         compare: false,
+        contact: None,
         errors,
     };
     html(visit, status, &view::render(&page))

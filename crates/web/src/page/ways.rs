@@ -134,6 +134,12 @@ impl<'a> Ways<'a> {
         self.own(self.registration).any(|method| method.registers && method.place == Place::Form)
     }
 
+    /// Whether whoever is invited makes an account with a password here: also where registration is closed to everybody else, but
+    /// not where people register by other ways alone or do not sign in with a password.
+    pub(crate) fn has_invited_form(&self) -> bool {
+        (self.registration.is_empty() || self.has_registration_form()) && self.has_login_form()
+    }
+
     /// The ways to register beside the form.
     pub(crate) fn registration_tiles(&self) -> Vec<Method> {
         self.tiles(self.registration_methods(), self.has_registration_form())

@@ -402,6 +402,7 @@ impl AccountMethods<'_> {
 pub(super) const fn proof_key(proof: &Proof) -> &'static str {
     match proof {
         Proof::Stated => "proof-stated",
+        Proof::Invitation => "proof-invitation",
         Proof::Certificate => "proof-certificate",
         Proof::Esia => "proof-esia",
         Proof::Administrator => "proof-administrator",
@@ -410,7 +411,7 @@ pub(super) const fn proof_key(proof: &Proof) -> &'static str {
 
 /// Whether the person may remove an organisation.
 pub(super) fn is_removable(one: &Organisation) -> bool {
-    one.proof == Proof::Stated
+    matches!(one.proof, Proof::Stated | Proof::Invitation)
 }
 
 /// `/account/consents/pd-consent`: form `withdraw-form`, button `submit`.
