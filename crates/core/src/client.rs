@@ -447,10 +447,17 @@ impl ClientMetadata {
             );
         }
         // RFC 8693 §5: whoever is named in a token could otherwise pass it on without proving anything.
-        if grants(GrantType::TokenExchange) && self.is_public() {
-            return bad("grant_types", "token-exchange needs a client that authenticates (RFC 8693 section 5)");
+        // An application that people installed has no other way to use their API tokens, and exchanges nothing else.
+        let is_installed = self.is_public() && matches!(self.profile, Profile::Native | Profile::OneC);
+        if grants(GrantType::TokenExchange) && self.is_public() && !is_installed {
+            return bad(
+                "grant_types",
+                "token-exchange needs a client that authenticates (RFC 8693 section 5) or one of profile native or 1c",
+            );
         }
-        if grants(GrantType::TokenExchange) == self.token_exchange_audiences.is_empty() {
+        let needs_audience = grants(GrantType::TokenExchange) && !is_installed;
+        let is_idle = !grants(GrantType::TokenExchange) && !self.token_exchange_audiences.is_empty();
+        if is_idle || (needs_audience && self.token_exchange_audiences.is_empty()) {
             return bad(
                 "token_exchange_audiences",
                 "must be given with the grant type token-exchange, and with it alone",

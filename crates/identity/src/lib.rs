@@ -16,6 +16,7 @@
 
 pub mod account;
 mod agreement;
+mod api_token;
 pub mod asn;
 pub mod config;
 pub mod confirmation;
@@ -55,8 +56,9 @@ use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
+pub use api_token::{ApiTokenError, BadApiToken, MadeApiToken, NewApiToken};
 pub use config::{
-    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
+    Algorithms, ApiTokenConfig, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
     RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};

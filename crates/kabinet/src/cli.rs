@@ -13,6 +13,7 @@ mod logout;
 mod password;
 mod registration;
 mod serve;
+mod token;
 mod trust;
 mod user;
 
@@ -66,6 +67,9 @@ enum Command {
     /// People
     #[command(subcommand)]
     User(user::Command),
+    /// API tokens that people made for programs of theirs
+    #[command(subcommand)]
+    Token(token::Command),
     /// Signatures made with certificates
     #[command(subcommand)]
     Certificate(certificate::Command),
@@ -157,6 +161,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Client(command) => client::run(command, desk, output).await,
         Command::Brand(command) => brand::run(command, desk, output).await,
         Command::User(command) => user::run(command, desk, output).await,
+        Command::Token(command) => token::run(command, desk, output).await,
         Command::Trust(command) => trust::run(command, desk, output).await,
         Command::Audit(command) => audit::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,

@@ -79,6 +79,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         userinfo_claims: Vec::new(),
         amr: Vec::new(),
         act: None,
+        org: None,
     };
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {

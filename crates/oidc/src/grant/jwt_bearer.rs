@@ -74,6 +74,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         amr: Vec::new(),
         userinfo_claims: Vec::new(),
         act: None,
+        org: None,
     };
     let mut tx = provider.store().begin().await?;
     // RFC 7523 §3: a jti is used once; it is not that of the client's own assertions.
