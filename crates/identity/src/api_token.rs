@@ -238,25 +238,25 @@ impl Identity {
         Ok(true)
     }
 
-    /// Takes what somebody has found: if it is a token of ours, it is revoked and its owner told. `Err`: after how many seconds
-    /// this network may report again. Nothing else is said to anybody.
+    /// Takes what somebody has found: if it is a token of ours, it is revoked and its owner told; whether it was. `Err`: after how
+    /// many seconds this network may report again. Nothing of this is said to anybody.
     ///
     /// # Errors
     /// When the database fails; then nothing has changed.
-    pub async fn report_leaked(&self, text: &str, visit: &Visit) -> Result<Result<(), i64>, Error> {
+    pub async fn report_leaked(&self, text: &str, visit: &Visit) -> Result<Result<bool, i64>, Error> {
         let (most, window) = REPORTS;
         let key = format!("leaked {}", visit.network);
         if self.0.store.ephemeral().hit(&key, window).await > most {
             return Ok(Err(i64::try_from(window.as_secs()).unwrap_or(i64::MAX)));
         }
         if !token::is_sound(text) {
-            return Ok(Ok(()));
+            return Ok(Ok(false));
         }
         let now = self.now();
         let mut tx = self.0.store.begin().await?;
         let Some(token) = api_token::end_by_hash(&mut tx, &TokenHash::of(text), now).await? else {
             tx.rollback().await?;
-            return Ok(Ok(()));
+            return Ok(Ok(false));
         };
         let origin = Origin { actor: "finder", ..visit.origin.clone() };
         self.write(&mut tx, &record_of(Event::ApiTokenLeaked, &token), &origin).await?;
@@ -272,7 +272,7 @@ impl Identity {
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         self.posted();
-        Ok(Ok(()))
+        Ok(Ok(true))
     }
 
     /// Tells people whose tokens end within a week, once each. How many.

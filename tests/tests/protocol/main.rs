@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod api_tokens;
 mod assertions;
 mod authorize;
 mod back_channel;

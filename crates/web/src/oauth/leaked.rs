@@ -26,8 +26,10 @@ pub(crate) async fn leaked(State(site): State<Site>, visit: Visit, request: Requ
         Err(wrong) => return error::oauth(&Error::Client(wrong), Scheme::None),
     };
     match site.identity.report_leaked(token, &visit.person(None)).await {
-        Ok(Ok(())) => {
-            site.provider.changed().await;
+        Ok(Ok(was_ours)) => {
+            if was_ours {
+                site.provider.changed().await;
+            }
             (StatusCode::NO_CONTENT, [(CACHE_CONTROL, "no-store")]).into_response()
         }
         Ok(Err(seconds)) => {
