@@ -196,7 +196,7 @@ mod tests {
             private_sealed: String::new(),
             created_at: Timestamp(1),
             activated_at: None,
-            replaced_at: None,
+            retired_at: None,
         };
         let wrong = || "{}".to_owned();
         let keys = vec![
@@ -213,21 +213,18 @@ mod tests {
         let (mut seen, mut open) = (Vec::new(), Vec::<String>::new());
         loop {
             match reader.read_event().unwrap() {
-                Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == b"issuer" => {
+                Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "issuer" => {
                     for attribute in tag.attributes() {
                         let attribute = attribute.unwrap();
-                        let name = String::from_utf8(attribute.key.as_ref().to_vec()).unwrap();
-                        let raw = std::str::from_utf8(&attribute.value).unwrap();
-                        seen.push((name, quick_xml::escape::unescape(raw).unwrap().into_owned()));
+                        let name = attribute.key.as_ref().to_owned();
+                        seen.push((name, quick_xml::escape::unescape(&attribute.value).unwrap().into_owned()));
                     }
                 }
-                Event::Start(tag) => open.push(String::from_utf8(tag.name().as_ref().to_vec()).unwrap()),
-                Event::End(tag) => assert_eq!(open.pop().unwrap().as_bytes(), tag.name().as_ref()),
-                Event::CData(data) => {
-                    seen.push((open.last().unwrap().clone(), String::from_utf8(data.to_vec()).unwrap()));
-                }
-                Event::Text(text) if !text.trim_ascii().is_empty() => {
-                    seen.push((open.last().unwrap().clone(), String::from_utf8(text.to_vec()).unwrap()));
+                Event::Start(tag) => open.push(tag.name().as_ref().to_owned()),
+                Event::End(tag) => assert_eq!(open.pop().unwrap(), tag.name().as_ref()),
+                Event::CData(data) => seen.push((open.last().unwrap().clone(), data.to_string())),
+                Event::Text(text) if !text.trim().is_empty() => {
+                    seen.push((open.last().unwrap().clone(), text.to_string()));
                 }
                 Event::Eof => break,
                 _ => {}
