@@ -23,7 +23,7 @@ export const PRODUCTS = {
   exchanging: {
     name: 'Обмен с 1С',
     more: [
-      ...['--grant-type', 'authorization_code', '--grant-type', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+      ...['--grant-type', 'authorization_code', '--grant-type', 'token_exchange'],
       ...['--token-exchange-audience', 'https://stock.test'],
     ],
   },

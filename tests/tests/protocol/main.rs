@@ -25,6 +25,7 @@ mod logos;
 mod logout;
 mod managing;
 mod mended;
+mod one_c;
 mod pushed;
 mod redirects;
 mod refresh;
