@@ -34,6 +34,7 @@ const SUITES = {
   social: './parties/social/party.mjs',
   apache: './parties/apache/party.mjs',
   'oidc-client-ts': './parties/oidc-client-ts/party.mjs',
+  '1c': './parties/1c/party.mjs',
   'express-openid-connect': './parties/express-openid-connect/party.mjs',
   'auth-js': './parties/auth-js/party.mjs',
   'go-oidc': './parties/go-oidc/party.mjs',

@@ -102,6 +102,12 @@ events! {
     TokenRevoked = "token.revoked"
     /// A service got a token for the next service, about the same person.
     TokenExchanged = "token.exchanged"
+    /// A person made an API token.
+    ApiTokenCreated = "api_token.created"
+    /// An API token was revoked.
+    ApiTokenRevoked = "api_token.revoked"
+    /// Somebody has found an API token and reported it; it was revoked.
+    ApiTokenLeaked = "api_token.leaked"
     /// A client was registered.
     ClientCreated = "client.created"
     /// A client registered itself.

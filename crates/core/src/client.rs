@@ -450,10 +450,17 @@ impl ClientMetadata {
             );
         }
         // RFC 8693 §5: whoever is named in a token could otherwise pass it on without proving anything.
-        if grants(GrantType::TokenExchange) && self.is_public() {
-            return bad("grant_types", "token-exchange needs a client that authenticates (RFC 8693 section 5)");
+        // An application that people installed has no other way to use their API tokens, and exchanges nothing else.
+        let is_installed = self.is_public() && matches!(self.profile, Profile::Native | Profile::OneC);
+        if grants(GrantType::TokenExchange) && self.is_public() && !is_installed {
+            return bad(
+                "grant_types",
+                "token-exchange needs a client that authenticates (RFC 8693 section 5) or one of profile native or 1c",
+            );
         }
-        if grants(GrantType::TokenExchange) == self.token_exchange_audiences.is_empty() {
+        let needs_audience = grants(GrantType::TokenExchange) && !is_installed;
+        let is_idle = !grants(GrantType::TokenExchange) && !self.token_exchange_audiences.is_empty();
+        if is_idle || (needs_audience && self.token_exchange_audiences.is_empty()) {
             return bad(
                 "token_exchange_audiences",
                 "must be given with the grant type token-exchange, and with it alone",
@@ -488,7 +495,10 @@ impl ClientMetadata {
         }
         // Whoever may invite acts for itself alone, so no token about a person ever holds that scope.
         if self.scope.has(INVITE) && self.grant_types != [GrantType::ClientCredentials] {
-            return bad("scope", "kabinet:invite is for clients with the grant type client_credentials and no other");
+            return bad(
+                "scope",
+                "kabinet:invite is for clients with the grant type client_credentials and no other",
+            );
         }
         for resource in self.resources.iter().chain(&self.default_resource) {
             // RFC 8707 §2: an absolute URI without a fragment.

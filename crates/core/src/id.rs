@@ -77,6 +77,8 @@ id! {
     AttemptId
     /// An account at another provider that belongs to an account here.
     LinkId
+    /// An API token of a person.
+    ApiTokenId
 }
 
 macro_rules! generated {
@@ -92,7 +94,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId InvitationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId InvitationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId ApiTokenId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

@@ -4,6 +4,7 @@
 //! as arguments ([`ambient`]), and every function gives the same answer for the same values.
 
 pub mod ambient;
+pub mod api_token;
 pub mod audit;
 pub mod authn;
 pub mod brand;

@@ -36,6 +36,36 @@ pub struct Config {
     pub delivery: DeliveryConfig,
     /// Sign-in by certificate.
     pub certificate: CertificateConfig,
+    /// API tokens.
+    pub api_token: ApiTokenConfig,
+}
+
+/// API tokens, times in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiTokenConfig {
+    /// What they may open at most.
+    pub scopes: Vec<String>,
+    /// How long one lives where the person does not say.
+    pub life: i64,
+    /// How long one lives at most.
+    pub longest: i64,
+    /// How many a person may have.
+    pub most: i64,
+    /// How long before its end its owner is told.
+    pub remind: i64,
+}
+
+impl Default for ApiTokenConfig {
+    fn default() -> Self {
+        Self {
+            scopes: ["openid", "profile", "email", "phone", "org", "orgs"].map(str::to_owned).to_vec(),
+            life: 180 * DAY,
+            longest: 365 * DAY,
+            most: 50,
+            remind: 7 * DAY,
+        }
+    }
 }
 
 /// Which algorithms a certificate and its signatures may have.

@@ -21,6 +21,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::api_token::{BadApiToken, MadeApiToken};
 use crate::delivery::{Letter, Purpose, Word};
 use crate::gates::{Asking, DAY, action_of, refused};
 use crate::method::upstream::UpstreamLinkError;
@@ -101,6 +102,10 @@ pub enum Confirmed {
     UpstreamUnlinked,
     /// Nothing was linked to another provider or unlinked.
     UpstreamNotLinked(UpstreamLinkError),
+    /// A token was made.
+    ApiTokenMade(Box<MadeApiToken>),
+    /// None was made.
+    ApiTokenNotMade(BadApiToken),
     /// A way back into the account of this contact: [`Identity::recovery`].
     Recovering(RecoveryId),
 }

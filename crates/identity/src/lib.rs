@@ -17,6 +17,7 @@
 
 pub mod account;
 mod agreement;
+mod api_token;
 pub mod asn;
 pub mod config;
 pub mod confirmation;
@@ -57,9 +58,10 @@ use kabinet_store::{Store, Tx, audit};
 
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
+pub use api_token::{ApiTokenError, BadApiToken, MadeApiToken, NewApiToken};
 pub use config::{
-    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, InvitationConfig,
-    PasswordConfig, RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
+    Algorithms, ApiTokenConfig, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig,
+    InvitationConfig, PasswordConfig, RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};

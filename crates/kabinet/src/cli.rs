@@ -14,6 +14,7 @@ mod logout;
 mod password;
 mod registration;
 mod serve;
+mod token;
 mod trust;
 mod user;
 
@@ -70,6 +71,9 @@ enum Command {
     /// Invitations to people: a code by SMS or e-mail that opens an account
     #[command(subcommand)]
     Invitation(invitation::Command),
+    /// API tokens that people made for programs of theirs
+    #[command(subcommand)]
+    Token(token::Command),
     /// Signatures made with certificates
     #[command(subcommand)]
     Certificate(certificate::Command),
@@ -162,6 +166,7 @@ async fn at_desk(command: Command, desk: &Desk, output: Output) -> anyhow::Resul
         Command::Brand(command) => brand::run(command, desk, output).await,
         Command::User(command) => user::run(command, desk, output).await,
         Command::Invitation(command) => invitation::run(command, desk, output).await,
+        Command::Token(command) => token::run(command, desk, output).await,
         Command::Trust(command) => trust::run(command, desk, output).await,
         Command::Audit(command) => audit::run(command, desk, output).await,
         Command::Key(command) => key::run(&command, desk, output).await,

@@ -205,6 +205,21 @@ impl Jobs {
         });
     }
 
+    /// Tells people in time that their API tokens end.
+    pub(crate) fn remind(&mut self, provider: &Provider, identity: &Identity) {
+        let (provider, identity) = (provider.clone(), identity.clone());
+        self.every(SWEEP, move || {
+            let (provider, identity) = (provider.clone(), identity.clone());
+            async move {
+                match identity.remind_of_api_tokens(provider.brands().find(None)).await {
+                    Ok(0) => {}
+                    Ok(tokens) => info!(tokens, "owners of API tokens were told that they end"),
+                    Err(why) => warn!(error = %why, "owners of API tokens are told a minute later"),
+                }
+            }
+        });
+    }
+
     /// Asks other providers whether they answer, so that the button of one that does not is hidden before anybody presses it.
     pub(crate) fn probe_upstreams(&mut self, identity: &Identity) {
         if identity.upstreams().is_empty() {

@@ -79,6 +79,7 @@ pub async fn app(config: &Config, ambient: Ambient) -> anyhow::Result<App> {
     jobs.follow_trust(&provider, &identity, trust_seen);
     jobs.refresh_lists(&identity);
     jobs.settle(&identity);
+    jobs.remind(&provider, &identity);
     jobs.probe_upstreams(&identity);
     jobs.deliver(&identity);
     jobs.tell_of_logouts(&provider);

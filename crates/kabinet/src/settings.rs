@@ -2,8 +2,8 @@
 
 use kabinet_core::country::CountryRules;
 use kabinet_identity::{
-    CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, InvitationConfig, PasswordConfig,
-    RecoveryConfig, SessionConfig, WorkConfig,
+    ApiTokenConfig, CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, InvitationConfig,
+    PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig,
 };
 
 use kabinet_oidc::config::RegistrationConfig;
@@ -129,6 +129,13 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
         },
         delivery: DeliveryConfig { keep: config.delivery.keep.get() },
         certificate: certificate(&config.certificate),
+        api_token: ApiTokenConfig {
+            scopes: config.api_tokens.scopes.clone(),
+            life: config.api_tokens.life.get(),
+            longest: config.api_tokens.max.get(),
+            most: config.api_tokens.per_person.into(),
+            remind: config.api_tokens.remind.get(),
+        },
     }
 }
 

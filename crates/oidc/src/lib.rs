@@ -13,7 +13,7 @@
 //! | token, code | redeem, first generation, audit record: one transaction |
 //! | token, device code | none while nobody has decided; then as a code, and the device's row |
 //! | token, refresh | rotate: one transaction |
-//! | token, token exchange | audit record: one transaction |
+//! | token, token exchange | audit record: one transaction; an API token is read before, and its use noted beside |
 //! | token, JWT bearer | consents (third-party clients); one transaction with the assertion's id, the grant and its audit record |
 //! | token, client_credentials; introspect; userinfo | none when warm |
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kabinet_core::brand::Brands;
-use kabinet_core::client::Client;
+use kabinet_core::client::{Client, GrantType};
 use kabinet_core::decision::{self, Missing};
 use kabinet_core::error::Code;
 use kabinet_core::id::{ClientId, GrantId, UserId};
@@ -349,7 +349,7 @@ fn brands(kept: Vec<kabinet_store::brand::Kept>) -> Brands {
     brands
 }
 
-/// The origins of every client's redirect URIs, as of a number of changes.
+/// What is known of all clients together: the origins of their redirect URIs, and who exchanges tokens; as of a number of changes.
 #[derive(Default)]
 pub(crate) struct Origins {
     known: tokio::sync::Mutex<Option<(i64, Arc<Known>)>>,
@@ -360,6 +360,8 @@ struct Known {
     every: HashSet<String>,
     /// Those of clients with session management.
     framing: BTreeSet<String>,
+    /// Clients that may exchange tokens, by name.
+    exchanging: Vec<(String, ClientId)>,
 }
 
 impl Provider {
@@ -377,6 +379,14 @@ impl Provider {
     /// When the store fails.
     pub async fn framing_origins(&self) -> Result<Vec<String>> {
         Ok(self.origins().await?.framing.iter().cloned().collect())
+    }
+
+    /// The clients that may exchange API tokens, by name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn exchanging_clients(&self) -> Result<Vec<(String, ClientId)>> {
+        Ok(self.origins().await?.exchanging.clone())
     }
 
     async fn origins(&self) -> Result<Arc<Known>> {
@@ -398,13 +408,19 @@ impl Provider {
         let (mut known, mut after) = (Known::default(), String::new());
         loop {
             let page = kabinet_store::client::page(self.store().db(), &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(known) };
+            let Some(last) = page.last() else {
+                known.exchanging.sort_unstable();
+                return Ok(known);
+            };
             after = last.id.to_string();
-            for Client { metadata, .. } in page.iter().filter(|client| !client.disabled) {
+            for Client { id, metadata, .. } in page.iter().filter(|client| !client.disabled) {
                 let origins = || metadata.redirect_uris.iter().filter_map(|uri| kabinet_core::redirect::origin_of(uri));
                 known.every.extend(origins());
                 if metadata.session_management {
                     known.framing.extend(origins());
+                }
+                if metadata.may(GrantType::TokenExchange) {
+                    known.exchanging.push((metadata.client_name.clone(), id.clone()));
                 }
             }
         }

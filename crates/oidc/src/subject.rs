@@ -56,7 +56,11 @@ impl Provider {
             Some(id) => id,
             None => match kabinet_store::grant::by_id(self.store().db(), grant).await? {
                 Some(found) => self.remember_person(grant, found.user_id),
-                None => return Ok(None),
+                // An API token is the grant of what came of it.
+                None => match kabinet_store::api_token::owner(self.store().db(), grant.as_str()).await? {
+                    Some(owner) => self.remember_person(grant, owner),
+                    None => return Ok(None),
+                },
             },
         };
         self.user(&id).await

@@ -15,11 +15,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kabinet_core::ambient::{Entropy, random};
 use kabinet_core::authn::Authentication;
-use kabinet_core::client::{Alg, Client, TokenFormat};
+use kabinet_core::client::{Alg, Client, Profile, TokenFormat};
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::id::{ClientId, GrantId, SessionId};
 use kabinet_core::jwk::Thumbprint;
 use kabinet_core::key::Ring;
+use kabinet_core::organisation::Organisation;
 use kabinet_core::scope::Scope;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_core::time::Timestamp;
@@ -73,6 +74,7 @@ pub struct Access {
     /// The person, or the client itself.
     pub sub: String,
     /// Whom it is for.
+    #[serde(deserialize_with = "one_or_many")]
     pub aud: Vec<String>,
     /// End.
     pub exp: i64,
@@ -106,6 +108,9 @@ pub struct Access {
     /// The key that it is bound to; none: to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// The organisation that the API token names which it came of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub org: Option<Organisation>,
 }
 
 /// What confirms that a token is its bearer's (RFC 7800 §3.1).
@@ -113,6 +118,20 @@ pub struct Access {
 pub struct Confirmation {
     /// The key by its thumbprint (RFC 9449 §6.1).
     pub jkt: Thumbprint,
+}
+
+/// `aud` as a list, whether it is one or a text (RFC 7519 §4.1.3).
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Audience {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Audience::deserialize(deserializer)? {
+        Audience::One(one) => vec![one],
+        Audience::Many(many) => many,
+    })
 }
 
 /// Who acts with a token for somebody else (RFC 8693 §4.1).
@@ -191,13 +210,15 @@ pub struct Hint {
 
 impl Provider {
     /// `aud` of an access token: the resources asked for or the client's own, and the issuer beside them when the token
-    /// also opens userinfo; the issuer alone without a resource.
+    /// also opens userinfo; the issuer alone without a resource. 1С compares it with one name, so that a resource of its stands
+    /// alone; its claims are in the ID token.
     pub(crate) fn audience(&self, client: &Client, resource: &[String], scope: &Scope) -> Vec<String> {
         let mut aud: Vec<String> = resource.to_vec();
         if aud.is_empty() {
             aud.extend(client.metadata.default_resource.clone());
         }
-        if aud.is_empty() || scope.has("openid") {
+        let is_compared = client.metadata.profile == Profile::OneC;
+        if aud.is_empty() || (scope.has("openid") && !is_compared) {
             aud.push(self.issuer().to_owned());
         }
         aud
@@ -209,10 +230,18 @@ impl Provider {
         match client.metadata.access_token_format {
             TokenFormat::Jwt => {
                 let key = self.inner.keys.load();
+                let key =
+                    key.current(Ring::of(client.metadata.profile), client.metadata.access_token_signed_response_alg)?;
                 // RFC 9068 §2.1: the type tells an access token from an ID token.
-                let token = key
-                    .current(Ring::of(client.metadata.profile), client.metadata.access_token_signed_response_alg)?
-                    .sign(Typ::AtJwt, access)?;
+                let token = match (client.metadata.profile, access.aud.as_slice()) {
+                    // RFC 7519 §4.1.3: one audience may be a text, which is what 1С compares.
+                    (Profile::OneC, [one]) => {
+                        let mut claims = serde_json::to_value(access).map_err(|e| Error::Bug(e.to_string()))?;
+                        claims["aud"] = one.as_str().into();
+                        key.sign(Typ::AtJwt, &claims)?
+                    }
+                    _ => key.sign(Typ::AtJwt, access)?,
+                };
                 Ok((Secret::from(token), life))
             }
             TokenFormat::Opaque => {
@@ -249,6 +278,7 @@ impl Provider {
             amr: detail.authentication.amr().iter().map(|&method| method.to_owned()).collect(),
             act: None,
             cnf: None,
+            org: None,
         }
     }
 

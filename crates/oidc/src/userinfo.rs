@@ -28,6 +28,9 @@ impl Provider {
         let user = self.person_of(&access, &client).await?.ok_or(GONE)?;
         let mut claims = kabinet_core::claims::of(&user, &access.scope, &access.client_id);
         claims.extend(kabinet_core::claims::named(&user, &access.userinfo_claims, &access.client_id));
+        if let Some(org) = &access.org {
+            claims.insert("org".to_owned(), serde_json::json!(org));
+        }
         claims.insert("sub".to_owned(), access.sub.as_str().into());
         let Some(alg) = client.metadata.userinfo_signed_response_alg else {
             return Ok(Answer::Json(claims.into()));

@@ -25,7 +25,7 @@ use sqlx::FromRow;
 use crate::change::{self, Kind};
 use crate::logout;
 use crate::session::Ending;
-use crate::{Db, Error, Result, Tx, on_db, on_tx};
+use crate::{Db, Error, Result, Tx, api_token, on_db, on_tx};
 
 macro_rules! columns {
     () => {
@@ -307,15 +307,16 @@ pub(crate) async fn end_of_session(
         .bind(session.as_str()).bind(now.0).bind(offline_too).fetch_all(conn).await)?)
 }
 
-/// Ends every grant of a person, also those that outlived their sessions, and tells every node and, by the queue, every
-/// client that wants to hear of it. How many.
+/// Ends every grant of a person, also those that outlived their sessions, and their API tokens, and tells every node and, by
+/// the queue, every client that wants to hear of it. How many.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn end_of_user(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<usize> {
     logout::of_user(tx, user, now).await?;
-    let ids: Vec<String> =
+    let mut ids: Vec<String> =
         on_tx!(tx, conn => sqlx::query_scalar(END_OF_USER).bind(user.as_str()).bind(now.0).fetch_all(conn).await)?;
+    ids.extend(api_token::end_of_user(tx, user, now).await?);
     ended(tx, ids, now).await
 }
 

@@ -17,6 +17,7 @@
 mod db;
 mod writer;
 
+pub mod api_token;
 pub mod assertion;
 pub mod audit;
 pub mod brand;
@@ -102,6 +103,7 @@ pub(crate) fn text<T: serde::Serialize>(table: &'static str, value: &T) -> Resul
 #[must_use]
 pub fn statements() -> Vec<&'static str> {
     [
+        api_token::ALL,
         assertion::ALL,
         audit::ALL,
         brand::ALL,

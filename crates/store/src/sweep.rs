@@ -27,6 +27,7 @@ crate::sql! {
     DEVICES = "DELETE FROM device_requests WHERE device_code IN (SELECT device_code FROM device_requests WHERE keep_until < $1 LIMIT $2)";
     INVITATIONS = "DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE keep_until < $1 LIMIT $2)";
     INITIAL_TOKENS = "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)";
+    API_TOKENS = "DELETE FROM api_tokens WHERE id IN (SELECT id FROM api_tokens WHERE keep_until < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
 }
 
@@ -55,6 +56,7 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         DEVICES,
         INVITATIONS,
         INITIAL_TOKENS,
+        API_TOKENS,
         CHANGES,
     ] {
         loop {

@@ -3,6 +3,7 @@
 
 pub(crate) mod authorize;
 pub(crate) mod cors;
+pub(crate) mod leaked;
 pub(crate) mod logout;
 pub(crate) mod metadata;
 pub(crate) mod register;

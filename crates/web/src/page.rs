@@ -19,6 +19,7 @@ pub(crate) mod organisations;
 pub(crate) mod recover;
 pub(crate) mod register;
 pub(crate) mod telegram;
+pub(crate) mod tokens;
 pub(crate) mod upstream;
 pub(crate) mod ways;
 

@@ -10,11 +10,11 @@ use crate::api::invitations;
 use crate::delivery;
 use crate::layers;
 use crate::oauth::{
-    authorize, cors, logout as rp_logout, metadata, register as registration, session, token, userinfo,
+    authorize, cors, leaked, logout as rp_logout, metadata, register as registration, session, token, userinfo,
 };
 use crate::page::{
     account, agreements, certificate, choose, complete, consent, device, invitation, legal, login, logout, not_found,
-    organisations, recover, register, telegram, upstream, wrong_method,
+    organisations, recover, register, telegram, tokens, upstream, wrong_method,
 };
 use crate::site::Site;
 
@@ -25,6 +25,8 @@ pub enum Access {
     Anyone,
     /// Anybody's browser; a change needs a form token of that browser.
     Browser,
+    /// Whoever holds the token that it ends.
+    Finder,
     /// A client that authenticates, or a public one that names itself.
     Client,
     /// A client that authenticates; a public one may not.
@@ -84,6 +86,7 @@ static OWN: &[Entry] = table! {
     post "/oauth2/introspect" ConfidentialClient => token::introspect;
     post "/oauth2/par" Client => token::par;
     post "/oauth2/device_authorization" Client => token::device;
+    post "/oauth2/leaked" Finder => leaked::leaked;
     post "/oauth2/register" Registrant => registration::register;
     get "/oauth2/register/{client_id}" Registration => registration::read;
     put "/oauth2/register/{client_id}" Registration => registration::replace;
@@ -165,6 +168,10 @@ static OWN: &[Entry] = table! {
     post "/account/methods/certificate" Person => certificate::link::certificate_post;
     get "/account/organisations" Person => organisations::get;
     post "/account/organisations" Person => organisations::post;
+    get "/account/tokens" Person => tokens::get;
+    post "/account/tokens" Person => tokens::post;
+    get "/account/tokens/confirm" Person => tokens::confirm_get;
+    post "/account/tokens/confirm" Person => tokens::confirm_post;
     post "/delivery/{route}/{secret}" Gateway => delivery::report;
     get "/legal/{document}" Anyone => legal::document;
     get "/assets/{file}" Anyone => legal::asset;

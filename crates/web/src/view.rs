@@ -17,6 +17,7 @@ pub mod request;
 pub mod telegram;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 pub mod upstream;
 
 use askama::Template;
@@ -40,6 +41,7 @@ pub use form::{Errors, Message};
 pub use notice::{DocumentPage, ErrorPage, FormPost};
 pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};
 pub use telegram::TelegramReturn;
+pub use tokens::{AccountTokens, ApiTokenRow, ApiTokenText, TypedApiToken};
 pub use upstream::{ConnectionRow, UnlinkedUpstream, UpstreamRegistration};
 
 /// The page as HTML. A template that fails is a defect: it is logged, and a bare sentence takes the page's place.

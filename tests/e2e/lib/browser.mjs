@@ -122,7 +122,7 @@ function watch(context, application, agents) {
 function isOwn(request, application) {
   const url = new URL(request.url());
   const page = new URL(request.frame().url()).origin;
-  return url.protocol === 'data:' || url.origin === page || (page === application && request.resourceType() === 'fetch');
+  return url.protocol === 'data:' || url.origin === page || (page === application && ['fetch', 'xhr'].includes(request.resourceType()));
 }
 
 /** How bright one pixel of the page is, from 0 (black) to 255 (white). */

@@ -20,6 +20,13 @@ export const PRODUCTS = {
     more: ['--required-claim', 'organisation', '--scope', 'openid org'],
     scope: 'openid org',
   },
+  exchanging: {
+    name: 'Обмен с 1С',
+    more: [
+      ...['--grant-type', 'authorization_code', '--grant-type', 'token_exchange'],
+      ...['--token-exchange-audience', 'https://stock.test'],
+    ],
+  },
   members: { name: 'Продукт без регистрации', more: ['--registration-method', 'none'] },
 };
 

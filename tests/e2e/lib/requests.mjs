@@ -110,6 +110,57 @@ const ORGANISATIONS = {
   'account-organisations-none': { open: cabinet('/account/organisations'), button: 'submit' },
 };
 
+/** The form of a new API token, filled in. */
+async function toNewToken(at) {
+  at.person = await organised(at);
+  await at.page.goto(at.provider.url('/account/tokens'));
+  await signedIn(at, at.person);
+  await at.page.fill('#token-form #token-name', 'Выгрузка на сервере бухгалтерии');
+  await at.page.check('[id="scope-openid"]');
+  await at.page.check('[id="scope-profile"]');
+}
+
+async function toToken(at) {
+  await toNewToken(at);
+  await at.page.fill('#token-form #networks', '203.0.113.0/24, 198.51.100.7');
+  await at.page.locator('#organisation input').nth(1).check();
+  await follow(at.page, '#token-form #submit');
+  await at.page.locator('#login-form').waitFor();
+}
+
+async function toMadeToken(at) {
+  await toToken(at);
+  await at.page.fill('#password', at.person.password);
+  await follow(at.page, '#login-form #submit');
+  await at.page.locator('#api-token').waitFor();
+}
+
+const TOKENS = {
+  'account-tokens-none': { product: 'exchanging', open: cabinet('/account/tokens'), button: 'submit' },
+  'account-tokens-error': {
+    product: 'exchanging',
+    open: async (at) => {
+      await toNewToken(at);
+      await at.page.fill('#token-form #networks', 'example.test');
+      await at.page.fill('#token-form #days', '999');
+      await send(at.page, 'token-form');
+      await at.page.locator('#networks-error').waitFor();
+    },
+    button: 'submit',
+  },
+  'account-tokens-proof': { product: 'exchanging', open: toToken, button: 'submit' },
+  'account-tokens-made': { product: 'exchanging', open: toMadeToken, button: 'continue' },
+  'account-tokens': {
+    product: 'exchanging',
+    open: async (at) => {
+      await toMadeToken(at);
+      await follow(at.page, '#continue');
+      await at.page.locator('#tokens').waitFor();
+    },
+    button: 'submit',
+  },
+};
+
 const REQUEST = {
   'complete-email': { product: 'needs-email', open: (at) => toComplete(at), button: 'submit' },
   'complete-phone': { product: 'needs-phone', open: async (at) => toComplete(at, await at.provider.person({ email: newEmail() })), button: 'submit' },
@@ -194,4 +245,4 @@ const REQUEST = {
   'form-post': { product: 'edo', scripts: false, open: (at) => answeredByForm(at), button: 'submit' },
 };
 
-export const REQUESTS = { ...TERMS, ...ORGANISATIONS, ...REQUEST };
+export const REQUESTS = { ...TERMS, ...ORGANISATIONS, ...TOKENS, ...REQUEST };

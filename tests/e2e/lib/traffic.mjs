@@ -29,7 +29,7 @@ const ALLOWED = [
   { on: (url) => url.pathname === '/code', names: ['user_code'] },
 ];
 
-const TOKEN = /\bkbn_[a-z]{2}_[\w-]{16}|\beyJ[\w-]{10,}\.eyJ/;
+const TOKEN = /\bkbn_[a-z]{2,3}_[\w-]{16}|\beyJ[\w-]{10,}\.eyJ/;
 // Digits in the middle of something longer, such as an id or a seal, are no phone.
 const CONTACT = /(?<!\w)\+?[78]9\d{9}(?!\w)|[\w.+-]+@[\w-]+\.[a-z]/i;
 

@@ -144,6 +144,7 @@ async fn every(world: &World) -> Vec<Ready> {
     all.push(Ready::of("/logout", page, "logout-confirm", &[], "submit"));
     with_certificates(world, &mut all).await;
     with_devices(world, &mut all).await;
+    with_tokens(world, &mut all).await;
     with_upstream(world, &mut all).await;
     all.sort_by_key(|ready| ready.path);
     all
@@ -249,6 +250,26 @@ async fn with_devices(world: &World, all: &mut Vec<Ready>) {
     }
 }
 
+/// The form that asks for the proof before an API token is made.
+async fn with_tokens(world: &World, all: &mut Vec<Ready>) {
+    let exchanging = |metadata: &mut kabinet_core::client::ClientMetadata| {
+        metadata.grant_types.push(kabinet_core::client::GrantType::TokenExchange);
+    };
+    world.app.client(kabinet_core::client::Profile::Native, exchanging).await;
+    let mut page = world.browser.clone();
+    ask_for_token(&mut page).await;
+    let pair = [("phone", world.person.contact.as_str()), ("password", PASSWORD)];
+    all.push(Ready::of("/account/tokens", page, "login-form", &pair, "submit"));
+}
+
+async fn ask_for_token(page: &mut Browser) {
+    let signed_in = page.clone();
+    let has_form = async || signed_in.clone().get("/account/tokens").await.has("token-form");
+    kabinet_tests::eventually("the node has heard of the client", has_form).await;
+    page.get("/account/tokens").await;
+    page.submit("token-form", &[("token-name", "Обмен"), ("scope", "on")], "submit").await;
+}
+
 /// Comes back from the other provider, where somebody has signed in whom nobody knows.
 async fn come_back(world: &World, page: &mut Browser, subject: &str) {
     world.elsewhere.claim("sub", subject);
@@ -277,6 +298,16 @@ async fn with_upstream(world: &World, all: &mut Vec<Ready>) {
     kabinet_tests::eventually("the code arrives", async || !world.app.code_sent_to("+79990000007").is_empty()).await;
     let code = world.app.code_sent_to("+79990000007");
     all.push(Ready::of("/account/methods/confirm", page, "code-form", &[("code", &code)], "submit"));
+
+    world.elsewhere.claim("phone_number", "+79990000009");
+    let mut page = world.app.browser();
+    page.get("/register/head-office").await;
+    come_back(world, &mut page, "also-without-a-password").await;
+    page.submit("register-form", &[("pd-consent", "on")], "submit").await;
+    ask_for_token(&mut page).await;
+    kabinet_tests::eventually("the code arrives", async || !world.app.code_sent_to("+79990000009").is_empty()).await;
+    let code = world.app.code_sent_to("+79990000009");
+    all.push(Ready::of("/account/tokens/confirm", page, "code-form", &[("code", &code)], "submit"));
 
     world.elsewhere.claim("phone_number", "+79990000008");
     let mut page = world.app.browser();

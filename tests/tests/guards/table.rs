@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use kabinet_web::Access::{
-    self, Anyone, Bearer, Browser, Client, ConfidentialClient, Gateway, Inviter, Person, Registrant, Registration,
+    self, Anyone, Bearer, Browser, Client, ConfidentialClient, Finder, Gateway, Inviter, Person, Registrant,
+    Registration,
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 95] = [
+pub const ROUTES: [(&str, &str, Access); 100] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -21,6 +22,8 @@ pub const ROUTES: [(&str, &str, Access); 95] = [
     ("GET", "/account/methods/confirm", Person),
     ("GET", "/account/organisations", Person),
     ("GET", "/account/sessions", Person),
+    ("GET", "/account/tokens", Person),
+    ("GET", "/account/tokens/confirm", Person),
     ("GET", "/assets/{file}", Anyone),
     ("GET", "/choose", Browser),
     ("GET", "/complete", Browser),
@@ -64,6 +67,8 @@ pub const ROUTES: [(&str, &str, Access); 95] = [
     ("POST", "/account/methods/confirm", Person),
     ("POST", "/account/organisations", Person),
     ("POST", "/account/sessions", Person),
+    ("POST", "/account/tokens", Person),
+    ("POST", "/account/tokens/confirm", Person),
     ("POST", "/choose", Browser),
     ("GET", "/code", Browser),
     ("POST", "/code", Browser),
@@ -87,6 +92,7 @@ pub const ROUTES: [(&str, &str, Access); 95] = [
     ("POST", "/logout", Browser),
     ("POST", "/oauth2/authorize", Browser),
     ("POST", "/oauth2/introspect", ConfidentialClient),
+    ("POST", "/oauth2/leaked", Finder),
     ("POST", "/oauth2/logout", Browser),
     ("POST", "/oauth2/par", Client),
     ("POST", "/oauth2/device_authorization", Client),

@@ -193,6 +193,42 @@ async fn a_device_that_polls_while_nobody_has_decided_costs_the_database_nothing
 }
 
 #[tokio::test]
+async fn a_text_that_is_no_api_token_costs_the_database_nothing_and_one_that_is_costs_a_read_and_a_write() {
+    use kabinet_core::client::GrantType;
+    let app = TestApp::start().await;
+    let counted = Counted::of(&app).await;
+    let change = |metadata: &mut kabinet_core::client::ClientMetadata| {
+        metadata.grant_types.push(GrantType::TokenExchange);
+        metadata.token_exchange_audiences = vec!["https://stock.test".to_owned()];
+        metadata.scope = kabinet_core::scope::Scope::parse("profile").unwrap();
+    };
+    let rp = counted.client(&app, Profile::Machine, change).await;
+    let exchange = async |text: &str| {
+        let kind = "urn:kabinet:token-type:api-token";
+        let grant = GrantType::TokenExchange.as_str();
+        rp.token(&[("grant_type", grant), ("subject_token", text), ("subject_token_type", kind)]).await
+    };
+    // The first call fills the memory with the client.
+    exchange("x").await.refused(400, "invalid_request");
+    let sound = kabinet_core::api_token::generate(&*app.ambient.entropy);
+    let mut broken = sound.expose().to_owned();
+    let last = if broken.pop() == Some('0') { '1' } else { '0' };
+    broken.push(last);
+    for text in [broken.as_str(), "kbn_pat_", "x"] {
+        let (statements, answer) = counted.count(exchange(text)).await;
+        answer.refused(400, "invalid_request");
+        assert_eq!(statements, 0, "{text}");
+    }
+    let (statements, answer) = counted.count(exchange(sound.expose())).await;
+    answer.refused(400, "invalid_request");
+    assert_eq!(statements, 1, "one that nobody has");
+    let mut finder = app.browser();
+    finder.use_node(&counted.node);
+    let (statements, page) = counted.count(finder.post("/oauth2/leaked", &[("token", &broken)])).await;
+    assert_eq!((statements, page.status), (0, 204), "handed in");
+}
+
+#[tokio::test]
 async fn the_token_endpoint_costs_at_most_four_statements_for_a_code_and_for_a_refresh() {
     let app = TestApp::start().await;
     let counted = Counted::of(&app).await;

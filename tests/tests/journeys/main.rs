@@ -10,6 +10,7 @@
 
 mod abuse;
 mod accounts;
+mod api_tokens;
 mod asking;
 mod audit_trail;
 mod brands;

@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod api_tokens;
 mod assertions;
 mod authorize;
 mod back_channel;
@@ -25,6 +26,7 @@ mod logos;
 mod logout;
 mod managing;
 mod mended;
+mod one_c;
 mod pushed;
 mod redirects;
 mod refresh;

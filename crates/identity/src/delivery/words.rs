@@ -36,6 +36,12 @@ pub(crate) enum Word<'a> {
     UpstreamLinked(Timestamp),
     /// An account at another provider belongs to the account no more.
     UpstreamUnlinked(Timestamp),
+    /// An API token was made.
+    ApiTokenMade(Timestamp),
+    /// An API token was found by somebody, and revoked.
+    ApiTokenLeaked(Timestamp),
+    /// An API token ends at this moment.
+    ApiTokenEnds(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
     /// The consent to the processing of personal data was taken back.
@@ -63,6 +69,9 @@ impl Word<'_> {
             | Self::CertificateRenewed(_)
             | Self::UpstreamLinked(_)
             | Self::UpstreamUnlinked(_)
+            | Self::ApiTokenMade(_)
+            | Self::ApiTokenLeaked(_)
+            | Self::ApiTokenEnds(_)
             | Self::PasswordChanged(_)
             | Self::ConsentWithdrawn(_)
             | Self::RecoveryWaits(_)
@@ -184,6 +193,30 @@ impl Word<'_> {
             (Language::En, Self::ContactAdded(at)) => format!(
                 "{product}: a contact was added to the account {}. If it was not you, change your password.",
                 moment(at, language)
+            ),
+            (Language::Ru, Self::ApiTokenMade(at)) => format!(
+                "{product}: создан токен API {}. Если это не вы, смените пароль и отзовите токен в личном кабинете.",
+                moment(at, language)
+            ),
+            (Language::En, Self::ApiTokenMade(at)) => format!(
+                "{product}: an API token was made {}. If it was not you, change your password and revoke the token in your account.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::ApiTokenLeaked(at)) => format!(
+                "{product}: ваш токен API нашли в открытом доступе и отозвали {}. Создайте новый в личном кабинете и храните его в тайне.",
+                moment(at, language)
+            ),
+            (Language::En, Self::ApiTokenLeaked(at)) => format!(
+                "{product}: your API token was found in the open and revoked {}. Make a new one in your account and keep it secret.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::ApiTokenEnds(due)) => format!(
+                "{product}: срок токена API истекает {}. Новый можно создать в личном кабинете.",
+                moment(due, language)
+            ),
+            (Language::En, Self::ApiTokenEnds(due)) => format!(
+                "{product}: an API token expires {}. You can make a new one in your account.",
+                moment(due, language)
             ),
             (Language::Ru, Self::PasswordChanged(at)) => format!(
                 "{product}: пароль изменён {}, все сеансы завершены. Если это не вы, сразу восстановите доступ.",

@@ -33,6 +33,7 @@ use kabinet_gost::{Certificate, Content, Ocsp, Reason, Request, SignatureVerifie
 use kabinet_store::{Tx, certificate, user};
 use serde::{Deserialize, Serialize};
 
+use crate::api_token::FreshApiToken;
 use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
@@ -437,6 +438,9 @@ impl Identity {
     pub(crate) async fn finish_fresh(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
         if let Ok(then) = attempt.intent::<FreshLink>() {
             return self.finish_fresh_link(&attempt, then, visit).await;
+        }
+        if let Ok(then) = attempt.intent::<FreshApiToken>() {
+            return self.finish_api_token(&attempt, then, visit).await;
         }
         match attempt.intent()? {
             Fresh::SignIn { user, certificate, signer, remember } => {

@@ -4,6 +4,7 @@
 //! told of it.
 
 mod flags;
+mod vrd;
 
 use std::io::Write;
 
@@ -19,6 +20,7 @@ use kabinet_core::registration::differing;
 use kabinet_core::secret::{Secret, TokenHash, TokenKind};
 use kabinet_oidc::logo::{self, Renewal};
 use kabinet_store::{Store, Tx, audit, change, client, grant, registration};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Desk, Output, brand, moment, origin, wire};
@@ -46,6 +48,9 @@ pub(crate) enum Command {
     Show {
         #[arg(value_name = "CLIENT_ID")]
         id: ClientId,
+        /// As metadata, or as what 1С:Enterprise needs in default.vrd: json or vrd
+        #[arg(long, value_name = "FORMAT", default_value = "json", value_parser = wire::<Format>)]
+        format: Format,
     },
     /// Change a client; a flag that is given replaces what was there
     Update {
@@ -75,6 +80,14 @@ pub(crate) enum Command {
     },
 }
 
+/// How a client is shown.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    Json,
+    Vrd,
+}
+
 pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow::Result<()> {
     match command {
         Command::Create { name, profile, flags } => {
@@ -84,10 +97,11 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
             create(metadata, desk, output).await
         }
         Command::List => list(desk, output).await,
-        Command::Show { id } => {
+        Command::Show { id, format: Format::Json } => {
             let client = find(desk, &id).await?;
             output.answer(&object(&client), || pretty(&object(&client)))
         }
+        Command::Show { id, format: Format::Vrd } => show_vrd(&find(desk, &id).await?, desk, output).await,
         Command::Update { id, name, disabled, flags } => {
             let mut client = find(desk, &id).await?;
             let before = client.metadata.clone();
@@ -243,6 +257,15 @@ fn object(client: &Client) -> Value {
     let secret = |secret: &ClientSecret| json!({"created_at": secret.created_at, "expires_at": secret.expires_at});
     object["client_secrets"] = client.secrets.iter().map(secret).collect();
     object
+}
+
+async fn show_vrd(client: &Client, desk: &Desk, output: Output) -> anyhow::Result<()> {
+    let keys = kabinet_store::key::every(desk.store.db()).await?;
+    let vrd = vrd::Vrd::of(client, &desk.config.issuer, &keys)?;
+    let object = json!({
+        "client_id": client.id, "openidconnect": vrd.openidconnect, "access_token_authentication": vrd.access_token_authentication,
+    });
+    output.answer(&object, || vrd.text())
 }
 
 fn pretty(object: &Value) -> String {

@@ -104,7 +104,7 @@ pub(crate) async fn run(command: Command, desk: &Desk, output: Output) -> anyhow
     }
 }
 
-async fn find(desk: &Desk, who: &str) -> anyhow::Result<User> {
+pub(super) async fn find(desk: &Desk, who: &str) -> anyhow::Result<User> {
     let db = desk.store.db();
     let by_id = user::by_id(db, &UserId::from(who)).await?;
     let kind = if who.contains('@') {

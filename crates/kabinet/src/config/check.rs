@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use kabinet_core::scope::{INVITE, Scope};
 
-use super::{Certificate, Config, Confirmation, Delivery, GatewayName, Invitation, Registration, Seconds};
+use super::{ApiTokens, Certificate, Config, Confirmation, Delivery, GatewayName, Invitation, Registration, Seconds};
 
 /// Every contradiction: the key that is to be changed and what is wrong with it.
 pub(super) fn problems(config: &Config) -> Vec<(&'static str, String)> {
@@ -55,12 +55,36 @@ fn network(config: &Config, found: &mut Found) {
         found.push(("registration.response_types", "must hold code".to_owned()));
     }
     registration(&config.registration, found);
+    api_tokens(&config.api_tokens, found);
     if let Some(part) = config.log.level.split(',').find(|part| !is_level(part)) {
         found.push((
             "log.level",
             format!("{part:?} is no level; write error, warn, info, debug or trace, or MODULE=LEVEL"),
         ));
     }
+}
+
+fn api_tokens(section: &ApiTokens, found: &mut Found) {
+    let is_scope = |scope: &String| !scope.contains(' ') && Scope::parse(scope).is_ok_and(|scope| !scope.is_empty());
+    if !section.scopes.iter().all(is_scope) {
+        found.push(("api_tokens.scopes", "holds one that is no scope (RFC 6749 section 3.3)".to_owned()));
+    }
+    // No refresh tokens come of them, and administrators are not acted for.
+    let is_closed = |scope: &String| scope == "offline_access" || scope.starts_with("kabinet:");
+    if section.scopes.iter().any(is_closed) {
+        found.push((
+            "api_tokens.scopes",
+            "offline_access and kabinet:… cannot be given to API tokens".to_owned(),
+        ));
+    }
+    if section.max < Seconds::days(1) || section.max > Seconds::days(366) {
+        found.push(("api_tokens.max", "must be a day at least and a year at most".to_owned()));
+    }
+    if section.life < Seconds::days(1) || section.life > section.max {
+        found.push(("api_tokens.life", "must be a day at least and api_tokens.max at most".to_owned()));
+    }
+    within(found, "api_tokens.per_person", section.per_person, 1, 400);
+    at_most(found, "api_tokens.remind", section.remind, Seconds::days(60));
 }
 
 fn registration(registration: &Registration, found: &mut Found) {

@@ -42,6 +42,8 @@ pub struct Config {
     pub redis: Redis,
     /// Dynamic client registration.
     pub registration: Registration,
+    /// API tokens of people.
+    pub api_tokens: ApiTokens,
     /// Outgoing calls.
     pub outbound: Outbound,
     /// Delivery of codes and notices.
@@ -90,6 +92,7 @@ impl Default for Config {
             store: Store::default(),
             redis: Redis::default(),
             registration: Registration::default(),
+            api_tokens: ApiTokens::default(),
             outbound: Outbound::default(),
             delivery: Delivery::default(),
             log: Log::default(),
@@ -196,6 +199,36 @@ pub enum ShowLogos {
     Vouched,
     /// Of all.
     All,
+}
+
+/// API tokens of people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiTokens {
+    /// Scopes that they may have. Reason: what a person may let anybody know of themselves; the scopes of APIs are named by
+    /// the operator.
+    #[serde(deserialize_with = "list")]
+    pub scopes: Vec<String>,
+    /// How long one lives where its owner does not say. Reason: long enough to be forgotten is too long.
+    pub life: Seconds,
+    /// How long one lives at most. Reason: nothing that opens an account lasts for ever.
+    pub max: Seconds,
+    /// How many living ones a person may have. Reason: more than anybody can watch over.
+    pub per_person: u32,
+    /// How long before its end its owner is told. Reason: a week is enough to put a new one in place.
+    pub remind: Seconds,
+}
+
+impl Default for ApiTokens {
+    fn default() -> Self {
+        Self {
+            scopes: ["openid", "profile", "email", "phone", "org", "orgs"].map(str::to_owned).to_vec(),
+            life: Seconds::days(180),
+            max: Seconds::days(365),
+            per_person: 50,
+            remind: Seconds::days(7),
+        }
+    }
 }
 
 impl Default for Registration {

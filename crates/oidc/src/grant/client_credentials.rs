@@ -93,6 +93,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         amr: Vec::new(),
         act: None,
         cnf: request.confirmation(),
+        org: None,
     };
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {

@@ -75,6 +75,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         userinfo_claims: Vec::new(),
         act: None,
         cnf: request.confirmation(),
+        org: None,
     };
     let mut tx = provider.store().begin().await?;
     // RFC 7523 §3: a jti is used once; it is not that of the client's own assertions.

@@ -1,6 +1,9 @@
-//! Token exchange (RFC 8693): a service that was called with a person's token gets one of its own for the next service.
+//! Token exchange (RFC 8693): a service that was called with a person's token gets one of its own for the next service; and a
+//! program that holds a person's API token gets an access token for it, see [`api_token`].
 //!
-//! 1. The caller is a client that authenticates; a public one cannot have this grant type.
+//! For an access token:
+//!
+//! 1. The caller is a client that authenticates; a public one exchanges API tokens only.
 //! 2. `subject_token` is an access token of ours, good now, about a person. It names the caller: it was issued to it, or the
 //!    caller is the resource that it is for.
 //! 3. Every `resource` and `audience` stands in the caller's `token_exchange_audiences`, a list that is empty until an
@@ -17,8 +20,11 @@
 //! `offline_access` do not pass on: the token opens no userinfo, and there is no refresh token. `may_act` (§4.4) is neither
 //! issued nor read. Where the specification leaves a code open, a bad subject token is `invalid_request` (§2.2.2).
 
+mod api_token;
+
 use std::sync::Arc;
 
+use kabinet_core::api_token::TOKEN_TYPE as API_TOKEN;
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::client::GrantType;
 use kabinet_core::error::{Code, OAuthError};
@@ -40,7 +46,7 @@ pub const GRANT: Grant = Grant {
 
 /// How many may act for a person one behind the other.
 const ACTORS: usize = 5;
-/// The one kind of token that is taken and given (RFC 8693 §3).
+/// The one kind of token that is given (RFC 8693 §3), and one of the two that are taken.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 // RFC 8693 §2.2.2: invalid_request when a token is invalid or unacceptable by policy.
@@ -48,9 +54,30 @@ const BAD: OAuthError =
     OAuthError::new(Code::InvalidRequest, "subject_token is not an access token that this client may exchange");
 
 async fn redeem(request: Request<'_>) -> Result<Tokens> {
+    match taken(request)? {
+        Taken::AccessToken => pass_on(request).await,
+        Taken::ApiToken => api_token::redeem(request).await,
+    }
+}
+
+/// What is exchanged.
+enum Taken {
+    AccessToken,
+    ApiToken,
+}
+
+async fn pass_on(request: Request<'_>) -> Result<Tokens> {
+    const UNNAMED: OAuthError = OAuthError::new(Code::InvalidRequest, "resource or audience is missing");
     let (provider, client) = (request.provider, request.client);
-    check_kinds(request)?;
+    // RFC 8693 §5: whoever is named in a token could otherwise pass it on without proving anything.
+    if client.metadata.is_public() {
+        let sentence = "a client that does not authenticate exchanges API tokens only (RFC 8693 section 5)";
+        return Err(OAuthError::new(Code::UnauthorizedClient, sentence).into());
+    }
     let aud = targets(request)?;
+    if aud.is_empty() {
+        return Err(UNNAMED.into());
+    }
     let (subject, person) = subject(request).await?;
     let scope = scope(request, &subject)?;
     let now = provider.now();
@@ -90,24 +117,29 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     })
 }
 
-fn check_kinds(request: Request<'_>) -> Result<()> {
+fn taken(request: Request<'_>) -> Result<Taken> {
     let params = request.params;
     let refuse = |sentence| Err(OAuthError::new(Code::InvalidRequest, sentence).into());
-    if params.need("subject_token_type", "subject_token_type is missing")? != ACCESS_TOKEN {
-        return refuse("subject_token_type must be urn:ietf:params:oauth:token-type:access_token");
-    }
+    let taken = match params.need("subject_token_type", "subject_token_type is missing")? {
+        ACCESS_TOKEN => Taken::AccessToken,
+        API_TOKEN => Taken::ApiToken,
+        _ => {
+            return refuse(
+                "subject_token_type must be urn:ietf:params:oauth:token-type:access_token or urn:kabinet:token-type:api-token",
+            );
+        }
+    };
     if params.get("requested_token_type").is_some_and(|wanted| wanted != ACCESS_TOKEN) {
         return refuse("requested_token_type must be urn:ietf:params:oauth:token-type:access_token");
     }
     if params.get("actor_token").or(params.get("actor_token_type")).is_some() {
         return refuse("actor_token is not taken: the client that calls is the actor");
     }
-    Ok(())
+    Ok(taken)
 }
 
-/// Whom the new token is for.
+/// Whom the new token is asked for.
 fn targets(request: Request<'_>) -> Result<Vec<String>> {
-    const UNNAMED: OAuthError = OAuthError::new(Code::InvalidRequest, "resource or audience is missing");
     // RFC 8693 §2.2.2: invalid_target when the server is unwilling to issue a token for a target.
     const REFUSED: OAuthError = OAuthError::new(Code::InvalidTarget, "this client may not exchange for that target");
     let (client, params, issuer) = (request.client, request.params, request.provider.issuer());
@@ -121,9 +153,6 @@ fn targets(request: Request<'_>) -> Result<Vec<String>> {
         if !aud.iter().any(|known| known == target) {
             aud.push(target.to_owned());
         }
-    }
-    if aud.is_empty() {
-        return Err(UNNAMED.into());
     }
     Ok(aud)
 }

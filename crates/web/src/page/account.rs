@@ -35,6 +35,7 @@ pub(super) fn notice(asked: &Asked) -> Option<Message> {
         "upstream-linked" => Some(Message::of("upstream-linked")),
         "upstream-linked-already" => Some(Message::of("upstream-linked-already")),
         "upstream-unlinked" => Some(Message::of("upstream-unlinked")),
+        "api-token" => Some(Message::of("api-token-revoked")),
         "no-consent" => Some(Message::of("pd-not-given")),
         "stale" => Some(Message::of("form-stale")),
         _ => None,

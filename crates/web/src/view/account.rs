@@ -30,12 +30,21 @@ pub enum Section {
     Organisations,
     /// Ways to sign in.
     Methods,
+    /// API tokens.
+    Tokens,
 }
 
 impl Section {
     /// Every section, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Home, Self::Contacts, Self::Methods, Self::Organisations, Self::Sessions, Self::Consents];
+    pub const ALL: [Self; 7] = [
+        Self::Home,
+        Self::Contacts,
+        Self::Methods,
+        Self::Organisations,
+        Self::Sessions,
+        Self::Consents,
+        Self::Tokens,
+    ];
 
     /// Its path.
     #[must_use]
@@ -47,10 +56,11 @@ impl Section {
             Self::Consents => "/account/consents",
             Self::Organisations => "/account/organisations",
             Self::Methods => "/account/methods",
+            Self::Tokens => "/account/tokens",
         }
     }
 
-    fn label(self, chrome: &Chrome<'_>) -> String {
+    pub(super) fn label(self, chrome: &Chrome<'_>) -> String {
         let key = match self {
             Self::Home => "account-home",
             Self::Contacts => "account-contacts",
@@ -58,11 +68,12 @@ impl Section {
             Self::Consents => "account-consents",
             Self::Organisations => "account-organisations",
             Self::Methods => "account-methods",
+            Self::Tokens => "account-tokens",
         };
         chrome.t(key).into_owned()
     }
 
-    const fn slug(self) -> &'static str {
+    pub(super) const fn slug(self) -> &'static str {
         match self {
             Self::Home => "home",
             Self::Contacts => "contacts",
@@ -70,10 +81,11 @@ impl Section {
             Self::Consents => "consents",
             Self::Organisations => "organisations",
             Self::Methods => "methods",
+            Self::Tokens => "tokens",
         }
     }
 
-    const fn icon(self) -> &'static str {
+    pub(super) const fn icon(self) -> &'static str {
         match self {
             Self::Home => "person",
             Self::Contacts => "password",
@@ -81,6 +93,7 @@ impl Section {
             Self::Consents => "scope",
             Self::Organisations => "esia",
             Self::Methods => "certificate",
+            Self::Tokens => "key",
         }
     }
 }
@@ -215,21 +228,23 @@ pub struct ConsentRow {
     pub since: Timestamp,
 }
 
+/// What a scope is called.
+pub(super) fn scope_title(scope: &str, chrome: &Chrome<'_>) -> String {
+    let key = format!("scope-{scope}");
+    if chrome.locale.has(&key) {
+        chrome.t(&key).into_owned()
+    } else {
+        chrome.t_with("scope-other", "scope", plain_name(scope))
+    }
+}
+
 impl ConsentRow {
     fn name(&self) -> String {
         plain_name(&self.client_name)
     }
 
     fn scopes(&self, chrome: &Chrome<'_>) -> String {
-        let title = |scope: &str| {
-            let key = format!("scope-{scope}");
-            if chrome.locale.has(&key) {
-                chrome.t(&key).into_owned()
-            } else {
-                chrome.t_with("scope-other", "scope", plain_name(scope))
-            }
-        };
-        self.scope.iter().map(title).collect::<Vec<_>>().join(", ")
+        self.scope.iter().map(|scope| scope_title(scope, chrome)).collect::<Vec<_>>().join(", ")
     }
 
     fn withdraw_label(&self, chrome: &Chrome<'_>) -> String {
