@@ -75,6 +75,8 @@ id! {
     AttemptId
     /// An account at another provider that belongs to an account here.
     LinkId
+    /// Two accounts on the way to become one, and then that they did.
+    MergeId
 }
 
 macro_rules! generated {
@@ -90,7 +92,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId MergeId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

@@ -28,12 +28,28 @@ pub struct Config {
     pub confirmation: ConfirmationConfig,
     /// How an account is got back.
     pub recovery: RecoveryConfig,
+    /// Accounts that became one.
+    pub merge: MergeConfig,
     /// What is asked of a browser while the risk is high.
     pub work: WorkConfig,
     /// Messages.
     pub delivery: DeliveryConfig,
     /// Sign-in by certificate.
     pub certificate: CertificateConfig,
+}
+
+/// Two accounts of one person that become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MergeConfig {
+    /// For how long that can be undone.
+    pub undo: i64,
+}
+
+impl Default for MergeConfig {
+    fn default() -> Self {
+        Self { undo: 30 * DAY }
+    }
 }
 
 /// Which algorithms a certificate and its signatures may have.

@@ -25,6 +25,7 @@ mod facts;
 mod gates;
 mod hashing;
 pub mod leaked;
+mod merge;
 pub mod method;
 mod organisation;
 pub mod recovery;
@@ -56,11 +57,13 @@ use kabinet_store::{Store, Tx, audit};
 pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use config::{
-    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
-    RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
+    Algorithms, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, MergeConfig,
+    PasswordConfig, RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
+pub use kabinet_store::merge::Merge;
+pub use merge::{FreshMerge, MergeError, MergePreview, MergedProof, Merging, Party};
 pub use method::certificate::{
     CertificateError, CertificateLogin, CertificatePurpose, Challenge, Draft, Fresh, LinkError, Signer,
 };

@@ -2,7 +2,7 @@
 
 use kabinet_core::country::CountryRules;
 use kabinet_identity::{
-    CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig,
+    CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, MergeConfig, PasswordConfig, RecoveryConfig,
     SessionConfig, WorkConfig,
 };
 
@@ -120,6 +120,7 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             delay: config.recovery.delay.get(),
             ticket: config.recovery.ticket.get(),
         },
+        merge: MergeConfig { undo: config.merge.undo.get() },
         delivery: DeliveryConfig { keep: config.delivery.keep.get() },
         certificate: certificate(&config.certificate),
     }

@@ -125,7 +125,7 @@ impl Request<'_> {
     pub(crate) fn mint(&self, user: &User, minting: Minting<'_>) -> Result<Tokens> {
         let Minting { grant, detail, scope, generation, nonce } = minting;
         let provider = self.provider;
-        let access = provider.access_of(self.client, grant, detail, scope);
+        let access = provider.access_of(self.client, (user, grant), detail, scope);
         let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
         let id_token = if scope.has("openid") {
             let beside = Beside {

@@ -33,6 +33,7 @@ pub mod grant;
 pub mod key;
 pub mod logo;
 pub mod logout;
+pub mod merge;
 pub mod message;
 pub mod organisation;
 pub mod pushed;
@@ -116,6 +117,7 @@ pub fn statements() -> Vec<&'static str> {
         key::ALL,
         logo::ALL,
         logout::ALL,
+        merge::ALL,
         message::ALL,
         organisation::ALL,
         pushed::ALL,

@@ -13,7 +13,7 @@ use kabinet_core::time::{Civil, Timestamp};
 pub use kabinet_core::language::Language;
 use unic_langid::{LanguageIdentifier, langid};
 
-const RU: [&str; 8] = [
+const RU: [&str; 9] = [
     include_str!("../locales/ru/common.ftl"),
     include_str!("../locales/ru/sign-in.ftl"),
     include_str!("../locales/ru/certificate.ftl"),
@@ -21,10 +21,11 @@ const RU: [&str; 8] = [
     include_str!("../locales/ru/recover.ftl"),
     include_str!("../locales/ru/consent.ftl"),
     include_str!("../locales/ru/account.ftl"),
+    include_str!("../locales/ru/merge.ftl"),
     include_str!("../locales/ru/errors.ftl"),
 ];
 
-const EN: [&str; 8] = [
+const EN: [&str; 9] = [
     include_str!("../locales/en/common.ftl"),
     include_str!("../locales/en/sign-in.ftl"),
     include_str!("../locales/en/certificate.ftl"),
@@ -32,6 +33,7 @@ const EN: [&str; 8] = [
     include_str!("../locales/en/recover.ftl"),
     include_str!("../locales/en/consent.ftl"),
     include_str!("../locales/en/account.ftl"),
+    include_str!("../locales/en/merge.ftl"),
     include_str!("../locales/en/errors.ftl"),
 ];
 

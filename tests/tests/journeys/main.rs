@@ -26,6 +26,7 @@ mod esia;
 mod flows;
 mod input;
 mod mended;
+mod merge;
 mod new_passwords;
 mod organisations;
 mod processes;

@@ -34,6 +34,10 @@ pub(crate) enum Word {
     UpstreamLinked(Timestamp),
     /// An account at another provider belongs to the account no more.
     UpstreamUnlinked(Timestamp),
+    /// Another account became part of this one; until this moment that can be undone.
+    AccountsMerged(Timestamp),
+    /// They are two accounts again.
+    MergeUndone(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
     /// The consent to the processing of personal data was taken back.
@@ -60,6 +64,8 @@ impl Word {
             | Self::CertificateRenewed(_)
             | Self::UpstreamLinked(_)
             | Self::UpstreamUnlinked(_)
+            | Self::AccountsMerged(_)
+            | Self::MergeUndone(_)
             | Self::PasswordChanged(_)
             | Self::ConsentWithdrawn(_)
             | Self::RecoveryWaits(_)
@@ -177,6 +183,22 @@ impl Word {
             ),
             (Language::En, Self::ContactAdded(at)) => format!(
                 "{product}: a contact was added to the account {}. If it was not you, change your password.",
+                moment(at, language)
+            ),
+            (Language::Ru, Self::AccountsMerged(until)) => format!(
+                "{product}: два ваших аккаунта объединены. Если это не вы, до {} войдите или восстановите доступ, откройте «Способы входа» и нажмите «Разделить аккаунты».",
+                moment(until, language)
+            ),
+            (Language::En, Self::AccountsMerged(until)) => format!(
+                "{product}: two accounts of yours became one. If it was not you, before {} sign in or recover your account, open “Ways to sign in” and press “Part the accounts”.",
+                moment(until, language)
+            ),
+            (Language::Ru, Self::MergeUndone(at)) => format!(
+                "{product}: объединение аккаунтов отменено {}, это снова два аккаунта. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::MergeUndone(at)) => format!(
+                "{product}: the merge of your accounts was undone {}, they are two again. If it was not you, change your password.",
                 moment(at, language)
             ),
             (Language::Ru, Self::PasswordChanged(at)) => format!(

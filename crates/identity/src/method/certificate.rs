@@ -37,6 +37,7 @@ use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
 use crate::hashing::{HashError, aside};
+use crate::merge::FreshMerge;
 use crate::method::upstream::FreshLink;
 use crate::method::{Method, Place};
 use crate::throttle::{Counters, network_standing};
@@ -437,6 +438,9 @@ impl Identity {
     pub(crate) async fn finish_fresh(&self, attempt: Attempt, visit: &Visit) -> Result<Confirmed, CodeError> {
         if let Ok(then) = attempt.intent::<FreshLink>() {
             return self.finish_fresh_link(&attempt, then, visit).await;
+        }
+        if let Ok(then) = attempt.intent::<FreshMerge>() {
+            return self.finish_fresh_merge(&attempt, then, visit).await;
         }
         match attempt.intent()? {
             Fresh::SignIn { user, certificate, signer, remember } => {

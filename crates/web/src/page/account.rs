@@ -35,6 +35,8 @@ pub(super) fn notice(asked: &Asked) -> Option<Message> {
         "upstream-linked" => Some(Message::of("upstream-linked")),
         "upstream-linked-already" => Some(Message::of("upstream-linked-already")),
         "upstream-unlinked" => Some(Message::of("upstream-unlinked")),
+        "merged" => Some(Message::of("merged")),
+        "merge-undone" => Some(Message::of("merge-undone")),
         "no-consent" => Some(Message::of("pd-not-given")),
         "stale" => Some(Message::of("form-stale")),
         _ => None,

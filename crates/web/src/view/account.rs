@@ -11,6 +11,7 @@ use kabinet_core::user::User;
 use super::chrome::{Chrome, plain_name};
 use super::entry::Method;
 use super::form::{Errors, Message};
+use super::merge::MergeRow;
 use super::request::initial;
 use super::upstream::ConnectionRow;
 use crate::brand::Words;
@@ -50,7 +51,7 @@ impl Section {
         }
     }
 
-    fn label(self, chrome: &Chrome<'_>) -> String {
+    pub(super) fn label(self, chrome: &Chrome<'_>) -> String {
         let key = match self {
             Self::Home => "account-home",
             Self::Contacts => "account-contacts",
@@ -62,7 +63,7 @@ impl Section {
         chrome.t(key).into_owned()
     }
 
-    const fn slug(self) -> &'static str {
+    pub(super) const fn slug(self) -> &'static str {
         match self {
             Self::Home => "home",
             Self::Contacts => "contacts",
@@ -73,7 +74,7 @@ impl Section {
         }
     }
 
-    const fn icon(self) -> &'static str {
+    pub(super) const fn icon(self) -> &'static str {
         match self {
             Self::Home => "person",
             Self::Contacts => "password",
@@ -373,6 +374,8 @@ pub struct AccountMethods<'a> {
     pub connections: Vec<ConnectionRow>,
     /// The providers that can be linked: forms `link-NAME`.
     pub linkable: Vec<Method>,
+    /// The accounts that became part of this one and can leave again: forms `undo-merge-ID`.
+    pub merges: Vec<MergeRow>,
     /// What is wrong.
     pub errors: Errors,
     /// What happened.
