@@ -36,6 +36,10 @@ events! {
     UserUnlocked = "user.unlocked"
     /// An account was deleted.
     UserDeleted = "user.deleted"
+    /// Two accounts of one person became one.
+    AccountMerged = "account.merged"
+    /// They became two again.
+    MergeUndone = "account.merge_undone"
     /// A contact was proven by a code.
     ContactConfirmed = "contact.confirmed"
     /// A certificate was linked to an account.

@@ -187,27 +187,20 @@ mod tests {
     use super::*;
     use crate::contact::{Contact, ContactKind};
     use crate::id::{OrganisationId, UserId};
-    use crate::organisation::{Named, Organisations, Proof, Relation, Typed};
+    use crate::organisation::{Named, Proof, Relation, Typed};
     use crate::time::Timestamp;
     use crate::user::ConfirmedContact;
 
     fn person() -> User {
         let claims = json!({"name": "Иван Петров", "given_name": "Иван", "nickname": "", "address": {"country": "RU"}});
         User {
-            id: UserId::from("u"),
-            disabled: false,
             claims: claims.as_object().unwrap().clone(),
-            phone: None,
             email: Some(ConfirmedContact {
                 contact: Contact::parse(ContactKind::Email, "ivan@example.test").unwrap(),
                 verified_at: Some(Timestamp(5)),
             }),
-            role: None,
-            agreed: None,
-            organisations: Organisations::default(),
-            verified: crate::verified::Verified::default(),
-            created_at: Timestamp(1),
             updated_at: Timestamp(7),
+            ..User::new(UserId::from("u"), Timestamp(1))
         }
     }
 

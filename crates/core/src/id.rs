@@ -79,6 +79,8 @@ id! {
     LinkId
     /// An API token of a person.
     ApiTokenId
+    /// Two accounts on the way to become one, and then that they did.
+    MergeId
 }
 
 macro_rules! generated {
@@ -94,7 +96,7 @@ macro_rules! generated {
     )*};
 }
 
-generated! { ClientId SessionId GrantId FlowId ConfirmationId InvitationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId ApiTokenId }
+generated! { ClientId SessionId GrantId FlowId ConfirmationId InvitationId RecoveryId HandoverId KeyId MessageId OrganisationId CertificateId AttemptId LinkId ApiTokenId MergeId }
 
 impl UserId {
     /// A new subject: random, so that it tells nothing about when the person registered (UUID version 4).

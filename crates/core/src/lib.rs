@@ -28,6 +28,7 @@ pub mod key;
 pub mod language;
 pub mod linking;
 pub mod logout;
+pub mod merge;
 pub mod method;
 pub mod organisation;
 pub mod password;

@@ -33,7 +33,7 @@ pub struct UpstreamName {
 }
 
 /// Names that are other methods', or pages below `/login` and `/account/methods`.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 13] = [
     "password",
     "certificate",
     "esia",
@@ -44,6 +44,7 @@ const TAKEN: [&str; 12] = [
     "link",
     "callback",
     "done",
+    "merged",
     "webauthn",
     "passkey",
 ];

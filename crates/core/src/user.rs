@@ -1,12 +1,14 @@
 //! People.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::client::Role;
 use crate::contact::{Contact, ContactKind};
 use crate::document::Agreed;
-use crate::id::UserId;
+use crate::id::{ClientId, UserId};
 use crate::organisation::Organisations;
 use crate::time::Timestamp;
 use crate::verified::Verified;
@@ -34,6 +36,10 @@ pub struct User {
     pub organisations: Organisations,
     /// What providers have verified of the person.
     pub verified: Verified,
+    /// The account that this one became part of. Then it is `disabled`, too.
+    pub merged_into: Option<UserId>,
+    /// After a merge: the clients that know the person by the `sub` of another account, and of which.
+    pub subjects: BTreeMap<ClientId, UserId>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// When the claims or contacts last changed (`updated_at`).
@@ -50,6 +56,32 @@ pub struct ConfirmedContact {
 }
 
 impl User {
+    /// An account without anything.
+    #[must_use]
+    pub fn new(id: UserId, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            disabled: false,
+            claims: Map::new(),
+            phone: None,
+            email: None,
+            role: None,
+            agreed: None,
+            organisations: Organisations::default(),
+            verified: Verified::default(),
+            merged_into: None,
+            subjects: BTreeMap::new(),
+            created_at,
+            updated_at: created_at,
+        }
+    }
+
+    /// The account whose `sub` this client knows the person by: the own one, unless accounts were merged.
+    #[must_use]
+    pub fn known_as(&self, client: &ClientId) -> &UserId {
+        self.subjects.get(client).unwrap_or(&self.id)
+    }
+
     /// The main contact of a kind.
     #[must_use]
     pub fn contact(&self, kind: ContactKind) -> Option<&ConfirmedContact> {

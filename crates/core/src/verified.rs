@@ -67,6 +67,15 @@ impl Verified {
         self.0.remove(upstream).is_some()
     }
 
+    /// Takes over what providers said of another account of the same person, where this one has nothing of theirs. Which.
+    pub fn adopt(&mut self, other: &Self) -> Vec<String> {
+        let is_new = |name: &&String| !self.0.contains_key(*name);
+        let new: Vec<String> = other.0.keys().filter(is_new).cloned().collect();
+        self.0
+            .extend(new.iter().filter_map(|name| Some((name.clone(), other.0.get(name)?.clone()))));
+        new
+    }
+
     /// `verified_claims`: an object, or with several providers a list of them; `None`: nobody has verified anything.
     #[must_use]
     pub fn claim(&self, with_documents: bool) -> Option<Value> {

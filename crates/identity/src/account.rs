@@ -14,7 +14,7 @@ use kabinet_core::secret::Secret;
 use kabinet_core::user::ConfirmedContact;
 use kabinet_store::change::{self, Kind};
 use kabinet_store::user::NewUser;
-use kabinet_store::{Error as StoreError, grant, user};
+use kabinet_store::{Error as StoreError, grant, merge, user};
 use serde_json::{Map, Value};
 
 use crate::hashing::HashError;
@@ -162,7 +162,7 @@ impl Identity {
         Ok(true)
     }
 
-    /// Deletes an account with everything that hangs on it; `false` when it is unknown.
+    /// Deletes an account with everything that hangs on it, and with it those that became part of it; `false` when it is unknown.
     ///
     /// # Errors
     /// When the database fails; then nothing has changed.
@@ -171,12 +171,24 @@ impl Identity {
         let mut tx = self.0.store.begin().await?;
         self.end_all_in(&mut tx, (id, ""), "the account was deleted", origin).await?;
         grant::end_of_user(&mut tx, id, now).await?;
+        let person = user::by_id_in(&mut tx, id).await?;
+        if let Some(person) = &person {
+            merge::rename_notices(&mut tx, id, &person.subjects).await?;
+        }
+        let merged = merge::merged_into(&mut tx, id).await?;
         if !user::delete(&mut tx, id).await? {
             tx.rollback().await?;
             return Ok(false);
         }
-        change::tell(&mut tx, Kind::User, &[id.to_string()], now).await?;
-        self.write(&mut tx, &Record::of(Event::UserDeleted).user(id), origin).await?;
+        let gone: Vec<String> = std::iter::once(id).chain(&merged).map(UserId::to_string).collect();
+        change::tell(&mut tx, Kind::User, &gone, now).await?;
+        let record = Record::of(Event::UserDeleted).user(id);
+        let record = if merged.is_empty() {
+            record
+        } else {
+            record.with("merged_subs", gone[1..].to_vec())
+        };
+        self.write(&mut tx, &record, origin).await?;
         tx.commit().await?;
         self.0.store.ephemeral().publish().await;
         Ok(true)

@@ -30,6 +30,8 @@ pub struct Config {
     pub invitation: InvitationConfig,
     /// How an account is got back.
     pub recovery: RecoveryConfig,
+    /// Accounts that became one.
+    pub merge: MergeConfig,
     /// What is asked of a browser while the risk is high.
     pub work: WorkConfig,
     /// Messages.
@@ -65,6 +67,20 @@ impl Default for ApiTokenConfig {
             most: 50,
             remind: 7 * DAY,
         }
+    }
+}
+
+/// Two accounts of one person that become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MergeConfig {
+    /// For how long that can be undone.
+    pub undo: i64,
+}
+
+impl Default for MergeConfig {
+    fn default() -> Self {
+        Self { undo: 30 * DAY }
     }
 }
 

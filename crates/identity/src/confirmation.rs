@@ -9,7 +9,7 @@
 //! 5. A contact has so many wrong tries in a day, whichever code they were meant for.
 
 use kabinet_core::contact::{Contact, ContactKind};
-use kabinet_core::id::{ConfirmationId, RecoveryId};
+use kabinet_core::id::{ConfirmationId, MergeId, RecoveryId};
 use kabinet_core::secret::{Secret, decimal_code};
 use kabinet_core::time::Timestamp;
 use kabinet_core::work::Action;
@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::api_token::{BadApiToken, MadeApiToken};
 use crate::delivery::{Letter, Purpose, Word};
 use crate::gates::{Asking, DAY, action_of, refused};
+use crate::merge::MergeError;
 use crate::method::upstream::UpstreamLinkError;
 use crate::throttle::Trust;
 use crate::{Error, Identity, LinkError, NeedsWork, Proof, Visit};
@@ -106,6 +107,12 @@ pub enum Confirmed {
     ApiTokenMade(Box<MadeApiToken>),
     /// None was made.
     ApiTokenNotMade(BadApiToken),
+    /// The account is proven; another one may be merged into it.
+    MergeBegun(MergeId),
+    /// Two accounts that had become one are two again.
+    MergeUndone,
+    /// Nothing was merged or undone.
+    NotMerged(MergeError),
     /// A way back into the account of this contact: [`Identity::recovery`].
     Recovering(RecoveryId),
 }

@@ -28,6 +28,7 @@ mod gates;
 mod hashing;
 pub mod invitation;
 pub mod leaked;
+mod merge;
 pub mod method;
 mod organisation;
 pub mod recovery;
@@ -61,11 +62,13 @@ pub use agreement::PublishError;
 pub use api_token::{ApiTokenError, BadApiToken, MadeApiToken, NewApiToken};
 pub use config::{
     Algorithms, ApiTokenConfig, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig,
-    InvitationConfig, PasswordConfig, RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
+    InvitationConfig, MergeConfig, PasswordConfig, RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};
 pub use invitation::{InviteError, InvitedError, NewInvitation, TryError};
+pub use kabinet_store::merge::Merge;
+pub use merge::{FreshMerge, MergeError, MergePreview, MergedProof, Merging, Party};
 pub use method::certificate::{
     CertificateError, CertificateLogin, CertificatePurpose, Challenge, Draft, Fresh, LinkError, Signer,
 };

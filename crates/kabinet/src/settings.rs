@@ -3,7 +3,7 @@
 use kabinet_core::country::CountryRules;
 use kabinet_identity::{
     ApiTokenConfig, CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, InvitationConfig,
-    PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig,
+    MergeConfig, PasswordConfig, RecoveryConfig, SessionConfig, WorkConfig,
 };
 
 use kabinet_oidc::config::RegistrationConfig;
@@ -127,6 +127,7 @@ pub(crate) fn identity(config: &Config) -> kabinet_identity::Config {
             delay: config.recovery.delay.get(),
             ticket: config.recovery.ticket.get(),
         },
+        merge: MergeConfig { undo: config.merge.undo.get() },
         delivery: DeliveryConfig { keep: config.delivery.keep.get() },
         certificate: certificate(&config.certificate),
         api_token: ApiTokenConfig {

@@ -402,7 +402,10 @@ impl Provider {
         } else {
             None
         };
-        let hint = request.hint.as_deref().map(|hint| self.hinted(&checked.client, hint, sessions));
+        let hint = match request.hint.as_deref() {
+            Some(hint) => Some(self.hinted(&checked.client, hint, sessions).await?),
+            None => None,
+        };
         let login_hint = self.login_hinted(request, &users).await?;
         let asked = Asked {
             flow: &flow.id,
@@ -491,7 +494,7 @@ impl Provider {
             .client(&grant.client_id)
             .session(&grant.session_id);
         kabinet_store::audit::write(&mut tx, &record.with("grant", grant.id.as_str()), origin, now, entropy).await?;
-        let user = if checked.kind.id_token {
+        let user = if checked.kind.is_front_channel() {
             Some(self.user_in(&mut tx, &grant.user_id).await?.ok_or(GONE)?)
         } else {
             None
@@ -517,8 +520,9 @@ impl Provider {
         FrontChannel { user, code, envelope }: FrontChannel<'_>,
     ) -> Result<Vec<(&'static str, String)>> {
         let (client, mut params) = (&checked.client, Vec::new());
+        let Some(user) = user else { return Ok(params) };
         let token = if checked.kind.token {
-            let access = self.access_of(client, grant, detail, &checked.scope);
+            let access = self.access_of(client, (user, grant), detail, &checked.scope);
             let (token, life) = self.mint_access(client, &access)?;
             params.push(("access_token", token.expose().to_owned()));
             params.push(("token_type", "Bearer".to_owned()));
@@ -528,7 +532,7 @@ impl Provider {
         } else {
             None
         };
-        if let Some(user) = user {
+        if checked.kind.id_token {
             let nonce = detail.nonce.as_deref();
             // Claims about the person stay out of the browser when a code can still bring an access token for them.
             let beside = Beside { user, access_token: token.as_ref(), code, nonce, envelope };

@@ -168,7 +168,7 @@ impl Provider {
 
     /// Makes the call; the answer, and in words for operators.
     async fn tell(&self, client: &Client, uri: Url, taken: &Taken) -> (Answer, String) {
-        let token = match self.mint_logout_token(client, taken) {
+        let token = match self.mint_logout_token(client, taken).await {
             Ok(token) => token,
             Err(error) => {
                 tracing::error!(%error, client.id = %client.id, "a logout token could not be made");
@@ -191,11 +191,11 @@ impl Provider {
     }
 
     /// Mints a logout token (§2.4). `sub` and, about one session, `sid`, both as the client knows them.
-    fn mint_logout_token(&self, client: &Client, taken: &Taken) -> Result<String> {
+    async fn mint_logout_token(&self, client: &Client, taken: &Taken) -> Result<String> {
         let now = self.now();
         let mut claims = json!({
             "iss": self.issuer(),
-            "sub": self.subject(client, &taken.user_id),
+            "sub": self.subject_of(client, &taken.user_id).await?,
             "aud": client.id.as_str(),
             "iat": now.0,
             "exp": now.plus(LIFE).0,

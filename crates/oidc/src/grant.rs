@@ -149,7 +149,7 @@ impl Request<'_> {
         let provider = self.provider;
         let access = Access {
             cnf: self.confirmation(),
-            ..provider.access_of(self.client, grant, detail, scope)
+            ..provider.access_of(self.client, (user, grant), detail, scope)
         };
         let (access_token, expires_in) = provider.mint_access(self.client, &access)?;
         let id_token = if scope.has("openid") {

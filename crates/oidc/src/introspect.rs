@@ -63,11 +63,10 @@ impl Provider {
                     && grant.expires_at > now
                     && self.is_refresh_of(token, grant, generation)
             });
-            return Ok(good.map_or(inactive, |grant| {
-                json!({
-                    "active": true, "iss": self.issuer(), "sub": self.subject(asking, &grant.user_id), "client_id": grant.client_id.as_str(),
-                    "scope": grant.scope.to_string(), "exp": grant.refresh_expires_at.min(grant.expires_at).0, "token_type": "refresh_token",
-                })
+            let Some(grant) = good else { return Ok(inactive) };
+            return Ok(json!({
+                "active": true, "iss": self.issuer(), "sub": self.subject_of(asking, &grant.user_id).await?, "client_id": grant.client_id.as_str(),
+                "scope": grant.scope.to_string(), "exp": grant.refresh_expires_at.min(grant.expires_at).0, "token_type": "refresh_token",
             }));
         }
         let access = match self.read_access(token).await {

@@ -259,6 +259,25 @@ impl Provider {
         Ok(self.remember(kabinet_store::user::by_id(self.store().db(), id).await?, seen))
     }
 
+    /// A person, also one who is disabled or whose account became part of another one, from memory when they are there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn anybody(&self, id: &UserId) -> Result<Option<Arc<User>>> {
+        if !is_an_id(id.as_str()) {
+            return Ok(None);
+        }
+        let seen = {
+            let state = self.inner.live.state();
+            if let Some(user) = state.users.get(id) {
+                return Ok(Some(user.clone()));
+            }
+            state.seen
+        };
+        let found = kabinet_store::user::by_id(self.store().db(), id).await?;
+        Ok(found.map(|user| self.keep(user, seen)))
+    }
+
     /// The same from the database, for who must not miss what another node has just changed.
     ///
     /// # Errors
@@ -307,7 +326,12 @@ impl Provider {
     }
 
     fn remember(&self, user: Option<User>, seen: i64) -> Option<Arc<User>> {
-        let user = Arc::new(user?);
+        let user = self.keep(user?, seen);
+        Some(user).filter(|user| !user.disabled)
+    }
+
+    fn keep(&self, user: User, seen: i64) -> Arc<User> {
+        let user = Arc::new(user);
         let mut state = self.inner.live.state();
         // A change heard while we read may have been about this person.
         if state.seen == seen {
@@ -316,8 +340,7 @@ impl Provider {
             }
             state.users.insert(user.id.clone(), user.clone());
         }
-        drop(state);
-        Some(user).filter(|user| !user.disabled)
+        user
     }
 }
 

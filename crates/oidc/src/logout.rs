@@ -107,14 +107,15 @@ impl Provider {
     }
 
     /// Whether the hint names this session, so that it may end without a question.
-    #[must_use]
-    pub fn is_meant(&self, logout: &Logout, session: &Session) -> bool {
-        logout.hint.as_ref().is_some_and(|hint| match &hint.sid {
-            Some(sid) => *sid == self.sid(&session.id, &hint.client_id),
-            None => logout
-                .client
-                .as_ref()
-                .is_some_and(|client| self.subject(client, &session.user_id) == hint.subject),
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn is_meant(&self, logout: &Logout, session: &Session) -> Result<bool> {
+        let Some(hint) = &logout.hint else { return Ok(false) };
+        Ok(match (&hint.sid, &logout.client) {
+            (Some(sid), _) => *sid == self.sid(&session.id, &hint.client_id),
+            (None, Some(client)) => self.subject_of(client, &session.user_id).await? == hint.subject,
+            (None, None) => false,
         })
     }
 }

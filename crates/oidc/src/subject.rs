@@ -3,6 +3,9 @@
 //!
 //! A pairwise subject is a code over sector and person under a key of the installation. It cannot be turned back: who the
 //! person of a token is, is known from the token's grant; who a hint means, by making the names of those who are signed in.
+//!
+//! After accounts were merged a client goes on knowing the person by the account that it knew
+//! ([`User::known_as`](kabinet_core::user::User::known_as)): what is named is that account, whichever of the two forms is used.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +21,8 @@ use crate::{Provider, Result};
 
 /// How many grants' people are remembered.
 const REMEMBERED: usize = 20_000;
+/// How many merges, each into the next account, are followed.
+const MERGES: usize = 8;
 
 /// Makes pairwise subjects, and remembers whose grants are whose.
 pub(crate) struct Subjects {
@@ -34,11 +39,41 @@ impl Subjects {
 impl Provider {
     /// The `sub` of a person for a client.
     #[must_use]
-    pub fn subject(&self, client: &Client, user: &UserId) -> String {
+    pub fn subject(&self, client: &Client, user: &User) -> String {
+        self.name(client, user.known_as(&client.id))
+    }
+
+    /// The same where only the id is at hand, and of whoever is disabled or gone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn subject_of(&self, client: &Client, id: &UserId) -> Result<String> {
+        Ok(match self.anybody(id).await? {
+            Some(user) => self.subject(client, &user),
+            None => self.name(client, id),
+        })
+    }
+
+    fn name(&self, client: &Client, account: &UserId) -> String {
         match (client.metadata.subject_type, client.metadata.sector()) {
-            (SubjectType::Pairwise, Some(sector)) => self.inner.subjects.stamper.stamp(&[&sector, user.as_str()]),
-            _ => user.to_string(),
+            (SubjectType::Pairwise, Some(sector)) => self.inner.subjects.stamper.stamp(&[&sector, account.as_str()]),
+            _ => account.to_string(),
         }
+    }
+
+    /// The person whom a client means by a `sub` that is an account's id: its own, or the one that it became part of.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn named(&self, client: &Client, sub: &str) -> Result<Option<Arc<User>>> {
+        let mut found = self.anybody(&UserId::from(sub)).await?;
+        for _ in 0..MERGES {
+            let Some(into) = found.as_ref().and_then(|user| user.merged_into.clone()) else {
+                break;
+            };
+            found = self.anybody(&into).await?;
+        }
+        Ok(found.filter(|user| !user.disabled && user.known_as(&client.id).as_str() == sub))
     }
 
     /// The person whom a token of this client is about, from memory where the subject does not tell.
@@ -48,7 +83,7 @@ impl Provider {
     pub(crate) async fn person_of(&self, access: &Access, client: &Client) -> Result<Option<Arc<User>>> {
         // After an exchange the subject is what the client knows that the token was first given to.
         if client.metadata.subject_type == SubjectType::Public && access.act.is_none() {
-            return self.user(&UserId::from(access.sub.as_str())).await;
+            return self.named(client, &access.sub).await;
         }
         let Some(grant) = &access.grant else { return Ok(None) };
         let known = self.people().get(grant).cloned();
@@ -68,12 +103,16 @@ impl Provider {
 
     /// Whom of those who are signed in a subject of this client means, from a hint or asked for by value; otherwise nobody that
     /// we know.
-    #[must_use]
-    pub(crate) fn hinted(&self, client: &Client, hint: &str, sessions: &[Session]) -> UserId {
-        let mut users = sessions.iter().map(|session| &session.user_id);
-        users
-            .find(|user| self.subject(client, user) == hint)
-            .map_or_else(|| UserId::from(""), Clone::clone)
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn hinted(&self, client: &Client, hint: &str, sessions: &[Session]) -> Result<UserId> {
+        for session in sessions {
+            if self.subject_of(client, &session.user_id).await? == hint {
+                return Ok(session.user_id.clone());
+            }
+        }
+        Ok(UserId::from(""))
     }
 
     fn people(&self) -> std::sync::MutexGuard<'_, HashMap<GrantId, UserId>> {

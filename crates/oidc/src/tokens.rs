@@ -260,11 +260,17 @@ impl Provider {
     }
 
     /// The claims of an access token about a person.
-    pub(crate) fn access_of(&self, client: &Client, grant: &Grant, detail: &Detail, scope: &Scope) -> Access {
+    pub(crate) fn access_of(
+        &self,
+        client: &Client,
+        (user, grant): (&User, &Grant),
+        detail: &Detail,
+        scope: &Scope,
+    ) -> Access {
         let now = self.now();
         Access {
             iss: self.issuer().to_owned(),
-            sub: self.subject(client, &grant.user_id),
+            sub: self.subject(client, user),
             aud: self.audience(client, &detail.resource, scope),
             exp: now.plus(self.access_life(client)).0,
             iat: now.0,
@@ -302,7 +308,7 @@ impl Provider {
         claims.extend(kabinet_core::claims::named(beside.user, &detail.id_token_claims, &client.id));
         let own = json!({
             "iss": self.issuer(),
-            "sub": self.subject(client, &beside.user.id),
+            "sub": self.subject(client, beside.user),
             "aud": client.id.as_str(),
             "exp": now.plus(self.config().token.id_token).0,
             "iat": now.0,

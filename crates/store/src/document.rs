@@ -23,7 +23,7 @@ crate::sql! {
     INSERT = "INSERT INTO document_consents (id, user_id, document, brand, version, sha256, act, given_at, ip, agent, client_id) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     OF_USER = "SELECT document, brand, version, sha256, act, given_at, client_id FROM document_consents WHERE user_id = $1 \
-        ORDER BY given_at DESC, id DESC LIMIT 200";
+        OR user_id IN (SELECT m.id FROM users m WHERE m.merged_into = $1) ORDER BY given_at DESC, id DESC LIMIT 200";
     SET_AGREED = "UPDATE users SET agreed = $2 WHERE id = $1";
 }
 

@@ -35,6 +35,7 @@ pub mod invitation;
 pub mod key;
 pub mod logo;
 pub mod logout;
+pub mod merge;
 pub mod message;
 pub mod organisation;
 pub mod pushed;
@@ -120,6 +121,7 @@ pub fn statements() -> Vec<&'static str> {
         key::ALL,
         logo::ALL,
         logout::ALL,
+        merge::ALL,
         message::ALL,
         organisation::ALL,
         pushed::ALL,

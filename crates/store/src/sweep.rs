@@ -9,7 +9,10 @@ const AT_ONCE: i64 = 500;
 
 crate::sql! {
     SESSIONS = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE idle_expires_at < $1 OR expires_at < $1 LIMIT $2)";
-    GRANTS = "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE keep_until < $1 LIMIT $2)";
+    KNOWN = "INSERT INTO known_clients (user_id, client_id) SELECT DISTINCT g.user_id, g.client_id FROM grants g WHERE g.id IN (SELECT id \
+        FROM grants WHERE keep_until < $1 ORDER BY keep_until, id LIMIT $2) ON CONFLICT (user_id, client_id) DO NOTHING";
+    GRANTS = "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE keep_until < $1 ORDER BY keep_until, id LIMIT $2) \
+        AND EXISTS (SELECT 1 FROM known_clients k WHERE k.user_id = grants.user_id AND k.client_id = grants.client_id)";
     CONFIRMATIONS = "DELETE FROM confirmations WHERE id IN (SELECT id FROM confirmations WHERE keep_until < $1 LIMIT $2)";
     THROTTLES = "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE expires_at < $1 LIMIT $2)";
     DESTINATIONS = "DELETE FROM destinations WHERE name IN (SELECT name FROM destinations WHERE ends_at < $1 LIMIT $2)";
@@ -26,6 +29,12 @@ crate::sql! {
     DRAFTS = "DELETE FROM registration_drafts WHERE key IN (SELECT key FROM registration_drafts WHERE expires_at < $1 LIMIT $2)";
     DEVICES = "DELETE FROM device_requests WHERE device_code IN (SELECT device_code FROM device_requests WHERE keep_until < $1 LIMIT $2)";
     INVITATIONS = "DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE keep_until < $1 LIMIT $2)";
+    MERGE_ATTEMPTS = "DELETE FROM merge_attempts WHERE id IN (SELECT id FROM merge_attempts WHERE expires_at < $1 LIMIT $2)";
+    MERGES = "DELETE FROM merges WHERE id IN (SELECT id FROM merges WHERE undo_until < $1 LIMIT $2)";
+    MERGED = "UPDATE users SET claims = '{}', verified = NULL, organisations = NULL WHERE id IN (SELECT u.id FROM users u \
+        WHERE u.merged_into IS NOT NULL AND (u.claims <> '{}' OR u.verified IS NOT NULL OR u.organisations IS NOT NULL) AND u.updated_at < $1 AND NOT EXISTS (SELECT 1 FROM merges m WHERE m.merged_id = u.id) LIMIT $2)";
+    MERGED_PASSWORDS = "DELETE FROM credentials WHERE (method, subject) IN (SELECT c.method, c.subject FROM credentials c JOIN users u ON u.id = c.user_id \
+        WHERE u.merged_into IS NOT NULL AND u.updated_at < $1 AND NOT EXISTS (SELECT 1 FROM merges m WHERE m.merged_id = u.id) LIMIT $2)";
     INITIAL_TOKENS = "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM initial_access_tokens WHERE expires_at < $1 LIMIT $2)";
     API_TOKENS = "DELETE FROM api_tokens WHERE id IN (SELECT id FROM api_tokens WHERE keep_until < $1 LIMIT $2)";
     CHANGES = "DELETE FROM changes WHERE n IN (SELECT n FROM changes WHERE expires_at < $1 LIMIT $2)";
@@ -55,12 +64,20 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<u64> {
         DRAFTS,
         DEVICES,
         INVITATIONS,
+        MERGE_ATTEMPTS,
+        MERGES,
+        MERGED,
+        MERGED_PASSWORDS,
         INITIAL_TOKENS,
         API_TOKENS,
         CHANGES,
     ] {
         loop {
             let mut tx = store.begin().await?;
+            // What a client knows somebody by outlives the grant that showed it.
+            if statement == GRANTS {
+                on_tx!(&mut tx, conn => sqlx::query(KNOWN).bind(now.0).bind(AT_ONCE).execute(conn).await.map(drop))?;
+            }
             let rows = on_tx!(&mut tx, conn => sqlx::query(statement)
                 .bind(now.0).bind(AT_ONCE).execute(conn).await.map(|done| done.rows_affected()))?;
             tx.commit().await?;

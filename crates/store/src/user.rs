@@ -15,7 +15,7 @@ use crate::{Db, Error, Result, Tx, json, on_db, on_tx, text};
 macro_rules! person {
     ($rest:literal) => {
         concat!(
-            "SELECT u.id, u.disabled, u.claims, u.role, u.agreed, u.organisations, u.verified, u.created_at, u.updated_at, ",
+            "SELECT u.id, u.disabled, u.claims, u.role, u.agreed, u.organisations, u.verified, u.merged_into, u.subjects, u.created_at, u.updated_at, ",
             "p.value AS phone, p.verified_at AS phone_verified_at, e.value AS email, e.verified_at AS email_verified_at ",
             "FROM users u ",
             "LEFT JOIN contacts p ON p.user_id = u.id AND p.kind = 'phone' AND p.main ",
@@ -41,7 +41,7 @@ crate::sql! {
         ON CONFLICT (method, subject) DO UPDATE SET data = excluded.data, updated_at = excluded.updated_at \
         WHERE credentials.user_id = excluded.user_id";
     REPLACE_CREDENTIAL = "UPDATE credentials SET data = $4, updated_at = $5 WHERE method = $1 AND subject = $2 AND data = $3";
-    SET_DISABLED = "UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1 AND disabled <> $2";
+    SET_DISABLED = "UPDATE users SET disabled = $2, updated_at = $3 WHERE id = $1 AND disabled <> $2 AND merged_into IS NULL";
     SET_VERIFIED = "UPDATE users SET verified = $2, updated_at = $3 WHERE id = $1";
     DELETE = "DELETE FROM users WHERE id = $1";
     COUNT = "SELECT COUNT(*) FROM users";
@@ -56,6 +56,8 @@ struct Row {
     agreed: Option<String>,
     organisations: Option<String>,
     verified: Option<String>,
+    merged_into: Option<String>,
+    subjects: Option<String>,
     created_at: i64,
     updated_at: i64,
     phone: Option<String>,
@@ -84,6 +86,8 @@ impl TryFrom<Row> for User {
             agreed: row.agreed.as_deref().map(Agreed::parse),
             organisations: row.organisations.map(|copy| json("users", &copy)).transpose()?.unwrap_or_default(),
             verified: row.verified.map(|facts| json("users", &facts)).transpose()?.unwrap_or_default(),
+            merged_into: row.merged_into.map(UserId::from),
+            subjects: row.subjects.map(|names| json("users", &names)).transpose()?.unwrap_or_default(),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })
@@ -302,7 +306,7 @@ pub async fn replace_credential(
     Ok(rows > 0)
 }
 
-/// Disables or enables an account; `false` when it was so already or is unknown.
+/// Disables or enables an account; `false` when it was so already, is unknown or was merged into another one.
 ///
 /// # Errors
 /// When the database fails.

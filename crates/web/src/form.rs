@@ -52,6 +52,8 @@ pub(crate) struct Asked {
     pub(crate) user_code: String,
     /// A code that was typed, sealed.
     pub(crate) entered: String,
+    /// A merge that is to be undone.
+    pub(crate) undo: String,
 }
 
 impl FromRequestParts<Site> for Asked {
@@ -88,6 +90,7 @@ impl Asked {
             signer: text("signer"),
             user_code: text("user_code"),
             entered: text("entered"),
+            undo: text("undo"),
         })
     }
 }

@@ -13,7 +13,7 @@ use kabinet_core::time::{Civil, Timestamp};
 pub use kabinet_core::language::Language;
 use unic_langid::{LanguageIdentifier, langid};
 
-const RU: [&str; 9] = [
+const RU: [&str; 10] = [
     include_str!("../locales/ru/common.ftl"),
     include_str!("../locales/ru/sign-in.ftl"),
     include_str!("../locales/ru/certificate.ftl"),
@@ -22,10 +22,11 @@ const RU: [&str; 9] = [
     include_str!("../locales/ru/consent.ftl"),
     include_str!("../locales/ru/account.ftl"),
     include_str!("../locales/ru/tokens.ftl"),
+    include_str!("../locales/ru/merge.ftl"),
     include_str!("../locales/ru/errors.ftl"),
 ];
 
-const EN: [&str; 9] = [
+const EN: [&str; 10] = [
     include_str!("../locales/en/common.ftl"),
     include_str!("../locales/en/sign-in.ftl"),
     include_str!("../locales/en/certificate.ftl"),
@@ -34,6 +35,7 @@ const EN: [&str; 9] = [
     include_str!("../locales/en/consent.ftl"),
     include_str!("../locales/en/account.ftl"),
     include_str!("../locales/en/tokens.ftl"),
+    include_str!("../locales/en/merge.ftl"),
     include_str!("../locales/en/errors.ftl"),
 ];
 

@@ -15,6 +15,7 @@ pub(crate) mod invitation;
 pub(crate) mod legal;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod merge;
 pub(crate) mod organisations;
 pub(crate) mod recover;
 pub(crate) mod register;

@@ -13,7 +13,7 @@ use crate::oauth::{
     authorize, cors, leaked, logout as rp_logout, metadata, register as registration, session, token, userinfo,
 };
 use crate::page::{
-    account, agreements, certificate, choose, complete, consent, device, invitation, legal, login, logout, not_found,
+    account, agreements, certificate, choose, complete, consent, device, invitation, legal, login, logout, merge, not_found,
     organisations, recover, register, telegram, tokens, upstream, wrong_method,
 };
 use crate::site::Site;
@@ -100,6 +100,8 @@ static OWN: &[Entry] = table! {
     get "/oauth2/session" Anyone => session::get;
     get "/login" Browser => login::get;
     post "/login" Browser => login::post;
+    get "/login/merged" Browser => merge::merged;
+    post "/login/merged" Browser => merge::part;
     get "/login/certificate" Browser => certificate::get;
     post "/login/certificate" Browser => certificate::post;
     post "/login/certificate/challenge" Browser => certificate::challenge;
@@ -164,6 +166,8 @@ static OWN: &[Entry] = table! {
     post "/account/methods" Person => certificate::link::change;
     get "/account/methods/confirm" Person => upstream::link::confirm_get;
     post "/account/methods/confirm" Person => upstream::link::confirm_post;
+    get "/account/merge" Person => merge::get;
+    post "/account/merge" Person => merge::post;
     get "/account/methods/certificate" Person => certificate::link::certificate_get;
     post "/account/methods/certificate" Person => certificate::link::certificate_post;
     get "/account/organisations" Person => organisations::get;

@@ -12,6 +12,7 @@ pub mod chrome;
 pub mod device;
 pub mod entry;
 pub mod form;
+pub mod merge;
 pub mod notice;
 pub mod request;
 pub mod telegram;
@@ -38,6 +39,7 @@ pub use entry::{
     NewPassword, NewText, Offers, Recover, Registration, SecondProof, SignIn, Told,
 };
 pub use form::{Errors, Message};
+pub use merge::{AccountMerge, MergeParty, MergePlan, MergeRow};
 pub use notice::{DocumentPage, ErrorPage, FormPost};
 pub use request::{AccountChoice, ChooseAccount, Consent, LogoutConfirm, SignedOut};
 pub use telegram::TelegramReturn;

@@ -6,6 +6,7 @@
 // reach; `scripts: false`, where the screen is only seen without them.
 
 import { DEVICES } from './devices.mjs';
+import { merged, signInAsBefore, toMergePlan, toOtherSignIn } from './merge.mjs';
 import { follow, identify, signIn } from './person.mjs';
 import { until } from './process.mjs';
 import { newEmail, newPhone, PASSWORD, WRONG_PASSWORD } from './provider.mjs';
@@ -449,6 +450,11 @@ const CABINET = {
       await at.page.locator('#consents-form').waitFor();
     },
   },
+  'account-merge': { open: cabinet('/account/merge'), button: 'begin' },
+  'account-merge-sign-in': { open: toOtherSignIn },
+  'account-merge-plan': { open: toMergePlan, button: 'merge' },
+  'account-merged': { open: merged },
+  'sign-in-merged': { open: signInAsBefore },
   'account-consents-none': { open: cabinet('/account/consents') },
 };
 

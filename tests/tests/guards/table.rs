@@ -8,7 +8,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 100] = [
+pub const ROUTES: [(&str, &str, Access); 104] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -17,6 +17,7 @@ pub const ROUTES: [(&str, &str, Access); 100] = [
     ("GET", "/account/consents", Person),
     ("GET", "/account/consents/pd-consent", Person),
     ("GET", "/account/contacts", Person),
+    ("GET", "/account/merge", Person),
     ("GET", "/account/methods", Person),
     ("GET", "/account/methods/certificate", Person),
     ("GET", "/account/methods/confirm", Person),
@@ -35,6 +36,7 @@ pub const ROUTES: [(&str, &str, Access); 100] = [
     ("GET", "/login/certificate/confirm", Browser),
     ("GET", "/login/certificate/link", Browser),
     ("GET", "/login/certificate/unlinked", Browser),
+    ("GET", "/login/merged", Browser),
     ("GET", "/login/telegram/mini-app", Browser),
     ("GET", "/login/telegram/widget", Browser),
     ("GET", "/login/{method}", Browser),
@@ -62,6 +64,7 @@ pub const ROUTES: [(&str, &str, Access); 100] = [
     ("GET", "/register/{method}/details", Browser),
     ("POST", "/account/consents", Person),
     ("POST", "/account/consents/pd-consent", Person),
+    ("POST", "/account/merge", Person),
     ("POST", "/account/methods", Person),
     ("POST", "/account/methods/certificate", Person),
     ("POST", "/account/methods/confirm", Person),
@@ -88,6 +91,7 @@ pub const ROUTES: [(&str, &str, Access); 100] = [
     ("POST", "/login/certificate/challenge", Browser),
     ("POST", "/login/certificate/confirm", Browser),
     ("POST", "/login/certificate/link", Browser),
+    ("POST", "/login/merged", Browser),
     ("POST", "/login/{method}/link", Browser),
     ("POST", "/logout", Browser),
     ("POST", "/oauth2/authorize", Browser),

@@ -28,6 +28,7 @@ mod flows;
 mod input;
 mod invitations;
 mod mended;
+mod merge;
 mod new_passwords;
 mod organisations;
 mod processes;

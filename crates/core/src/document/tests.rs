@@ -27,17 +27,8 @@ fn published(heads: &[Head]) -> Documents {
 
 fn person(agreed: Option<&str>, created_at: i64) -> User {
     User {
-        id: UserId::from("u"),
-        disabled: false,
-        claims: serde_json::Map::new(),
-        phone: None,
-        email: None,
-        role: None,
         agreed: agreed.map(Agreed::parse),
-        organisations: crate::organisation::Organisations::default(),
-        verified: crate::verified::Verified::default(),
-        created_at: Timestamp(created_at),
-        updated_at: Timestamp(created_at),
+        ..User::new(UserId::from("u"), Timestamp(created_at))
     }
 }
 

@@ -42,6 +42,10 @@ pub(crate) enum Word<'a> {
     ApiTokenLeaked(Timestamp),
     /// An API token ends at this moment.
     ApiTokenEnds(Timestamp),
+    /// Another account became part of this one; until this moment that can be undone.
+    AccountsMerged(Timestamp),
+    /// They are two accounts again.
+    MergeUndone(Timestamp),
     /// The password is another one now.
     PasswordChanged(Timestamp),
     /// The consent to the processing of personal data was taken back.
@@ -72,6 +76,8 @@ impl Word<'_> {
             | Self::ApiTokenMade(_)
             | Self::ApiTokenLeaked(_)
             | Self::ApiTokenEnds(_)
+            | Self::AccountsMerged(_)
+            | Self::MergeUndone(_)
             | Self::PasswordChanged(_)
             | Self::ConsentWithdrawn(_)
             | Self::RecoveryWaits(_)
@@ -217,6 +223,22 @@ impl Word<'_> {
             (Language::En, Self::ApiTokenEnds(due)) => format!(
                 "{product}: an API token expires {}. You can make a new one in your account.",
                 moment(due, language)
+            ),
+            (Language::Ru, Self::AccountsMerged(until)) => format!(
+                "{product}: два ваших аккаунта объединены. Если это не вы, до {} войдите или восстановите доступ, откройте «Способы входа» и нажмите «Разделить аккаунты».",
+                moment(until, language)
+            ),
+            (Language::En, Self::AccountsMerged(until)) => format!(
+                "{product}: two accounts of yours became one. If it was not you, before {} sign in or recover your account, open “Ways to sign in” and press “Part the accounts”.",
+                moment(until, language)
+            ),
+            (Language::Ru, Self::MergeUndone(at)) => format!(
+                "{product}: объединение аккаунтов отменено {}, это снова два аккаунта. Если это не вы, смените пароль.",
+                moment(at, language)
+            ),
+            (Language::En, Self::MergeUndone(at)) => format!(
+                "{product}: the merge of your accounts was undone {}, they are two again. If it was not you, change your password.",
+                moment(at, language)
             ),
             (Language::Ru, Self::PasswordChanged(at)) => format!(
                 "{product}: пароль изменён {}, все сеансы завершены. Если это не вы, сразу восстановите доступ.",

@@ -38,6 +38,7 @@ use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
 use crate::hashing::{HashError, aside};
+use crate::merge::FreshMerge;
 use crate::method::upstream::FreshLink;
 use crate::method::{Method, Place};
 use crate::throttle::{Counters, network_standing};
@@ -441,6 +442,9 @@ impl Identity {
         }
         if let Ok(then) = attempt.intent::<FreshApiToken>() {
             return self.finish_api_token(&attempt, then, visit).await;
+        }
+        if let Ok(then) = attempt.intent::<FreshMerge>() {
+            return self.finish_fresh_merge(&attempt, then, visit).await;
         }
         match attempt.intent()? {
             Fresh::SignIn { user, certificate, signer, remember } => {

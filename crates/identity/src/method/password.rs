@@ -6,7 +6,9 @@
 //! 4. One hash is computed in every other case; without an account or a password it is compared with nothing.
 //! 5. A failure is counted and recorded before the next guess can begin. Whose account it was is never told: unknown,
 //!    wrong and no password are one answer. That an account is disabled is told only to who knows its password.
-//! 6. A hash that was made at another cost is made again.
+//! 6. A password that fails may be that of an account which became part of this one and whose contact was typed: it signs nobody
+//!    in, but undoes that (`merge.rs`), and is no guess.
+//! 7. A hash that was made at another cost is made again.
 
 use kabinet_core::audit::{Event, Record};
 use kabinet_core::authn::Factor;
@@ -18,6 +20,7 @@ use kabinet_core::work::Action;
 use kabinet_store::user;
 
 use crate::hashing::{HashError, Permit};
+use crate::merge::MergedProof;
 use crate::method::{Method, Place};
 use crate::throttle::{Counters, Standing};
 use crate::{Error, Identity, NeedsWork, Proof, Trouble, Visit};
@@ -49,6 +52,9 @@ pub enum LoginError {
     /// The password is right and the account disabled.
     #[error("the account is disabled")]
     Blocked,
+    /// The password is right, and of an account that became part of the one that has the contact now.
+    #[error("the account was merged into another one")]
+    Merged(MergedProof),
     /// Not the person's fault.
     #[error(transparent)]
     Store(#[from] Error),
@@ -97,6 +103,10 @@ impl Identity {
         let stored = user::credential(store.db(), METHOD.id, subject).await?;
         let (right, permit) = self.0.hasher.verify(permit, &password, stored.as_deref()).await?;
         let (Some(user), Some(stored), true) = (&user, &stored, right) else {
+            if let Some(merged) = self.merged_by(permit, (subject, contact), &password).await? {
+                self.record_failure(user.as_ref(), None, visit).await?;
+                return Err(LoginError::Merged(merged));
+            }
             self.record_failure(user.as_ref(), Some(&counters), visit).await?;
             return Err(LoginError::Wrong);
         };
@@ -125,7 +135,11 @@ impl Identity {
         counters: Option<&Counters>,
         visit: &Visit,
     ) -> Result<(), LoginError> {
-        let reason = if counters.is_some() { "wrong" } else { "disabled" };
+        let reason = match (counters, user) {
+            (None, Some(user)) if !user.disabled => "merged",
+            (None, _) => "disabled",
+            (Some(_), _) => "wrong",
+        };
         let record = Record::of(Event::LoginFailed).with("method", METHOD.id).with("reason", reason);
         let record = user.iter().fold(record, |record, user| record.user(&user.id));
         let record = visit.client.iter().fold(record, Record::client);

@@ -153,7 +153,14 @@ fn read_claims(path: &Path) -> anyhow::Result<Map<String, Value>> {
 }
 
 async fn set_disabled(who: &str, disabled: bool, desk: &Desk, output: Output) -> anyhow::Result<()> {
-    let id = find(desk, who).await?.id;
+    let user = find(desk, who).await?;
+    if let Some(into) = &user.merged_into {
+        anyhow::bail!(
+            "{} became part of {into}; its owner can undo that for some days on /account/methods, nobody else can",
+            user.id
+        );
+    }
+    let id = user.id;
     let changed = desk.identity()?.set_disabled(&id, disabled, &origin()).await?;
     output.answer(&json!({"sub": id, "disabled": disabled, "changed": changed}), || {
         let state = if disabled { "disabled" } else { "enabled" };
@@ -175,6 +182,8 @@ fn object(user: &User) -> Value {
         "role": user.role,
         "organisations": user.organisations.list,
         "disabled": user.disabled,
+        "merged_into": user.merged_into,
+        "known_as": user.subjects,
         "created_at": user.created_at,
         "updated_at": user.updated_at,
     })

@@ -295,6 +295,7 @@ fn lifetimes(config: &Config, found: &mut Found) {
         ("recovery.phone_fresh", config.recovery.phone_fresh),
         ("recovery.delay", config.recovery.delay),
         ("recovery.ticket", config.recovery.ticket),
+        ("merge.undo", config.merge.undo),
         ("hashing.wait", config.hashing.wait),
     ];
     for (key, _) in all.iter().filter(|(_, time)| time.0 == 0) {

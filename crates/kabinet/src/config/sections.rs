@@ -62,6 +62,8 @@ pub struct Config {
     pub work: Work,
     /// How an account is got back.
     pub recovery: Recovery,
+    /// Accounts that became one.
+    pub merge: Merge,
     /// Which passwords may be set.
     pub password: Password,
     /// What a password hash costs.
@@ -102,6 +104,7 @@ impl Default for Config {
             invitation: Invitation::default(),
             work: Work::default(),
             recovery: Recovery::default(),
+            merge: Merge::default(),
             password: Password::default(),
             hashing: Hashing::default(),
             keys: Keys::default(),
@@ -606,5 +609,19 @@ impl Default for Recovery {
             delay: Seconds::hours(72),
             ticket: Seconds::minutes(15),
         }
+    }
+}
+
+/// Two accounts of one person that become one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Merge {
+    /// For how long that can be undone. Reason: time to read the notice, also after a holiday.
+    pub undo: Seconds,
+}
+
+impl Default for Merge {
+    fn default() -> Self {
+        Self { undo: Seconds::days(30) }
     }
 }

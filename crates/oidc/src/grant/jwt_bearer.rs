@@ -57,7 +57,10 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let (provider, client) = (request.provider, request.client);
     let (scope, aud) = wanted(request)?;
     let vouched = vouched(request).await?;
-    may_act_for(request, &vouched.person, &scope).await?;
+    // After a merge the client means the person by the account that it knew.
+    let person = provider.named(client, vouched.person.as_str()).await?;
+    let person = person.ok_or_else(|| BAD.with_detail("nobody has this sub"))?;
+    may_act_for(request, &person.id, &scope).await?;
     let now = provider.now();
     let access = Access {
         iss: provider.issuer().to_owned(),
@@ -83,7 +86,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         tx.rollback().await?;
         return Err(BAD.with_detail("the assertion was used before").into());
     }
-    write(request, &mut tx, &access, now).await?;
+    write(request, &mut tx, (&access, &person.id), now).await?;
     tx.commit().await?;
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {
@@ -98,7 +101,7 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
 }
 
 /// The grant behind the token, and what is written down of it.
-async fn write(request: Request<'_>, tx: &mut Tx, access: &Access, now: Timestamp) -> Result<()> {
+async fn write(request: Request<'_>, tx: &mut Tx, (access, person): (&Access, &UserId), now: Timestamp) -> Result<()> {
     let (provider, client) = (request.provider, request.client);
     let entropy = provider.entropy();
     let Some(id) = access.grant.clone() else {
@@ -108,7 +111,7 @@ async fn write(request: Request<'_>, tx: &mut Tx, access: &Access, now: Timestam
     let grant = Stored {
         id,
         client_id: client.id.clone(),
-        user_id: UserId::from(access.sub.as_str()),
+        user_id: person.clone(),
         // Nobody signed in, so no sign-out ends it.
         session_id: SessionId::from(""),
         scope: access.scope.clone(),
@@ -211,9 +214,6 @@ async fn may_act_for(request: Request<'_>, person: &UserId, scope: &Scope) -> Re
     let client: &Client = request.client;
     const UNKNOWN: OAuthError =
         OAuthError::new(Code::InvalidGrant, "the person has not signed in to this client lately");
-    if provider.user(person).await?.is_none() {
-        return Err(BAD.with_detail("nobody has this sub").into());
-    }
     if provider.missing(person, Some((client, scope))).await?.is_some() {
         return Err(UNKNOWN.with_detail("something is to be asked of the person").into());
     }

@@ -47,8 +47,14 @@ async fn handle(visit: &Visit, params: &Params) -> Response {
         Err(error) => return crate::page::failed(visit, &error.to_string()).await,
     };
     let provider = &visit.site.provider;
-    let (meant, others): (Vec<_>, Vec<_>) =
-        sessions.into_iter().partition(|session| provider.is_meant(&logout, session));
+    let (mut meant, mut others) = (Vec::new(), Vec::new());
+    for session in sessions {
+        match provider.is_meant(&logout, &session).await {
+            Ok(true) => meant.push(session),
+            Ok(false) => others.push(session),
+            Err(error) => return crate::page::failed(visit, &error.to_string()).await,
+        }
+    }
     // RP-Initiated Logout §2: without a hint that names the session, ask.
     if !meant.is_empty() || others.is_empty() {
         return end(visit, &logout, &meant).await;

@@ -36,6 +36,8 @@ pub(super) fn notice(asked: &Asked) -> Option<Message> {
         "upstream-linked-already" => Some(Message::of("upstream-linked-already")),
         "upstream-unlinked" => Some(Message::of("upstream-unlinked")),
         "api-token" => Some(Message::of("api-token-revoked")),
+        "merged" => Some(Message::of("merged")),
+        "merge-undone" => Some(Message::of("merge-undone")),
         "no-consent" => Some(Message::of("pd-not-given")),
         "stale" => Some(Message::of("form-stale")),
         _ => None,

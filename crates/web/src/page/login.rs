@@ -11,9 +11,10 @@ use kabinet_core::authn::Session;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::secret::Secret;
 use kabinet_core::work::Action;
-use kabinet_identity::{LoginError, Proof, SignedIn, Work};
+use kabinet_identity::{LoginError, MergedProof, Proof, SignedIn, Work};
 use kabinet_oidc::sealed::Target;
 
+use super::merge;
 use super::ways::Ways;
 use super::{
     Opened, add_device, chrome, client_logo, closed, failed, flow_or_page, html, onward, to, to_with_sessions,
@@ -32,6 +33,8 @@ pub(crate) struct Shown {
     pub(crate) status: StatusCode,
     /// Where whoever holds this number says that the account is not theirs.
     pub(crate) disown: Option<String>,
+    /// Whether the account became part of another one, so that the page leads to where that is undone.
+    pub(crate) is_merged: bool,
     /// What the next try costs.
     pub(crate) work: Option<Work>,
     /// Where the form stands.
@@ -48,6 +51,7 @@ impl Shown {
             notice: None,
             status: StatusCode::OK,
             disown: None,
+            is_merged: false,
             work: None,
             place: FormPlace::default(),
         }
@@ -82,6 +86,9 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     if !sessions.is_empty() && !asked.another && opened.flow.request().is_some() {
         shown.notice = Some(Message::of("reauthenticate"));
     }
+    if merge::is_on_the_way(&opened.flow.target) {
+        shown.notice = Some(Message::of("merge-sign-in-other"));
+    }
     show(&visit, &opened, shown).await
 }
 
@@ -99,6 +106,28 @@ pub(crate) async fn post(visit: Visit, form: Form) -> Response {
 
 /// What a posted `login-form` proves; `Err` is the page that says why it proves nothing.
 pub(crate) async fn proven(visit: &Visit, opened: &Opened, form: &Form, place: FormPlace) -> Result<Proof, Response> {
+    match checked(visit, opened, form, place).await? {
+        Proven::Account(proof) => Ok(proof),
+        Proven::Merged(proof, mut shown) => {
+            let day = chrome(visit, Some(opened), None).day(&proof.at).text;
+            shown.errors = Errors::whole(Message::of("login-merged").with("day", day));
+            shown.status = StatusCode::FORBIDDEN;
+            shown.is_merged = true;
+            Err(show(visit, opened, shown).await)
+        }
+    }
+}
+
+/// What a `login-form` may prove.
+pub(super) enum Proven {
+    /// An account.
+    Account(Proof),
+    /// One that became part of another one; and the form as it was.
+    Merged(MergedProof, Shown),
+}
+
+/// The same, where the password of an account that became part of another one is of use, too.
+pub(super) async fn checked(visit: &Visit, opened: &Opened, form: &Form, place: FormPlace) -> Result<Proven, Response> {
     let identity = &visit.site.identity;
     let (identifier, typed) = form.identifier();
     let mut shown = Shown { place, ..Shown::of(identifier, typed.clone()) };
@@ -114,7 +143,8 @@ pub(crate) async fn proven(visit: &Visit, opened: &Opened, form: &Form, place: F
     };
     let person = visit.worker(&opened.flow, form);
     match identity.check_password(&contact, form.get("password"), &person).await {
-        Ok(proof) => Ok(proof),
+        Ok(proof) => Ok(Proven::Account(proof)),
+        Err(LoginError::Merged(proof)) => Ok(Proven::Merged(proof, shown)),
         Err(error) => {
             // The risk may have risen with this failure: the next page has its work already.
             let is_due = person.devices.is_empty() || matches!(error, LoginError::Work(_));
@@ -173,6 +203,8 @@ async fn refuse(visit: &Visit, opened: &Opened, mut shown: Shown, error: LoginEr
             Message::of("login-blocked").with("id", visit.request_id.clone()),
             None,
         ),
+        // Looked at before.
+        LoginError::Merged(_) => (StatusCode::FORBIDDEN, Message::of("login-wrong"), None),
         LoginError::Store(error) => return failed(visit, &error.to_string()).await,
     };
     shown.errors = Errors::whole(message);
@@ -271,6 +303,7 @@ pub(crate) async fn show(visit: &Visit, opened: &Opened, shown: Shown) -> Respon
         errors: shown.errors,
         notice: shown.notice,
         disown: shown.disown,
+        is_merged: shown.is_merged,
         methods,
         offers: Offers {
             password: has_form,

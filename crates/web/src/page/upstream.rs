@@ -130,7 +130,7 @@ pub(crate) async fn unlinked(visit: Visit, Path(name): Path<String>, asked: Aske
 }
 
 /// What a provider is called on pages.
-fn provider(visit: &Visit, chrome: &view::Chrome<'_>, name: &str) -> String {
+pub(in crate::page) fn provider(visit: &Visit, chrome: &view::Chrome<'_>, name: &str) -> String {
     let settings = visit.site.identity.upstream(name).map(|one| &one.settings);
     settings.map_or_else(|| name.to_owned(), |settings: &UpstreamSettings| method_of(settings).label(chrome))
 }
@@ -168,7 +168,10 @@ async fn refuse(visit: &Visit, opened: Option<&Opened>, name: &str, error: Feder
         .with("provider", provider(visit, &page.chrome, name))
         .with("minutes", wait_minutes)
         .with("id", visit.request_id.clone());
+    let is_elsewhere = matches!(error, FederationError::Refused(Refusal::Elsewhere));
     let (path, text) = match opened.map(|opened| &opened.flow.target) {
+        // Whoever owns the other account, too, can make the two one.
+        Some(Target::Page(path)) if is_elsewhere && path.starts_with(link::METHODS) => (super::merge::HERE, "merge-go"),
         Some(Target::Page(path)) if path.starts_with(link::METHODS) => (link::METHODS, "back"),
         _ => ("/login", "go-login"),
     };

@@ -11,6 +11,7 @@ use kabinet_core::user::User;
 use super::chrome::{Chrome, plain_name};
 use super::entry::Method;
 use super::form::{Errors, Message};
+use super::merge::MergeRow;
 use super::request::initial;
 use super::upstream::ConnectionRow;
 use crate::brand::Words;
@@ -388,6 +389,8 @@ pub struct AccountMethods<'a> {
     pub connections: Vec<ConnectionRow>,
     /// The providers that can be linked: forms `link-NAME`.
     pub linkable: Vec<Method>,
+    /// The accounts that became part of this one and can leave again: forms `undo-merge-ID`.
+    pub merges: Vec<MergeRow>,
     /// What is wrong.
     pub errors: Errors,
     /// What happened.

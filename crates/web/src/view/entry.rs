@@ -111,6 +111,8 @@ pub struct SignIn<'a> {
     pub notice: Option<Message>,
     /// Where whoever holds this number says that the account is not theirs: link `not-mine`.
     pub disown: Option<String>,
+    /// Whether the account became part of another one: link `go-merged`.
+    pub is_merged: bool,
     /// Other ways, in order.
     pub methods: Vec<Method>,
     /// Links below.

@@ -79,6 +79,7 @@ fn entry_pages(scene: Scene<'_>) -> Vec<Sample> {
         errors,
         notice: None,
         disown: None,
+        is_merged: false,
         methods: Vec::new(),
         offers: Offers { password: true, register: true, ..Offers::default() },
         place: FormPlace::default(),

@@ -10,7 +10,7 @@ use http::StatusCode;
 use kabinet_core::certificate::Linked;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::id::{CertificateId, UserId};
-use kabinet_identity::{CertificatePurpose, Fresh, LinkError, Signer};
+use kabinet_identity::{CertificatePurpose, Fresh, LinkError, Merge, Signer};
 use kabinet_oidc::sealed::Target;
 
 use super::{Shown, carry, not_sent, organisation, show, signer, to_code};
@@ -20,7 +20,9 @@ use crate::page::login::{self, proven, signed_in};
 use crate::page::upstream;
 use crate::page::ways::Ways;
 use crate::page::{Opened, chrome, error_page, failed, flow_or_page, html, onward, to};
-use crate::view::{self, AccountMethods, CertificateRow, Errors, FormPlace, Message, certificate_message, with_query};
+use crate::view::{
+    self, AccountMethods, CertificateRow, Errors, FormPlace, MergeRow, Message, certificate_message, with_query,
+};
 use crate::visit::Visit;
 
 /// The page that proves the account.
@@ -41,9 +43,10 @@ async fn list(visit: &Visit, signed: &Signed, asked: &Asked) -> Response {
     let found = async {
         let certificates = identity.certificates_of(user).await?;
         let ways = (identity.has_password(user).await?, identity.has_other_way(user).await?);
-        Ok::<_, kabinet_identity::Error>((certificates, ways, upstream::link::rows(visit, &chrome, signed).await?))
+        let connections = upstream::link::rows(visit, &chrome, signed).await?;
+        Ok::<_, kabinet_identity::Error>((certificates, ways, connections, identity.merges_of(user).await?))
     };
-    let (certificates, (has_password, has_other_way), connections) = match found.await {
+    let (certificates, (has_password, has_other_way), connections, merges) = match found.await {
         Ok(found) => found,
         Err(error) => return failed(visit, &error.to_string()).await,
     };
@@ -65,6 +68,9 @@ async fn list(visit: &Visit, signed: &Signed, asked: &Asked) -> Response {
         "upstream-ambiguous" => Some(Message::of("upstream-ambiguous")),
         "upstream-too-many" => Some(Message::of("upstream-too-many")),
         "upstream-last" => Some(Message::of("upstream-last")),
+        "merge-expired" => Some(Message::of("merge-expired")),
+        "merge-gone" => Some(Message::of("merge-gone")),
+        "merge-disabled" => Some(Message::of("merge-disabled")),
         _ => None,
     };
     let page = AccountMethods {
@@ -75,10 +81,16 @@ async fn list(visit: &Visit, signed: &Signed, asked: &Asked) -> Response {
         has_other_way,
         connections,
         linkable: Ways::of(visit).linkable(),
+        merges: merges.into_iter().map(merge_row).collect(),
         errors: wrong.map_or_else(Errors::none, Errors::whole),
         notice: notice(asked),
     };
     html(visit, StatusCode::OK, &view::render(&page))
+}
+
+fn merge_row(merge: Merge) -> MergeRow {
+    let contact = merge.moved.contacts.first().map(|one| one.contact().display());
+    MergeRow::of((merge.id, contact, merge.at, merge.undo_until))
 }
 
 /// `POST /account/methods`: begins to link, or to unlink.

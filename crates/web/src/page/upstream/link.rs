@@ -14,13 +14,15 @@ use kabinet_core::id::{AttemptId, LinkId};
 use kabinet_core::linking::Purpose;
 use kabinet_identity::{CodeError, Confirmed, Connection, FreshLink, Guest, Purpose as Sending, UpstreamLinkError};
 
-use super::{carry, depart, guest, known, provider};
+pub(in crate::page) use super::provider;
+use super::{carry, depart, guest, known};
 use crate::form::{Asked, Form};
 use crate::page::account::{Signed, signed};
 use crate::page::certificate::link::{METHODS as ROOT, back_to_methods, of_person, other_account};
 use crate::page::certificate::not_sent;
 use crate::page::code::{Place, Tried};
 use crate::page::login::{self, proven, signed_in};
+use crate::page::merge;
 use crate::page::ways::Ways;
 use crate::page::{Opened, chrome, failed, flow_or_page, not_found_page, onward, to};
 use crate::view::{Chrome, CodePurpose, ConnectionRow, Errors, FormPlace, Message, with_query};
@@ -28,7 +30,7 @@ use crate::visit::Visit;
 
 pub(super) const METHODS: &str = ROOT;
 
-const CODE: Place = Place {
+pub(in crate::page) const CODE: Place = Place {
     path: "/account/methods/confirm",
     start: METHODS,
     purpose: CodePurpose::Prove,
@@ -41,7 +43,7 @@ pub(super) fn page(name: &str) -> String {
 }
 
 /// Back at the list, with what happened.
-pub(super) async fn done(visit: &Visit, what: &str) -> Response {
+pub(in crate::page) async fn done(visit: &Visit, what: &str) -> Response {
     visit.site.provider.changed().await;
     to(visit, &format!("{METHODS}?done={what}"))
 }
@@ -146,6 +148,9 @@ pub(crate) async fn confirm_post(visit: Visit, form: Form) -> Response {
     match outcome {
         Ok(Confirmed::UpstreamLinked) => done(&visit, "upstream-linked").await,
         Ok(Confirmed::UpstreamUnlinked) => done(&visit, "upstream-unlinked").await,
+        Ok(Confirmed::MergeBegun(id)) => merge::begun(&visit, &opened, &id).await,
+        Ok(Confirmed::MergeUndone) => done(&visit, "merge-undone").await,
+        Ok(Confirmed::NotMerged(error)) => done(&visit, error.code()).await,
         Ok(Confirmed::UpstreamNotLinked(error)) => done(&visit, key(&error)).await,
         Ok(_) => CODE.refuse(&visit, &opened, &id, CodeError::Unknown).await,
         Err(error) => CODE.refuse(&visit, &opened, &id, error).await,

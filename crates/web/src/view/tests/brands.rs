@@ -103,6 +103,7 @@ fn without_a_password_form_the_other_ways_stand_alone() {
         errors: Errors::none(),
         notice: None,
         disown: None,
+        is_merged: false,
         methods: vec![Method::Esia, Method::Certificate],
         offers: Offers::default(),
         place: FormPlace::default(),
