@@ -479,7 +479,10 @@ impl ClientMetadata {
         }
         // Whoever may invite acts for itself alone, so no token about a person ever holds that scope.
         if self.scope.has(INVITE) && self.grant_types != [GrantType::ClientCredentials] {
-            return bad("scope", "kabinet:invite is for clients with the grant type client_credentials and no other");
+            return bad(
+                "scope",
+                "kabinet:invite is for clients with the grant type client_credentials and no other",
+            );
         }
         for resource in self.resources.iter().chain(&self.default_resource) {
             // RFC 8707 §2: an absolute URI without a fragment.

@@ -129,12 +129,7 @@ impl Request {
         match (contact, language) {
             (Some(contact), Some(language)) if bad.is_empty() => Ok(Self {
                 contact,
-                particulars: Particulars {
-                    organisation,
-                    partner_code: code,
-                    client_id,
-                    language,
-                },
+                particulars: Particulars { organisation, partner_code: code, client_id, language },
             }),
             _ => Err(bad),
         }
@@ -313,7 +308,9 @@ mod tests {
     use super::*;
 
     fn read(value: Value) -> Result<Request, Vec<String>> {
-        let Value::Object(object) = value else { panic!("an object") };
+        let Value::Object(object) = value else {
+            panic!("an object")
+        };
         Request::read(&object).map_err(|bad| bad.into_iter().map(|one| one.field).collect())
     }
 
@@ -329,10 +326,7 @@ mod tests {
         assert_eq!(organisation.unwrap().name, "ПАО «Проба»");
         assert_eq!((partner_code.as_deref(), language), (Some("А-1"), Language::En));
         assert_eq!(client_id.unwrap().as_str(), "c");
-        assert_eq!(
-            read(json!({"email": "a@b.test"})).unwrap().particulars,
-            Particulars::default()
-        );
+        assert_eq!(read(json!({"email": "a@b.test"})).unwrap().particulars, Particulars::default());
     }
 
     #[test]
@@ -367,7 +361,11 @@ mod tests {
             ),
             (json!({"phone": "x", "language": "x", "y": 1}), vec!["y", "phone", "language"]),
         ] {
-            assert_eq!(read(request.clone()), Err(fields.iter().map(|&field| field.to_owned()).collect()), "{request}");
+            assert_eq!(
+                read(request.clone()),
+                Err(fields.iter().map(|&field| field.to_owned()).collect()),
+                "{request}"
+            );
         }
     }
 

@@ -298,11 +298,7 @@ impl Identity {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn invitation(
-        &self,
-        id: &InvitationId,
-        inviter: Option<&ClientId>,
-    ) -> Result<Option<Invitation>, Error> {
+    pub async fn invitation(&self, id: &InvitationId, inviter: Option<&ClientId>) -> Result<Option<Invitation>, Error> {
         let found = invitation::by_id(self.0.store.db(), id).await?;
         Ok(found.filter(|found| inviter.is_none_or(|client| found.inviter.as_ref() == Some(client))))
     }
@@ -350,9 +346,7 @@ impl Identity {
         let (most, window) = WRONG;
         let of_network = format!("kabinet:invitation:{}", visit.network);
         if ephemeral.hits(&of_network).await >= most {
-            return Err(TryError::Limited {
-                seconds: i64::try_from(window.as_secs()).unwrap_or(i64::MAX),
-            });
+            return Err(TryError::Limited { seconds: i64::try_from(window.as_secs()).unwrap_or(i64::MAX) });
         }
         let mut tx = self.0.store.begin().await?;
         let waiting = invitation::attempt(&mut tx, contact, now).await?;
@@ -384,11 +378,7 @@ impl Identity {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn invited(
-        &self,
-        ticket: &str,
-        visit: &Visit,
-    ) -> Result<Option<(Invitation, Option<UserId>)>, Error> {
+    pub async fn invited(&self, ticket: &str, visit: &Visit) -> Result<Option<(Invitation, Option<UserId>)>, Error> {
         let Some(id) = self.of_ticket(ticket, visit) else {
             return Ok(None);
         };
@@ -476,7 +466,9 @@ impl Identity {
                 tx.rollback().await?;
                 return Err(InvitedError::TooMany);
             }
-            let record = Record::of(Event::OrganisationAdded).user(person).with("proof", Vouched::Invitation.as_str());
+            let record = Record::of(Event::OrganisationAdded)
+                .user(person)
+                .with("proof", Vouched::Invitation.as_str());
             self.write(&mut tx, &record, &visit.origin).await?;
         }
         if let (Some(code), Some(client)) = (&particulars.partner_code, &particulars.client_id) {
@@ -511,7 +503,10 @@ impl Identity {
 
 /// A record about an invitation of a client, or of an administrator.
 fn about(event: Event, inviter: Option<&ClientId>, id: &InvitationId) -> Record {
-    inviter.into_iter().fold(Record::of(event), Record::client).with("invitation", id.as_str())
+    inviter
+        .into_iter()
+        .fold(Record::of(event), Record::client)
+        .with("invitation", id.as_str())
 }
 
 /// The name under which messages know what they are about.

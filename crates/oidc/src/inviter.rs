@@ -23,9 +23,11 @@ impl Provider {
         let client = self.client(&access.client_id).await?.ok_or(GONE)?;
         let is_own = access.grant.is_none() && access.act.is_none();
         if !(is_own && access.scope.has(INVITE) && client.metadata.scope.has(INVITE)) {
-            return Err(
-                OAuthError::new(Code::InsufficientScope, "the token was not given for the scope kabinet:invite").into()
-            );
+            return Err(OAuthError::new(
+                Code::InsufficientScope,
+                "the token was not given for the scope kabinet:invite",
+            )
+            .into());
         }
         Ok(client)
     }

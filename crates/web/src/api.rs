@@ -23,8 +23,7 @@ pub(crate) fn problem_with(status: StatusCode, detail: &str, bad: &[BadField]) -
         "detail": detail,
     });
     if !bad.is_empty() {
-        let errors: Vec<Value> =
-            bad.iter().map(|one| json!({"field": one.field, "detail": one.detail})).collect();
+        let errors: Vec<Value> = bad.iter().map(|one| json!({"field": one.field, "detail": one.detail})).collect();
         body["errors"] = errors.into();
     }
     let headers = [

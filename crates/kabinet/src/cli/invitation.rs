@@ -158,7 +158,12 @@ async fn list(desk: &Desk, output: Output) -> anyhow::Result<()> {
         let line = |one: &Invitation| {
             let into = one.particulars.organisation.as_ref().map_or("", |parts| parts.name.as_str());
             let state = one.state(now).as_str();
-            format!("{}  {state:9}  until {}  {}  {into}\n", one.id, moment(one.expires_at), one.contact.value())
+            format!(
+                "{}  {state:9}  until {}  {}  {into}\n",
+                one.id,
+                moment(one.expires_at),
+                one.contact.value()
+            )
         };
         if all.is_empty() {
             "None.".to_owned()

@@ -125,8 +125,13 @@ fn origin(visit: &Visit) -> Origin {
 /// The `Idempotency-Key`, if there is one that can be read.
 fn key(headers: &HeaderMap) -> Result<Option<String>, Response> {
     let mut all = headers.get_all("idempotency-key").iter();
-    let (Some(first), second) = (all.next(), all.next()) else { return Ok(None) };
-    let text = first.to_str().ok().filter(|text| (1..=LONGEST_KEY).contains(&text.len()) && second.is_none());
+    let (Some(first), second) = (all.next(), all.next()) else {
+        return Ok(None);
+    };
+    let text = first
+        .to_str()
+        .ok()
+        .filter(|text| (1..=LONGEST_KEY).contains(&text.len()) && second.is_none());
     match text {
         Some(text) => Ok(Some(text.to_owned())),
         None => Err(problem(
@@ -153,7 +158,9 @@ async fn asked(site: &Site, body: &[u8]) -> Result<Asked, Response> {
     let object = json::object(body)
         .map_err(|bad| problem(StatusCode::BAD_REQUEST, &format!("the body {bad}, or is no object")))?;
     let asked = Asked::read(&object).map_err(|bad| unfit(&bad))?;
-    let Some(id) = &asked.particulars.client_id else { return Ok(asked) };
+    let Some(id) = &asked.particulars.client_id else {
+        return Ok(asked);
+    };
     let client = site.provider.client(id).await.map_err(|failure| error::oauth(&failure, Scheme::None))?;
     let Some(client) = client else {
         return Err(unfit(&[BadField::new("client_id", "names no client")]));
@@ -161,7 +168,10 @@ async fn asked(site: &Site, body: &[u8]) -> Result<Asked, Response> {
     let kind = asked.contact.kind();
     let brands = site.provider.brands();
     if !brands.find(client.metadata.brand.as_deref()).asks_for(kind) {
-        return Err(unfit(&[BadField::new(kind.as_str(), "people of this product do not sign in with such a contact")]));
+        return Err(unfit(&[BadField::new(
+            kind.as_str(),
+            "people of this product do not sign in with such a contact",
+        )]));
     }
     Ok(asked)
 }
@@ -176,10 +186,9 @@ fn refused(error: InviteError, asked: &Asked) -> Response {
     match error {
         InviteError::Unreachable => unfit(&[BadField::new(kind, "codes are not sent to such numbers")]),
         InviteError::NotSent => unfit(&[BadField::new(kind, "nothing is sent to such contacts here")]),
-        InviteError::Repeated => problem(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "the Idempotency-Key came with another request before",
-        ),
+        InviteError::Repeated => {
+            problem(StatusCode::UNPROCESSABLE_ENTITY, "the Idempotency-Key came with another request before")
+        }
         InviteError::Limited { seconds } => {
             let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "too many invitations; see Retry-After");
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.unsigned_abs()));

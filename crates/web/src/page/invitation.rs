@@ -41,12 +41,21 @@ pub(crate) async fn entered(visit: &Visit, opened: &Opened, form: &Form, code: &
     if !form.has("contact") {
         return ask(visit, opened, (code, ""), (Errors::none(), StatusCode::OK));
     }
-    let kind = if typed.contains('@') { ContactKind::Email } else { ContactKind::Phone };
+    let kind = if typed.contains('@') {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
     let Some(contact) = Contact::parse(kind, typed) else {
         let invalid = Errors::field("contact", Message::of("invitation-contact-invalid"));
         return ask(visit, opened, (code, typed), (invalid, StatusCode::UNPROCESSABLE_ENTITY));
     };
-    match visit.site.identity.try_invitation(&contact, code, &visit.person(Some(&opened.flow))).await {
+    match visit
+        .site
+        .identity
+        .try_invitation(&contact, code, &visit.person(Some(&opened.flow)))
+        .await
+    {
         Ok(ticket) => to(visit, &address(opened, &ticket)),
         Err(TryError::Wrong) => {
             let wrong = Errors::field("code", Message::of("invitation-wrong"));
@@ -333,10 +342,9 @@ async fn refuse(visit: &Visit, arrived: &Arrived, consents: bool, error: Invited
         InvitedError::Over => return over(visit, &arrived.opened),
         // Somebody has just registered it: the page leads to the sign-in.
         InvitedError::Taken => return to(visit, &address(&arrived.opened, &arrived.ticket)),
-        InvitedError::TooMany => (
-            Errors::whole(Message::of("organisations-too-many")),
-            StatusCode::UNPROCESSABLE_ENTITY,
-        ),
+        InvitedError::TooMany => {
+            (Errors::whole(Message::of("organisations-too-many")), StatusCode::UNPROCESSABLE_ENTITY)
+        }
         InvitedError::Password(bad) => {
             (Errors::field("password", password_message(&bad, visit)), password_status(&bad))
         }
