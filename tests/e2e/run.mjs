@@ -50,6 +50,7 @@ const SUITES = {
   'session-management': './journeys/session-management.mjs',
   account: './journeys/account.mjs',
   device: './journeys/device.mjs',
+  invitation: './journeys/invitation.mjs',
   work: './journeys/work.mjs',
   tabs: './journeys/tabs.mjs',
   demo: './journeys/demo.mjs',

@@ -13,8 +13,8 @@ use crate::oauth::{
     authorize, cors, leaked, logout as rp_logout, metadata, register as registration, session, token, userinfo,
 };
 use crate::page::{
-    account, agreements, certificate, choose, complete, consent, device, invitation, legal, login, logout, merge, not_found,
-    organisations, recover, register, telegram, tokens, upstream, wrong_method,
+    account, agreements, certificate, choose, complete, consent, device, invitation, legal, login, logout, merge,
+    not_found, organisations, recover, register, telegram, tokens, upstream, wrong_method,
 };
 use crate::site::Site;
 

@@ -24,7 +24,7 @@ export class Outbox {
       60_000,
     );
     const { code } = sent.at(-1);
-    if (!/^\d{6}$/.test(code ?? '')) throw new Error(`a confirmation code has 6 digits, this one is ${JSON.stringify(code)}`);
+    if (!/^\d{6,8}$/.test(code ?? '')) throw new Error(`a code has 6 digits, that of an invitation 8, this one is ${JSON.stringify(code)}`);
     return code;
   }
 }

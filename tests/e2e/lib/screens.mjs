@@ -6,6 +6,7 @@
 // reach; `scripts: false`, where the screen is only seen without them.
 
 import { DEVICES } from './devices.mjs';
+import { INVITATIONS } from './invitations.mjs';
 import { merged, signInAsBefore, toMergePlan, toOtherSignIn } from './merge.mjs';
 import { follow, identify, signIn } from './person.mjs';
 import { until } from './process.mjs';
@@ -472,6 +473,7 @@ export const SCREENS = {
   ...RECOVERY,
   ...REQUESTS,
   ...DEVICES,
+  ...INVITATIONS,
   ...SIGN_OUT,
   ...ERRORS,
   ...CABINET,

@@ -228,9 +228,40 @@ async fn with_certificates(world: &World, all: &mut Vec<Ready>) {
     all.push(Ready::of("/account/methods", page, "login-form", &pair, "submit"));
 }
 
+/// The code of the invitation, once its message has gone out.
+async fn invitation_code(app: &kabinet_tests::TestApp) -> String {
+    kabinet_tests::eventually("the invitation has gone out", async || {
+        app.identity.deliver_due().await.unwrap();
+        !app.code_sent_to("novy@example.test").is_empty()
+    })
+    .await;
+    app.code_sent_to("novy@example.test")
+}
+
 /// The forms of «У меня есть код».
 async fn with_devices(world: &World, all: &mut Vec<Ready>) {
     let rp = world.app.client(kabinet_core::client::Profile::Device, |_| ()).await;
+    let request = kabinet_core::invitation::Request {
+        contact: kabinet_core::contact::Contact::parse(kabinet_core::contact::ContactKind::Email, "novy@example.test")
+            .unwrap(),
+        particulars: kabinet_core::invitation::Particulars::default(),
+    };
+    let brands = kabinet_core::brand::Brands::built_in();
+    let new = kabinet_identity::NewInvitation {
+        request: &request,
+        inviter: None,
+        brand: brands.find(None),
+        key: None,
+        origin: &kabinet_core::audit::Origin::default(),
+    };
+    world.app.identity.invite(new).await.unwrap();
+    let mut page = world.app.browser();
+    page.get("/code").await;
+    let code = invitation_code(&world.app).await;
+    page.submit("code-form", &[("code", &code)], "submit").await;
+    page.submit("code-form", &[("contact", "novy@example.test")], "submit").await;
+    let fields = [("password", PASSWORD), ("pd-consent", "on")];
+    all.push(Ready::of("/code/invitation", page, "register-form", &fields, "submit"));
     let mut page = world.browser.clone();
     for at in ["/code", "/code/device"] {
         // From the network that the forms are sent from.

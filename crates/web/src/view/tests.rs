@@ -9,6 +9,7 @@ use kabinet_identity::Work;
 mod brands;
 mod certificate;
 mod documents;
+mod invitations;
 mod organisations;
 mod recovery;
 
@@ -389,6 +390,7 @@ pub(crate) fn gallery(scene: Scene<'_>) -> Vec<Sample> {
         documents::pages(scene),
         documents::account_pages(scene),
         organisations::pages(scene),
+        invitations::pages(scene),
         request_pages(scene),
         account_pages(scene),
         notices(scene),
