@@ -123,6 +123,7 @@ fn origin(visit: &Visit) -> Origin {
 }
 
 /// The `Idempotency-Key`, if there is one that can be read.
+#[expect(clippy::result_large_err, reason = "an answer, made once")]
 fn key(headers: &HeaderMap) -> Result<Option<String>, Response> {
     let mut all = headers.get_all("idempotency-key").iter();
     let (Some(first), second) = (all.next(), all.next()) else {

@@ -52,7 +52,7 @@ pub(super) async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let scope = scope(request, &token)?;
     let access = Access {
         iss: provider.issuer().to_owned(),
-        sub: provider.subject(client, &person.id),
+        sub: provider.subject(client, &person),
         aud: provider.audience(client, &targets, &scope),
         exp: now.plus(provider.access_life(client)).min(token.expires_at).0,
         iat: now.0,
@@ -65,6 +65,7 @@ pub(super) async fn redeem(request: Request<'_>) -> Result<Tokens> {
         amr: Vec::new(),
         userinfo_claims: Vec::new(),
         act: None,
+        cnf: request.confirmation(),
         org,
     };
     let record = Record::of(Event::TokenExchanged)
@@ -82,6 +83,7 @@ pub(super) async fn redeem(request: Request<'_>) -> Result<Tokens> {
     let (access_token, expires_in) = provider.mint_access(client, &access)?;
     Ok(Tokens {
         access_token,
+        token_type: access.token_type(),
         expires_in,
         scope: access.scope.to_string(),
         refresh_token: None,
