@@ -92,7 +92,7 @@ async fn marks_go_on_while_redis_is_away_and_whatever_was_lost_moves_their_begin
     let mut redis = Redis::absent();
     redis.start();
     let ephemeral = Ephemeral::open(Some(&redis.url())).unwrap();
-    let at = |second| Timestamp(1_000 + second);
+    let at = |second: i64| Timestamp(1_000 + second);
     assert_eq!(ephemeral.mark("a", LONG, at(1)).await, Marked { is_first: true, since: at(1) });
     // Another node knows the same.
     let other = Ephemeral::open(Some(&redis.url())).unwrap();
