@@ -16,7 +16,7 @@ fn a_profile_with_a_redirect_uri_is_a_sound_client() {
 #[test]
 fn each_unsound_client_is_refused_by_the_field_that_is_wrong() {
     type Spoil = fn(&mut ClientMetadata);
-    let cases: [(&str, Spoil); 27] = [
+    let cases: [(&str, Spoil); 28] = [
         ("client_name", |c| c.client_name = "  ".to_owned()),
         ("client_name", |c| c.client_name = "Банк\u{202e}к".to_owned()),
         ("client_uri", |c| c.client_uri = Some("javascript:alert(1)".to_owned())),
