@@ -508,7 +508,7 @@ async fn a_code_of_one_kind_is_nothing_in_the_place_of_another() {
     // A code of a confirmation is no invitation, and the reverse.
     let mut registering = app.browser();
     registering.get("/register").await;
-    super::registration::fill(&mut registering, "+79161112233", PASSWORD).await;
+    crate::registration::fill(&mut registering, "+79161112233", PASSWORD).await;
     registering.submit("code-form", &[("code", &code)], "submit").await;
     assert_eq!(registering.page.error(), "code-wrong", "{}", registering.page.text());
     let confirmation = app.code_sent_to("+79161112233");

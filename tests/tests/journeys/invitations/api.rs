@@ -26,7 +26,7 @@ async fn a_client_and_a_contact_have_so_many_invitations_in_a_day() {
     // The owner of the contact registers all the same.
     let mut browser = app.browser();
     browser.get("/register").await;
-    super::registration::fill(&mut browser, PHONE, PASSWORD).await;
+    crate::registration::fill(&mut browser, PHONE, PASSWORD).await;
     assert!(browser.page.has("code-form"), "{}", browser.page.text());
     app.clock.advance(24 * 3600);
     let token = token(&service.rp).await;
