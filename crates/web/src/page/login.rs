@@ -113,7 +113,7 @@ pub(crate) async fn proven(visit: &Visit, opened: &Opened, form: &Form, place: F
             shown.errors = Errors::whole(Message::of("login-merged").with("day", day));
             shown.status = StatusCode::FORBIDDEN;
             shown.is_merged = true;
-            Err(show(visit, opened, shown).await)
+            Err(show(visit, opened, *shown).await)
         }
     }
 }
@@ -123,7 +123,7 @@ pub(super) enum Proven {
     /// An account.
     Account(Proof),
     /// One that became part of another one; and the form as it was.
-    Merged(MergedProof, Shown),
+    Merged(MergedProof, Box<Shown>),
 }
 
 /// The same, where the password of an account that became part of another one is of use, too.
@@ -144,7 +144,7 @@ pub(super) async fn checked(visit: &Visit, opened: &Opened, form: &Form, place: 
     let person = visit.worker(&opened.flow, form);
     match identity.check_password(&contact, form.get("password"), &person).await {
         Ok(proof) => Ok(Proven::Account(proof)),
-        Err(LoginError::Merged(proof)) => Ok(Proven::Merged(proof, shown)),
+        Err(LoginError::Merged(proof)) => Ok(Proven::Merged(proof, Box::new(shown))),
         Err(error) => {
             // The risk may have risen with this failure: the next page has its work already.
             let is_due = person.devices.is_empty() || matches!(error, LoginError::Work(_));
