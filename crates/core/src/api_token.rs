@@ -51,7 +51,10 @@ pub fn is_sound(text: &str) -> bool {
     let is_shaped = text.len() == PREFIX.len() + RANDOM + CHECK
         && text.starts_with(PREFIX)
         && text.bytes().skip(PREFIX.len()).all(|b| b.is_ascii_alphanumeric());
-    is_shaped && text.split_at_checked(PREFIX.len() + RANDOM).is_some_and(|(rest, check)| check_of(rest) == check)
+    is_shaped
+        && text
+            .split_at_checked(PREFIX.len() + RANDOM)
+            .is_some_and(|(rest, check)| check_of(rest) == check)
 }
 
 fn check_of(rest: &str) -> String {
@@ -148,8 +151,8 @@ impl std::fmt::Display for Networks {
 #[must_use]
 pub fn name(typed: &str) -> Option<String> {
     let typed = typed.trim();
-    let is_sound = (1..=LONGEST_NAME).contains(&typed.chars().count())
-        && !typed.chars().any(|c| disguises(c) || c == '\u{fffd}');
+    let is_sound =
+        (1..=LONGEST_NAME).contains(&typed.chars().count()) && !typed.chars().any(|c| disguises(c) || c == '\u{fffd}');
     is_sound.then(|| typed.to_owned())
 }
 

@@ -21,10 +21,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::api_token::{BadApiToken, MadeApiToken};
 use crate::delivery::{Letter, Purpose, Word};
 use crate::gates::{Asking, DAY, action_of, refused};
 use crate::method::upstream::UpstreamLinkError;
-use crate::api_token::{BadApiToken, MadeApiToken};
 use crate::throttle::Trust;
 use crate::{Error, Identity, LinkError, NeedsWork, Proof, Visit};
 

@@ -58,8 +58,8 @@ pub use account::{AccountError, NewAccount};
 pub use agreement::PublishError;
 pub use api_token::{ApiTokenError, BadApiToken, MadeApiToken, NewApiToken};
 pub use config::{
-    Algorithms, ApiTokenConfig, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
-    RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
+    Algorithms, ApiTokenConfig, CertificateConfig, Config, ConfirmationConfig, DeliveryConfig, HashingConfig,
+    PasswordConfig, RecoveryConfig, SecondProof, SessionConfig, TwoFactors, WorkConfig,
 };
 pub use confirmation::{CodeError, Confirmed, Pending};
 pub use delivery::{Channel, Failure, Message, Purpose, Receipt, Route, Routes, Sending};

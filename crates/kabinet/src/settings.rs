@@ -2,8 +2,8 @@
 
 use kabinet_core::country::CountryRules;
 use kabinet_identity::{
-    ApiTokenConfig, CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig, RecoveryConfig,
-    SessionConfig, WorkConfig,
+    ApiTokenConfig, CertificateConfig, ConfirmationConfig, DeliveryConfig, HashingConfig, PasswordConfig,
+    RecoveryConfig, SessionConfig, WorkConfig,
 };
 
 use kabinet_oidc::config::RegistrationConfig;

@@ -109,8 +109,7 @@ pub async fn count(tx: &mut Tx, user: &UserId, now: Timestamp) -> Result<i64> {
 /// # Errors
 /// When the database fails.
 pub async fn by_hash(db: &Db, token: &TokenHash) -> Result<Option<ApiToken>> {
-    let row: Option<Row> =
-        on_db!(db, pool => sqlx::query_as(BY_HASH).bind(token.as_str()).fetch_optional(pool).await)?;
+    let row: Option<Row> = on_db!(db, pool => sqlx::query_as(BY_HASH).bind(token.as_str()).fetch_optional(pool).await)?;
     row.map(ApiToken::try_from).transpose()
 }
 

@@ -19,7 +19,8 @@ async fn taker(app: &TestApp, name: &str) -> Rp {
 
 async fn exchange(rp: &Rp, token: &str) -> Answer {
     let kind = "urn:kabinet:token-type:api-token";
-    rp.token(&[("grant_type", GRANT), ("subject_token", token), ("subject_token_type", kind)]).await
+    rp.token(&[("grant_type", GRANT), ("subject_token", token), ("subject_token_type", kind)])
+        .await
 }
 
 async fn signed_in(app: &TestApp) -> (Person, Browser) {
@@ -34,7 +35,7 @@ async fn send(browser: &mut Browser, scopes: &[&str], values: &[(&str, &str)]) {
     let mut body = browser.filled("token-form", &[], "submit");
     body.retain(|(name, _)| !values.iter().any(|(given, _)| given == name));
     body.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    body.extend(scopes.iter().map(|scope| ("scope".to_owned(), (*scope).to_owned())));
+    body.extend(scopes.iter().map(|scope| (format!("scope-{scope}"), "on".to_owned())));
     browser.post(PAGE, &body).await;
 }
 
@@ -68,7 +69,10 @@ async fn a_person_makes_a_token_with_a_fresh_proof_and_sees_it_once() {
     send(&mut browser, &["openid", "profile"], &[("token-name", "Сервер бухгалтерии")]).await;
     // Who only has the open browser gets no further.
     assert!(browser.page.has("login-form") && browser.page.text().contains("«Сервер бухгалтерии»"));
-    let wrong = Person { password: "не-тот-пароль-вовсе-7".to_owned(), ..person.clone() };
+    let wrong = Person {
+        password: "не-тот-пароль-вовсе-7".to_owned(),
+        ..person.clone()
+    };
     browser.fill_in(&wrong, &[]).await;
     assert!(browser.page.has("login-form") && browser.page.has("error"), "{}", browser.page.text());
     assert!(app.identity.api_tokens_of(&person.id).await.unwrap().is_empty());
@@ -83,7 +87,10 @@ async fn a_person_makes_a_token_with_a_fresh_proof_and_sees_it_once() {
     assert!(browser.page.text().contains("Сервер бухгалтерии") && !browser.page.source().contains("kbn_pat_"));
     assert!(browser.page.text().contains("127.0.0.1"), "the last use: {}", browser.page.text());
     let kept = app.identity.api_tokens_of(&person.id).await.unwrap().remove(0);
-    assert_eq!((kept.expires_at.0, kept.scope.to_string().as_str()), (app.now() + 180 * 86_400, "openid profile"));
+    assert_eq!(
+        (kept.expires_at.0, kept.scope.to_string().as_str()),
+        (app.now() + 180 * 86_400, "openid profile")
+    );
 }
 
 #[tokio::test]
@@ -233,7 +240,8 @@ async fn a_new_password_by_recovery_ends_every_token() {
     lost.get(&format!("/recover?by={}", person.kind.as_str())).await;
     lost.submit("recover-form", &[(person.kind.as_str(), &person.contact)], "submit").await;
     lost.submit("code-form", &[("code", &app.code_sent_to(&person.contact))], "submit").await;
-    lost.submit("new-password-form", &[("new-password", "совсем-другой-пароль-9")], "submit").await;
+    lost.submit("new-password-form", &[("new-password", "совсем-другой-пароль-9")], "submit")
+        .await;
     exchange(&rp, &token).await.refused(400, "invalid_request");
 }
 

@@ -206,7 +206,8 @@ async fn a_text_that_is_no_api_token_costs_the_database_nothing_and_one_that_is_
     let exchange = async |text: &str| {
         let kind = "urn:kabinet:token-type:api-token";
         let grant = GrantType::TokenExchange.as_str();
-        rp.token(&[("grant_type", grant), ("subject_token", text), ("subject_token_type", kind)]).await
+        rp.token(&[("grant_type", grant), ("subject_token", text), ("subject_token_type", kind)])
+            .await
     };
     // The first call fills the memory with the client.
     exchange("x").await.refused(400, "invalid_request");

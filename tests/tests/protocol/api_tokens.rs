@@ -148,7 +148,16 @@ async fn what_is_no_good_token_is_refused_in_plain_json() {
     let last = if broken.pop() == Some('0') { '1' } else { '0' };
     broken.push(last);
     let spaced = format!("{text} ");
-    for wrong in [&broken, &spaced, &text.to_lowercase(), &text[..47], "kbn_pat_", "kbn_rt_x", "x", &"k".repeat(10_000)] {
+    for wrong in [
+        &broken,
+        &spaced,
+        &text.to_lowercase(),
+        &text[..47],
+        "kbn_pat_",
+        "kbn_rt_x",
+        "x",
+        &"k".repeat(10_000),
+    ] {
         assert!(said(exchange(&service, wrong, &[]).await).contains("check sum"), "{wrong}");
     }
     let unknown = api_token::generate(&*app.ambient.entropy);
@@ -224,7 +233,9 @@ async fn an_installed_application_exchanges_api_tokens_and_nothing_else() {
         ("audience", "anybody"),
     ];
     native.token(&form).await.refused(400, "unauthorized_client");
-    exchange(&native, made.text.expose(), &[("resource", STOCK)]).await.refused(400, "invalid_target");
+    exchange(&native, made.text.expose(), &[("resource", STOCK)])
+        .await
+        .refused(400, "invalid_target");
 }
 
 #[tokio::test]
@@ -236,7 +247,12 @@ async fn what_came_of_a_token_dies_with_it_and_with_its_owner() {
         let given = Tokens::of(&exchange(&service, made.text.expose(), &[]).await);
         assert!(service.is_active(&given.access).await);
         if is_revoked {
-            assert!(app.identity.revoke_api_token(&person.id, &made.token.id, &Origin::default()).await.unwrap());
+            assert!(
+                app.identity
+                    .revoke_api_token(&person.id, &made.token.id, &Origin::default())
+                    .await
+                    .unwrap()
+            );
         } else {
             app.set_disabled(&person, true).await;
         }
@@ -275,7 +291,10 @@ async fn an_access_token_ends_with_its_api_token_at_the_latest_and_the_use_is_no
 async fn the_organisation_of_the_token_stands_in_what_comes_of_it_while_the_person_acts_for_it() {
     let app = start().await;
     let (person, service) = (app.anyone().await, service(&app, |_| ()).await);
-    let named = Named::read(Typed { inn: "7707083893", name: "Ромашка", ..Typed::default() }).unwrap();
+    let named = Named::read(Typed {
+        inn: "7707083893", name: "Ромашка", ..Typed::default()
+    })
+    .unwrap();
     let known = (named.relation(), Proof::Stated);
     let held = app.identity.add_organisation(&person.id, named, known, &Origin::default()).await.unwrap();
     let id = held[0].id.clone();
@@ -286,8 +305,16 @@ async fn the_organisation_of_the_token_stands_in_what_comes_of_it_while_the_pers
     assert_eq!(service.userinfo(&given.access).await.ok().json()["org"], org);
     assert_eq!(service.introspect(&given.access).await["org"], org);
     let which = kabinet_store::organisation::Removable::Stated;
-    assert!(app.identity.remove_organisation(&person.id, &id, which, &Origin::default()).await.unwrap());
-    eventually("the node has heard of it", async || exchange(&service, made.text.expose(), &[]).await.code() == 400).await;
+    assert!(
+        app.identity
+            .remove_organisation(&person.id, &id, which, &Origin::default())
+            .await
+            .unwrap()
+    );
+    eventually("the node has heard of it", async || {
+        exchange(&service, made.text.expose(), &[]).await.code() == 400
+    })
+    .await;
     let answer = exchange(&service, made.text.expose(), &[]).await;
     assert!(answer.refused(400, "invalid_request").body.contains("organisation"), "{}", answer.body);
 }
@@ -349,11 +376,15 @@ async fn a_text_may_be_handed_in_by_anybody_and_the_answer_never_differs() {
     assert!(!service.is_active(&given.access).await, "at once on this node");
     exchange(&service, made.text.expose(), &[]).await.refused(400, "invalid_request");
     let told: Vec<_> = app.messages().into_iter().filter(|message| message["purpose"] == "notice").collect();
-    let of_leak = |message: &&serde_json::Value| message["text"].as_str().is_some_and(|text| text.contains("нашли в открытом доступе"));
+    let of_leak = |message: &&serde_json::Value| {
+        message["text"].as_str().is_some_and(|text| text.contains("нашли в открытом доступе"))
+    };
     assert_eq!(told.iter().filter(of_leak).count(), 1, "{told:?}");
     assert!(told.iter().all(|message| !message.to_string().contains("kbn_pat_")));
     app.post("/oauth2/leaked", &[("tokens", "x")]).await.refused(400, "invalid_request");
-    app.post("/oauth2/leaked", &[("token", "x"), ("token", "y")]).await.refused(400, "invalid_request");
+    app.post("/oauth2/leaked", &[("token", "x"), ("token", "y")])
+        .await
+        .refused(400, "invalid_request");
 }
 
 #[tokio::test]

@@ -33,11 +33,11 @@ use kabinet_gost::{Certificate, Content, Ocsp, Reason, Request, SignatureVerifie
 use kabinet_store::{Tx, certificate, user};
 use serde::{Deserialize, Serialize};
 
+use crate::api_token::FreshApiToken;
 use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
 use crate::hashing::{HashError, aside};
-use crate::api_token::FreshApiToken;
 use crate::method::upstream::FreshLink;
 use crate::method::{Method, Place};
 use crate::throttle::{Counters, network_standing};

@@ -48,7 +48,10 @@ async fn list(user: &str, desk: &Desk, output: Output) -> anyhow::Result<()> {
     let objects: Vec<Value> = tokens.iter().map(|token| object(token, now)).collect();
     output.answer(&json!({"sub": person.id, "api_tokens": objects}), || {
         let line = |token: &ApiToken| {
-            let used = token.used.as_ref().map_or_else(|| "never used".to_owned(), |used| format!("used {}", moment(used.at)));
+            let used = token
+                .used
+                .as_ref()
+                .map_or_else(|| "never used".to_owned(), |used| format!("used {}", moment(used.at)));
             format!(
                 "{}  {:8}until {}  {used}  {}  {}\n",
                 token.id,
@@ -62,16 +65,29 @@ async fn list(user: &str, desk: &Desk, output: Output) -> anyhow::Result<()> {
     })
 }
 
-async fn revoke(user: &str, (all, mut ids): (bool, Vec<ApiTokenId>), desk: &Desk, output: Output) -> anyhow::Result<()> {
+async fn revoke(
+    user: &str,
+    (all, mut ids): (bool, Vec<ApiTokenId>),
+    desk: &Desk,
+    output: Output,
+) -> anyhow::Result<()> {
     let (identity, now) = (desk.identity()?, desk.now());
     let person = find(desk, user).await?;
     if all {
         let tokens = identity.api_tokens_of(&person.id).await?;
-        ids = tokens.into_iter().filter(|token| state(token, now) == "good").map(|token| token.id).collect();
+        ids = tokens
+            .into_iter()
+            .filter(|token| state(token, now) == "good")
+            .map(|token| token.id)
+            .collect();
     }
     for id in &ids {
         if !identity.revoke_api_token(&person.id, id, &origin()).await? && !all {
-            bail!("{} has no living API token {id}; `kabinet token list --user {}` shows all", person.id, person.id);
+            bail!(
+                "{} has no living API token {id}; `kabinet token list --user {}` shows all",
+                person.id,
+                person.id
+            );
         }
     }
     output.answer(&json!({"sub": person.id, "revoked": ids}), || format!("Revoked {}.", ids.len()))

@@ -72,7 +72,10 @@ fn api_tokens(section: &ApiTokens, found: &mut Found) {
     // No refresh tokens come of them, and administrators are not acted for.
     let is_closed = |scope: &String| scope == "offline_access" || scope.starts_with("kabinet:");
     if section.scopes.iter().any(is_closed) {
-        found.push(("api_tokens.scopes", "offline_access and kabinet:… cannot be given to API tokens".to_owned()));
+        found.push((
+            "api_tokens.scopes",
+            "offline_access and kabinet:… cannot be given to API tokens".to_owned(),
+        ));
     }
     if section.max < Seconds::days(1) || section.max > Seconds::days(366) {
         found.push(("api_tokens.max", "must be a day at least and a year at most".to_owned()));

@@ -179,7 +179,10 @@ pub(crate) async fn confirm_post(visit: Visit, form: Form) -> Response {
     match outcome {
         Ok(Confirmed::ApiTokenMade(made)) => shown_once(&visit, &signed, *made).await,
         Ok(Confirmed::ApiTokenNotMade(bad)) => {
-            let said = Said { errors: Errors::whole(first(complaint(&visit, bad))), ..Said::default() };
+            let said = Said {
+                errors: Errors::whole(first(complaint(&visit, bad))),
+                ..Said::default()
+            };
             show(&visit, &signed, said).await
         }
         Ok(_) => CODE.refuse(&visit, &opened, &id, CodeError::Unknown).await,
@@ -189,17 +192,18 @@ pub(crate) async fn confirm_post(visit: Visit, form: Form) -> Response {
 
 async fn shown_once(visit: &Visit, signed: &Signed, made: MadeApiToken) -> Response {
     visit.site.provider.changed().await;
-    let made = ApiTokenText {
-        name: made.token.name,
-        text: made.text.expose().to_owned(),
-    };
+    let made = ApiTokenText { name: made.token.name, text: made.text.expose().to_owned() };
     show(visit, signed, Said { made: Some(made), ..Said::default() }).await
 }
 
 fn typed(form: &Form) -> TypedApiToken {
     TypedApiToken {
         name: form.get("token-name").trim().to_owned(),
-        scopes: form.all("scope").flat_map(str::split_ascii_whitespace).map(str::to_owned).collect(),
+        scopes: form
+            .ticked("scope-")
+            .chain(form.get("scope").split_ascii_whitespace())
+            .map(str::to_owned)
+            .collect(),
         client: form.get("client").to_owned(),
         organisation: form.get("organisation").to_owned(),
         days: form.get("days").trim().to_owned(),
@@ -208,11 +212,7 @@ fn typed(form: &Form) -> TypedApiToken {
 }
 
 /// Reads what was typed. The outer `Err` is a failure of ours.
-async fn read(
-    visit: &Visit,
-    signed: &Signed,
-    typed: &TypedApiToken,
-) -> Result<Result<NewApiToken, Errors>, Response> {
+async fn read(visit: &Visit, signed: &Signed, typed: &TypedApiToken) -> Result<Result<NewApiToken, Errors>, Response> {
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let mut errors = Errors::none();
     let mut wrong = |field, message| errors = std::mem::take(&mut errors).and(field, message);

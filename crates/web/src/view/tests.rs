@@ -11,6 +11,7 @@ mod certificate;
 mod documents;
 mod organisations;
 mod recovery;
+mod tokens;
 
 use super::*;
 use crate::brand::{Brands, Words};
@@ -388,6 +389,7 @@ pub(crate) fn gallery(scene: Scene<'_>) -> Vec<Sample> {
         documents::pages(scene),
         documents::account_pages(scene),
         organisations::pages(scene),
+        tokens::pages(scene),
         request_pages(scene),
         account_pages(scene),
         notices(scene),

@@ -40,8 +40,14 @@ impl ApiTokenRow {
 
     /// What narrows it, in one line.
     fn bounds(&self) -> String {
-        let parts = [self.client_name.as_deref().map(plain_name), self.organisation.clone(), Some(self.networks.clone())];
-        parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+        let parts =
+            [self.client_name.as_deref().map(plain_name), self.organisation.clone(), Some(self.networks.clone())];
+        parts
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · ")
     }
 
     fn revoke_label(&self, chrome: &Chrome<'_>) -> String {
@@ -52,7 +58,12 @@ impl ApiTokenRow {
 fn caller(used: &Use) -> String {
     let program = device_name(&used.agent).or_else(|| used.agent.split('/').next().map(str::to_owned));
     let parts = [Some(used.ip.clone()), program];
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    parts
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
 
 /// What the form of a token holds.
@@ -88,7 +99,7 @@ pub struct ApiTokenText {
 }
 
 /// `/account/tokens`: text `api-token` of one made just now; form `tokens-form`, buttons `revoke-ID`; form `token-form`, posts
-/// `token-name`, `scope` for each, `client`, `organisation`, `days`, `networks`, button `submit`.
+/// `token-name`, `scope-NAME` for each, `client`, `organisation`, `days`, `networks`, button `submit`.
 #[derive(Template)]
 #[template(path = "account-tokens.html")]
 pub struct AccountTokens<'a> {

@@ -139,7 +139,10 @@ fn xml(text: &str) -> String {
 fn key(client: &Client, keys: &[SigningKey]) -> anyhow::Result<String> {
     let alg = client.metadata.access_token_signed_response_alg;
     if alg != Alg::RS256 {
-        bail!("1С verifies access tokens that are signed with RS256; access_token_signed_response_alg is {}", alg.as_str());
+        bail!(
+            "1С verifies access tokens that are signed with RS256; access_token_signed_response_alg is {}",
+            alg.as_str()
+        );
     }
     let place = (Ring::of(client.metadata.profile), alg, KeyState::Current);
     let key = keys.iter().find(|key| (key.ring, key.alg, key.state) == place);
@@ -169,7 +172,9 @@ mod tests {
     fn client(change: impl FnOnce(&mut ClientMetadata)) -> Client {
         let mut metadata = ClientMetadata::of_profile(Profile::OneC, "Бухгалтерия ]]> <b>&\"'");
         metadata.token_endpoint_auth_method = AuthMethod::None;
-        metadata.redirect_uris.push("https://1c.example.test/Base/ru_RU/authform.html?a=1&b=2".to_owned());
+        metadata
+            .redirect_uris
+            .push("https://1c.example.test/Base/ru_RU/authform.html?a=1&b=2".to_owned());
         change(&mut metadata);
         metadata.check().unwrap();
         Client {

@@ -30,7 +30,8 @@ use crate::tokens::Access;
 use crate::{Provider, Result};
 
 // RFC 8693 §2.2.2: invalid_request when the subject token is invalid or unacceptable by policy.
-const MALFORMED: OAuthError = OAuthError::new(Code::InvalidRequest, "subject_token is no API token: its check sum is wrong");
+const MALFORMED: OAuthError =
+    OAuthError::new(Code::InvalidRequest, "subject_token is no API token: its check sum is wrong");
 const UNKNOWN: OAuthError = OAuthError::new(Code::InvalidRequest, "the API token is unknown or was revoked");
 const EXPIRED: OAuthError = OAuthError::new(Code::InvalidRequest, "the API token has expired");
 const OTHER_CLIENT: OAuthError = OAuthError::new(Code::InvalidRequest, "the API token was made for another client");
