@@ -105,9 +105,9 @@ impl Form {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
     }
 
-    /// The values of a field that may stand several times.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    /// The boxes that are ticked of those whose names start with `prefix`, without it.
+    pub(crate) fn ticked(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(move |(name, _)| name.strip_prefix(prefix))
     }
 
     /// The contact that the form asked for, as typed: an address where it has the field `email`, else a phone.

@@ -298,7 +298,8 @@ async fn ask_for_token(page: &mut Browser) {
     let has_form = async || signed_in.clone().get("/account/tokens").await.has("token-form");
     kabinet_tests::eventually("the node has heard of the client", has_form).await;
     page.get("/account/tokens").await;
-    page.submit("token-form", &[("token-name", "Обмен"), ("scope", "on")], "submit").await;
+    page.submit("token-form", &[("token-name", "Обмен"), ("scope-openid", "on")], "submit")
+        .await;
 }
 
 /// Comes back from the other provider, where somebody has signed in whom nobody knows.

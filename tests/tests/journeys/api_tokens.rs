@@ -35,7 +35,7 @@ async fn send(browser: &mut Browser, scopes: &[&str], values: &[(&str, &str)]) {
     let mut body = browser.filled("token-form", &[], "submit");
     body.retain(|(name, _)| !values.iter().any(|(given, _)| given == name));
     body.extend(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-    body.extend(scopes.iter().map(|scope| ("scope".to_owned(), (*scope).to_owned())));
+    body.extend(scopes.iter().map(|scope| (format!("scope-{scope}"), "on".to_owned())));
     browser.post(PAGE, &body).await;
 }
 

@@ -199,7 +199,11 @@ async fn shown_once(visit: &Visit, signed: &Signed, made: MadeApiToken) -> Respo
 fn typed(form: &Form) -> TypedApiToken {
     TypedApiToken {
         name: form.get("token-name").trim().to_owned(),
-        scopes: form.all("scope").flat_map(str::split_ascii_whitespace).map(str::to_owned).collect(),
+        scopes: form
+            .ticked("scope-")
+            .chain(form.get("scope").split_ascii_whitespace())
+            .map(str::to_owned)
+            .collect(),
         client: form.get("client").to_owned(),
         organisation: form.get("organisation").to_owned(),
         days: form.get("days").trim().to_owned(),

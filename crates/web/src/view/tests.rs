@@ -12,6 +12,7 @@ mod documents;
 mod invitations;
 mod organisations;
 mod recovery;
+mod tokens;
 
 use super::*;
 use crate::brand::{Brands, Words};
@@ -391,6 +392,7 @@ pub(crate) fn gallery(scene: Scene<'_>) -> Vec<Sample> {
         documents::account_pages(scene),
         organisations::pages(scene),
         invitations::pages(scene),
+        tokens::pages(scene),
         request_pages(scene),
         account_pages(scene),
         notices(scene),

@@ -99,7 +99,7 @@ pub struct ApiTokenText {
 }
 
 /// `/account/tokens`: text `api-token` of one made just now; form `tokens-form`, buttons `revoke-ID`; form `token-form`, posts
-/// `token-name`, `scope` for each, `client`, `organisation`, `days`, `networks`, button `submit`.
+/// `token-name`, `scope-NAME` for each, `client`, `organisation`, `days`, `networks`, button `submit`.
 #[derive(Template)]
 #[template(path = "account-tokens.html")]
 pub struct AccountTokens<'a> {
