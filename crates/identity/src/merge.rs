@@ -387,13 +387,13 @@ impl Identity {
     }
 
     /// Whether a password is that of an account which became part of this one and brought the contact. `subject` may be nobody's: an
-    /// unknown person costs the same statement.
+    /// unknown person costs the same statement. The permit is held until the guess has been counted.
     pub(crate) async fn merged_by(
         &self,
         mut permit: Permit,
         (subject, contact): (&str, &Contact),
         password: &str,
-    ) -> Result<Option<MergedProof>, LoginError> {
+    ) -> Result<(Option<MergedProof>, Permit), LoginError> {
         let merges = self.merges_of(&UserId::from(subject)).await?;
         for one in merges
             .into_iter()
@@ -403,10 +403,10 @@ impl Identity {
             let right;
             (right, permit) = self.0.hasher.verify(permit, password, stored.as_deref()).await?;
             if right && stored.is_some() {
-                return Ok(Some(MergedProof { staying: one.user, merge: one.id, at: one.at }));
+                return Ok((Some(MergedProof { staying: one.user, merge: one.id, at: one.at }), permit));
             }
         }
-        Ok(None)
+        Ok((None, permit))
     }
 
     /// Undoes a merge for whoever knows the password that the merged account had; every session of the account that stayed ends.

@@ -103,7 +103,8 @@ impl Identity {
         let stored = user::credential(store.db(), METHOD.id, subject).await?;
         let (right, permit) = self.0.hasher.verify(permit, &password, stored.as_deref()).await?;
         let (Some(user), Some(stored), true) = (&user, &stored, right) else {
-            if let Some(merged) = self.merged_by(permit, (subject, contact), &password).await? {
+            let (merged, _permit) = self.merged_by(permit, (subject, contact), &password).await?;
+            if let Some(merged) = merged {
                 self.record_failure(user.as_ref(), None, visit).await?;
                 return Err(LoginError::Merged(merged));
             }
