@@ -1,8 +1,9 @@
-//! F05: what proves possession of a key. Proofs of RFC 9449 are not offered yet; what has their shape is the assertion of a client
-//! (RFC 7523). Input: a JSON object, taken as its claims; or bytes, each of which chooses one claim's value from a table, so that
+//! F05: what proves possession of a key: assertions of clients (RFC 7523), and of proofs (RFC 9449) the address. Input: a text, taken as
+//! the `htu` of a proof; a JSON object, taken as its claims; or bytes, each of which chooses one claim's value from a table, so that
 //! what is good but for one value is always near.
 //!
-//! Promised: an assertion passes exactly when a table written here says so, and is remembered for at least as long as it passes.
+//! Promised: an assertion passes exactly when a table written here says so, and is remembered for at least as long as it passes. An
+//! address passes only if it names this endpoint of this host to who reads it loosely, too, and whatever stands behind it.
 
 use std::sync::OnceLock;
 
@@ -21,6 +22,9 @@ const LIFE: i64 = 3600;
 const PATH: &str = "/oauth2/par";
 
 pub(crate) fn run(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        address(text);
+    }
     let chosen = || chosen(data);
     let claims = ClientClaims(json::object(data).unwrap_or_else(|_| chosen()));
     let client = ClientId::from(CLIENT);
@@ -32,6 +36,30 @@ pub(crate) fn run(data: &[u8]) {
         assert!(at(ends.0).is_err(), "an assertion outlives its mark");
         assert_eq!(at(ends.0 - 1).is_ok(), is_good(&claims.0, ends.0 - 1));
     }
+}
+
+fn address(htu: &str) {
+    let endpoint = format!("{ISSUER}{PATH}");
+    let is_target = |htu: &str| kabinet_core::dpop::is_target(htu, &endpoint);
+    assert!(is_target(&endpoint));
+    if !is_target(htu) {
+        return;
+    }
+    assert!(htu.bytes().all(|byte| byte.is_ascii_graphic()), "{htu}");
+    let bare = htu.split(['?', '#']).next().unwrap_or_default();
+    assert!(is_target(bare) && is_target(&format!("{bare}?x=y#z")), "{htu}");
+    assert!(!is_target(&format!("{bare}/")) && !is_target(&format!("{bare}x")), "{htu}");
+    let read = url::Url::parse(htu).expect("what passes is a URL");
+    assert_eq!(read.origin(), url::Url::parse(&endpoint).expect("a URL").origin(), "{htu}");
+    assert!(read.username().is_empty() && read.password().is_none(), "{htu}");
+    assert_eq!(decoded(read.path()), PATH, "{htu}");
+}
+
+/// A path with all its escapes decoded.
+fn decoded(path: &str) -> String {
+    let escaped = path.replace('&', "%26").replace('+', "%2B").replace('=', "%3D");
+    let decoded = form_urlencoded::parse(escaped.as_bytes()).next();
+    decoded.map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 /// RFC 7523 §3, with one audience (draft-ietf-oauth-rfc7523bis).
