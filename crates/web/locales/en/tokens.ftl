@@ -11,6 +11,10 @@ api-token-unused = never
 api-token-revoke = Revoke
 api-token-revoke-of = Revoke the token: { $name }
 api-token-revoked = The token is revoked.
+api-token-delay = A revoked token stops working at once; in products that check access by themselves, in { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+} at the latest.
 api-token-new = New token
 token-name = Name
 token-name-hint = To know it in the list: for example, “Export on the accounting server”
@@ -27,7 +31,7 @@ api-token-make = Make the token
 api-token-made = The token “{ $name }” is made
 api-token-once = Copy it now and keep it in the program: we will not show it again. Whoever knows the token acts in your name.
 api-token-kept = The token is kept
-token-fresh = To make the token “{ $name }”, prove that it is you.
+token-fresh = Enter your password to make the API token “{ $name }”.
 token-name-invalid = Enter a name of at most 100 characters
 api-token-scope-missing = Tick at least one
 client-invalid = This product takes no API tokens any more

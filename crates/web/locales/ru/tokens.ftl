@@ -11,6 +11,11 @@ api-token-unused = не было
 api-token-revoke = Отозвать
 api-token-revoke-of = Отозвать токен: { $name }
 api-token-revoked = Токен отозван.
+api-token-delay = Отозванный токен сразу перестаёт действовать; в продуктах, которые проверяют доступ сами, — не позже чем через { $minutes ->
+    [one] { $minutes } минуту
+    [few] { $minutes } минуты
+   *[other] { $minutes } минут
+}.
 api-token-new = Новый токен
 token-name = Название
 token-name-hint = Чтобы узнать его в списке: например, «Выгрузка на сервере бухгалтерии»
@@ -27,7 +32,7 @@ api-token-make = Создать токен
 api-token-made = Токен «{ $name }» создан
 api-token-once = Скопируйте его сейчас и сохраните в программе: больше мы его не покажем. Кто знает токен, действует от вашего имени.
 api-token-kept = Токен сохранён
-token-fresh = Чтобы создать токен «{ $name }», подтвердите, что это вы.
+token-fresh = Введите пароль, чтобы создать токен API «{ $name }».
 token-name-invalid = Введите название до 100 символов
 api-token-scope-missing = Отметьте хотя бы одно
 client-invalid = Этот продукт больше не принимает токены API
