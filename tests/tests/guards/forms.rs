@@ -133,6 +133,14 @@ async fn every(world: &World) -> Vec<Ready> {
     let fields = [("inn", "7707083893"), ("organisation-name", "ООО «Ромашка»")];
     all.push(Ready::of("/account/organisations", page, "organisation-form", &fields, "submit"));
 
+    let mut page = world.browser.clone();
+    page.get("/account/merge").await;
+    all.push(Ready::of("/account/merge", page, "merge-start", &[], "begin"));
+    let mut page = world.app.browser();
+    page.get("/login/merged").await;
+    let fields = [("phone", "+79990000009"), ("password", "CANARY-прежний пароль")];
+    all.push(Ready::of("/login/merged", page, "login-form", &fields, "submit"));
+
     let mut second = world.app.browser();
     world.app.sign_in(&mut second, &world.person).await;
     let mut page = world.browser.clone();

@@ -257,3 +257,39 @@ async fn without_the_merged_account_there_is_nothing_to_undo_and_the_rest_stays(
     assert_eq!(undo_form(&browser), None);
     app.sign_in(&mut app.browser(), &with_password_of(&other, &staying)).await;
 }
+
+#[tokio::test]
+async fn an_account_without_a_password_is_proven_by_a_code_and_gets_the_other_ones_password() {
+    let elsewhere = Elsewhere::open("anna-there").await;
+    let registers = |upstream: &mut kabinet::config::Upstream| {
+        upstream.registers = true;
+        upstream.vouches = vec![kabinet_identity::method::upstream::Vouched::Phone];
+    };
+    let app = TestApp::start_with(|config| elsewhere.configure(config, "head-office", registers)).await;
+    let other = app.anyone().await;
+    elsewhere.claim("phone_number", "79990000001");
+    elsewhere.claim("phone_number_verified", true);
+    let mut browser = app.browser();
+    browser.get("/register").await;
+    browser.click("method-head-office").await;
+    let left = browser.page.left.clone().unwrap();
+    browser.get(&elsewhere.sign_in(&left)).await;
+    browser.submit("register-form", &[("pd-consent", "on")], "submit").await;
+    browser.get("/account/methods").await;
+    assert!(browser.page.has("no-password"), "{}", browser.page.text());
+    browser.click("go-merge").await;
+    browser.submit("merge-start", &[], "begin").await;
+    assert_eq!(browser.page.path(), "/account/methods/confirm", "{}", browser.page.text());
+    let code = app.code_sent_to("+79990000001");
+    browser.submit("code-form", &[("code", code.as_str())], "submit").await;
+    assert_eq!(browser.page.path(), "/login", "{}", browser.page.text());
+    browser.fill_in(&other, &[]).await;
+    browser.submit("merge-form", &[], "merge").await;
+    assert_eq!(browser.page.at, "/account/methods?done=merged", "{}", browser.page.text());
+    assert!(browser.page.has("has-password"));
+    app.sign_in(&mut app.browser(), &other).await;
+    part(&mut browser, &other).await;
+    assert_eq!(browser.page.at, "/account/methods?done=merge-undone", "{}", browser.page.text());
+    assert!(browser.page.has("no-password"), "{}", browser.page.text());
+    app.sign_in(&mut app.browser(), &other).await;
+}
