@@ -35,16 +35,17 @@ const LONGEST_KEY: usize = 255;
 
 /// `POST /api/invitations/v1`
 pub(crate) async fn create(State(site): State<Site>, visit: Visit, request: Request) -> Response {
+    let key = key(request.headers());
+    let body = match body(request, &site).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
     let inviter = match inviter(&visit).await {
         Ok(inviter) => inviter,
         Err(response) => return response,
     };
-    let key = match key(request.headers()) {
+    let key = match key {
         Ok(key) => key,
-        Err(response) => return response,
-    };
-    let body = match body(request, &site).await {
-        Ok(body) => body,
         Err(response) => return response,
     };
     let asked = match asked(&site, &body).await {
