@@ -317,7 +317,8 @@ fn quoted(name: &str, language: Language) -> String {
         short.push('…');
     }
     match language {
-        Language::Ru => format!("«{short}»"),
+        // Quotation marks within others are of the other kind.
+        Language::Ru => format!("«{}»", short.replace('«', "„").replace('»', "“")),
         Language::En => format!("“{short}”"),
     }
 }

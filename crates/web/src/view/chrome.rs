@@ -205,7 +205,8 @@ impl Chrome<'_> {
     #[must_use]
     pub fn quoted(&self, name: &str) -> String {
         match self.locale.language() {
-            Language::Ru => format!("«{}»", plain_name(name)),
+            // Quotation marks within others are of the other kind.
+            Language::Ru => format!("«{}»", plain_name(name).replace('«', "„").replace('»', "“")),
             Language::En => format!("“{}”", plain_name(name)),
         }
     }
