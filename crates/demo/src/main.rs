@@ -6,10 +6,12 @@
 //! 3. The account and the clients are made where they are missing, and everything starts.
 //! 4. Once all of it answers, the addresses are printed: for people, or with `--json` as one line.
 //!
-//! `kabinet-demo toolbox` runs the stand-in for Astral.Toolbox alone, for whoever has a provider of their own.
+//! `kabinet-demo toolbox` runs the stand-in for Astral.Toolbox alone, for whoever has a provider of their own, and
+//! `kabinet-demo console` is a console program that signs a person in by a code.
 //!
 //! Ctrl-C or SIGTERM ends it within two seconds.
 
+mod console;
 mod party;
 mod place;
 mod post;
@@ -72,6 +74,15 @@ enum Alone {
         #[arg(long, default_value_t = kabinet_standins::toolbox::PORT)]
         port: u16,
     },
+    /// A console program that shows a code, waits until a person allows it on another screen, and prints who that is
+    Console {
+        /// The provider
+        #[arg(long, value_name = "URL")]
+        issuer: String,
+        /// A client of the profile `device`
+        #[arg(long, value_name = "ID")]
+        client_id: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -94,8 +105,10 @@ fn complain(why: &anyhow::Error) -> ExitCode {
 
 async fn live(arguments: Arguments) -> anyhow::Result<()> {
     let mut ending = Ending::new()?;
-    if let Some(Alone::Toolbox { dir, port }) = arguments.alone {
-        return sign_alone(&dir, port, &mut ending).await;
+    match arguments.alone {
+        Some(Alone::Toolbox { dir, port }) => return sign_alone(&dir, port, &mut ending).await,
+        Some(Alone::Console { issuer, client_id }) => return console::sign_in(issuer, client_id).await,
+        None => {}
     }
     let place = Place::open(arguments.dir, &Ambient::real())?;
     let ended = run(&place, arguments.json, &mut ending).await;

@@ -321,10 +321,10 @@ where
 }
 
 /// The guarded client in the shape that the crate expects.
-struct Http(Fetch);
+pub(crate) struct Http(pub Fetch);
 
 #[derive(Debug, thiserror::Error)]
-enum HttpFault {
+pub(crate) enum HttpFault {
     #[error(transparent)]
     Fetch(#[from] kabinet_fetch::Error),
     #[error("the address is no URL")]
