@@ -107,6 +107,8 @@ pub enum Confirmed {
     ApiTokenMade(Box<MadeApiToken>),
     /// None was made.
     ApiTokenNotMade(BadApiToken),
+    /// The account is proven, for the device as it was shown.
+    DeviceProven(String),
     /// The account is proven; another one may be merged into it.
     MergeBegun(MergeId),
     /// Two accounts that had become one are two again.

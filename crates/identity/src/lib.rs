@@ -23,6 +23,7 @@ pub mod config;
 pub mod confirmation;
 pub mod contact;
 pub mod delivery;
+mod device;
 mod facts;
 mod gates;
 mod hashing;

@@ -181,21 +181,6 @@ impl Identity {
         Ok(upstream::of_session(self.0.store.db(), &session.id).await?)
     }
 
-    /// Tells every confirmed contact that a device was allowed to sign in.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn tell_of_device(&self, user: &UserId, visit: &Visit) -> Result<(), Error> {
-        let mut tx = self.0.store.begin().await?;
-        let person = user::by_id_in(&mut tx, user).await?.ok_or(Error::Gone)?;
-        let word = Word::DeviceAllowed(self.now());
-        let notice = Notice { person: &person, except: None, word, brand: &visit.brand };
-        self.post_to_all(&mut tx, notice).await?;
-        tx.commit().await?;
-        self.posted();
-        Ok(())
-    }
-
     /// Notes that this account was chosen for a sealed request.
     ///
     /// # Errors

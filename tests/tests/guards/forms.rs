@@ -349,6 +349,21 @@ async fn with_upstream(world: &World, all: &mut Vec<Ready>) {
     let code = world.app.code_sent_to("+79990000009");
     all.push(Ready::of("/account/tokens/confirm", page, "code-form", &[("code", &code)], "submit"));
 
+    world.elsewhere.claim("phone_number", "+79990000010");
+    let mut page = world.app.browser();
+    page.get("/register/head-office").await;
+    come_back(world, &mut page, "has-a-device").await;
+    page.submit("register-form", &[("pd-consent", "on")], "submit").await;
+    let rp = world.app.client(kabinet_core::client::Profile::Device, |_| ()).await;
+    let asked = [("client_id", rp.id.as_str())];
+    let begun = world.app.post("/oauth2/device_authorization", &asked).await.ok();
+    page.get("/code").await;
+    page.submit("code-form", &[("code", &begun.member("user_code"))], "submit").await;
+    page.submit("consent-form", &[], "allow").await;
+    kabinet_tests::eventually("the code arrives", async || !world.app.code_sent_to("+79990000010").is_empty()).await;
+    let code = world.app.code_sent_to("+79990000010");
+    all.push(Ready::of("/code/device/confirm", page, "code-form", &[("code", &code)], "submit"));
+
     world.elsewhere.claim("phone_number", "+79990000008");
     let mut page = world.app.browser();
     page.get("/register/head-office").await;

@@ -8,7 +8,7 @@ use kabinet_web::Access::{
 };
 
 /// (method, path, who may call it).
-pub const ROUTES: [(&str, &str, Access); 104] = [
+pub const ROUTES: [(&str, &str, Access); 106] = [
     ("GET", "/", Anyone),
     ("GET", "/.well-known/oauth-authorization-server", Anyone),
     ("GET", "/.well-known/openid-configuration", Anyone),
@@ -77,6 +77,8 @@ pub const ROUTES: [(&str, &str, Access); 104] = [
     ("POST", "/code", Browser),
     ("GET", "/code/device", Browser),
     ("POST", "/code/device", Browser),
+    ("GET", "/code/device/confirm", Browser),
+    ("POST", "/code/device/confirm", Browser),
     ("GET", "/code/invitation", Browser),
     ("POST", "/code/invitation", Browser),
     ("POST", "/api/invitations/v1", Inviter),

@@ -128,7 +128,7 @@ async fn an_account_without_a_password_proves_itself_by_a_code() {
 }
 
 /// Everybody's.
-async fn forget_password(app: &TestApp) {
+pub(crate) async fn forget_password(app: &TestApp) {
     use sqlx::Connection;
     const FORGET: &str = "DELETE FROM credentials";
     let url = app.config.store.url.expose();

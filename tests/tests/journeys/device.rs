@@ -304,6 +304,38 @@ async fn whoever_sends_a_code_from_another_network_does_not_get_in_without_the_p
 }
 
 #[tokio::test]
+async fn an_account_without_a_password_allows_a_device_elsewhere_by_a_code_of_its_own() {
+    let app = TestApp::start().await;
+    let rp = television(&app).await;
+    let codes = begin(&rp).await;
+    let (person, mut browser) = (app.anyone().await, app.browser());
+    app.sign_in(&mut browser, &person).await;
+    crate::api_tokens::forget_password(&app).await;
+    enter(&mut browser, &codes.user).await;
+    browser.submit("consent-form", &[], "allow").await;
+    assert_eq!(browser.page.path(), "/code/device/confirm", "{}", browser.page.text());
+    poll(&rp, &codes).await.refused(400, "authorization_pending");
+    let code = app.code_sent_to(&person.contact);
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+    let mut mistaken = browser.clone();
+    mistaken.submit("code-form", &[("code", wrong)], "submit").await;
+    assert!(mistaken.page.has("code-error"), "{}", mistaken.page.text());
+    poll(&rp, &codes).await.refused(400, "slow_down");
+    // The code is of no use in another browser.
+    let mut stranger = app.browser();
+    stranger.get(&browser.page.at).await;
+    assert!(
+        !stranger.page.has("code-form") || stranger.page.path() == "/code",
+        "{}",
+        stranger.page.text()
+    );
+    browser.submit("code-form", &[("code", &code)], "submit").await;
+    assert!(browser.page.text().contains("Вход разрешён"), "{}", browser.page.text());
+    browser.get(&mistaken.page.at).await;
+    assert_eq!(browser.page.path(), "/code", "a code is spent");
+}
+
+#[tokio::test]
 async fn what_a_device_may_not_ask_for_is_refused_before_a_code_is_made() {
     let app = TestApp::start().await;
     let rp = television(&app).await;

@@ -37,6 +37,7 @@ use crate::api_token::FreshApiToken;
 use crate::config::{SecondProof, TwoFactors};
 use crate::confirmation::{Attempt, CodeError, Confirmed};
 use crate::delivery::{Notice, Purpose, Word};
+use crate::device::FreshDevice;
 use crate::hashing::{HashError, aside};
 use crate::merge::FreshMerge;
 use crate::method::upstream::FreshLink;
@@ -442,6 +443,9 @@ impl Identity {
         }
         if let Ok(then) = attempt.intent::<FreshApiToken>() {
             return self.finish_api_token(&attempt, then, visit).await;
+        }
+        if let Ok(then) = attempt.intent::<FreshDevice>() {
+            return self.finish_fresh_device(&attempt, then, visit).await;
         }
         if let Ok(then) = attempt.intent::<FreshMerge>() {
             return self.finish_fresh_merge(&attempt, then, visit).await;

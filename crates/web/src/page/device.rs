@@ -3,32 +3,39 @@
 //! 1. `/code` takes a code: eight letters are a device's, digits an invitation's (see `invitation.rs`). One from a QR code leaves the address at once and stands in the field, to be compared with the screen;
 //!    nothing goes on by itself. What was typed is sealed for this browser and carried on, past the sign-in where nobody is signed in.
 //! 2. `/code/device` looks the code up, which makes it this person's, and shows who asks, from where, when, and for what.
-//! 3. POST refuses or allows, once; allowing waits for legal texts that were not agreed to yet. Where the device asked from another network, the password is asked for first: whoever is
-//!    talked into it by telephone has a moment to think (RFC 10027).
-//!
-//! An account without a password is warned in the same words and asked for nothing more.
+//! 3. POST refuses or allows, once; allowing waits for legal texts that were not agreed to yet. Where the device asked from another network, the password is asked for first, of an account without one a code at
+//!    `/code/device/confirm`: whoever is talked into it by telephone has a moment to think (RFC 10027).
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use kabinet_core::authn::Session;
 use kabinet_core::client::Client;
-use kabinet_core::contact::ContactKind;
 use kabinet_core::invitation;
 use kabinet_core::time::Timestamp;
 use kabinet_core::user_code::UserCode;
+use kabinet_identity::{CodeError, Confirmed, Purpose};
 use kabinet_oidc::device::Device;
 use kabinet_oidc::device::NotEntered;
 use kabinet_oidc::sealed::Target;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use super::certificate::link::{of_person, other_account};
+use super::certificate::not_sent;
+use super::code::{Place, Tried};
 use super::login::{self, proven};
 use super::{Opened, chrome, failed, flow_or_page, html, to};
 use crate::form::{Asked, Form};
-use crate::view::{self, DevicePage, Errors, FormPlace, Message, Told, UserCodePage, with_query};
+use crate::view::{self, CodePurpose, DevicePage, Errors, FormPlace, Message, Told, UserCodePage, with_query};
 use crate::visit::Visit;
 
+const CODE: Place = Place {
+    path: "/code/device/confirm",
+    start: HERE,
+    purpose: CodePurpose::Prove,
+    serves: Purpose::SignIn,
+};
 const HERE: &str = "/code";
 const DEVICE: &str = "/code/device";
 /// How long a code is carried, seconds: as long as it lives.
@@ -254,18 +261,31 @@ pub(crate) async fn decide(visit: Visit, form: Form) -> Response {
     }
 }
 
-/// Asks for the password where the device is in another network than the person; `Err` is the page that asks.
+/// Asks for a further proof where the device is in another network than the person; `Err` is the page that asks.
 async fn prove(visit: &Visit, form: &Form, waiting: &Waiting) -> Result<(), Response> {
     if waiting.device.network == visit.network() {
         return Ok(());
     }
-    let user = &waiting.session.user_id;
-    match visit.site.identity.has_password(user).await {
+    let session = &waiting.session;
+    let person = match visit.site.provider.user(&session.user_id).await {
+        Ok(Some(person)) => person,
+        Ok(None) => return Err(to(visit, HERE)),
+        Err(error) => return Err(failed(visit, &error.to_string()).await),
+    };
+    let sealed = form.get("entered");
+    let opened = back_to(visit, sealed).await?;
+    let identity = &visit.site.identity;
+    match identity.has_password(&person.id).await {
         Ok(true) => {}
-        Ok(false) => return Ok(()),
+        Ok(false) => {
+            let (who, shown) = ((&*person, session), stamp(visit, waiting));
+            return Err(match identity.begin_fresh_device(who, shown, &visit.person(Some(&opened.flow))).await {
+                Ok(id) => to(visit, &CODE.at(&opened, &id)),
+                Err(error) => not_sent(visit, error).await,
+            });
+        }
         Err(error) => return Err(failed(visit, &error.to_string()).await),
     }
-    let sealed = form.get("entered");
     let client = chrome(visit, None, None).quoted(&waiting.client.metadata.client_name);
     let place = FormPlace {
         page: DEVICE.to_owned(),
@@ -273,28 +293,46 @@ async fn prove(visit: &Visit, form: &Form, waiting: &Waiting) -> Result<(), Resp
         fresh: Some(Message::of("device-fresh").with("client", client)),
         back: HERE,
     };
-    let opened = back_to(visit, sealed).await?;
-    if form.has("password") {
-        let proof = proven(visit, &opened, form, place.clone()).await?;
-        if proof.user_id == *user {
-            return Ok(());
-        }
+    if !form.has("password") {
+        return Err(login::show(visit, &opened, of_person(&person, place)).await);
     }
-    let person = match visit.site.provider.user(user).await {
-        Ok(person) => person,
-        Err(error) => return Err(failed(visit, &error.to_string()).await),
+    let proof = proven(visit, &opened, form, place.clone()).await?;
+    if proof.user_id == person.id {
+        return Ok(());
+    }
+    Err(other_account(visit, &opened, of_person(&person, place)).await)
+}
+
+/// `GET /code/device/confirm`
+pub(crate) async fn confirm_get(visit: Visit, asked: Asked) -> Response {
+    CODE.get(&visit, asked).await
+}
+
+/// `POST /code/device/confirm`: the further proof of an account that has no password.
+pub(crate) async fn confirm_post(visit: Visit, form: Form) -> Response {
+    let Tried { opened, id, outcome } = match CODE.tried(&visit, &form).await {
+        Ok(tried) => tried,
+        Err(response) => return response,
     };
-    let held = person
-        .as_ref()
-        .and_then(|person| [ContactKind::Phone, ContactKind::Email].into_iter().find_map(|kind| person.contact(kind)));
-    let (kind, value) =
-        held.map_or((ContactKind::Phone, String::new()), |held| (held.contact.kind(), held.contact.display()));
-    let mut shown = login::Shown { place, ..login::Shown::of(kind, value) };
-    if form.has("password") {
-        shown.errors = Errors::whole(Message::of("fresh-other-account"));
-        shown.status = StatusCode::FORBIDDEN;
+    let shown = match outcome {
+        Ok(Confirmed::DeviceProven(shown)) => shown,
+        Ok(_) => return CODE.refuse(&visit, &opened, &id, CodeError::Unknown).await,
+        Err(error) => return CODE.refuse(&visit, &opened, &id, error).await,
+    };
+    let Target::Page(page) = &opened.flow.target else {
+        return to(&visit, HERE);
+    };
+    let query = page.split_once('?').map_or("", |(_, query)| query);
+    let sealed = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "entered");
+    let sealed = sealed.map(|(_, value)| value.into_owned()).unwrap_or_default();
+    match waiting(&visit, &sealed).await {
+        Ok(waiting) if stamp(&visit, &waiting) == shown => said(&visit, &waiting, true).await,
+        Ok(waiting) => {
+            let stale = (Errors::whole(Message::of("form-stale")), StatusCode::OK);
+            show(&visit, &sealed, waiting, stale).await
+        }
+        Err(response) => response,
     }
-    Err(login::show(visit, &opened, shown).await)
 }
 
 async fn said(visit: &Visit, waiting: &Waiting, is_allowed: bool) -> Response {

@@ -61,7 +61,7 @@ async fn again(visit: &Visit, signed: &Signed, asked: Asked) -> Response {
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    let mut shown = of_person(signed, place(&asked.undo));
+    let mut shown = of_person(&signed.user, place(&asked.undo));
     if let Some(kind) = asked.by.filter(|kind| *kind != shown.identifier) {
         (shown.identifier, shown.value) = (kind, String::new());
     }
@@ -234,7 +234,7 @@ async fn ask(visit: &Visit, signed: &Signed, undo: &str) -> Response {
         Err(response) => return response,
     };
     match visit.site.identity.has_password(&signed.user.id).await {
-        Ok(true) => login::show(visit, &opened, of_person(signed, place(undo))).await,
+        Ok(true) => login::show(visit, &opened, of_person(&signed.user, place(undo))).await,
         Ok(false) => {
             let (user, session) = (signed.user.id.clone(), signed.session.id.clone());
             let then = match undo {
@@ -263,7 +263,7 @@ async fn prove(visit: &Visit, signed: &Signed, form: &Form) -> Response {
         Err(response) => return response,
     };
     if proof.user_id != signed.user.id {
-        return other_account(visit, &opened, of_person(signed, place(undo))).await;
+        return other_account(visit, &opened, of_person(&signed.user, place(undo))).await;
     }
     let identity = &visit.site.identity;
     if !undo.is_empty() {

@@ -109,7 +109,7 @@ async fn prove(visit: &Visit, signed: &Signed, (typed, new): (TypedApiToken, New
     };
     let identity = &visit.site.identity;
     match identity.has_password(&signed.user.id).await {
-        Ok(true) => login::show(visit, &opened, of_person(signed, place(&typed))).await,
+        Ok(true) => login::show(visit, &opened, of_person(&signed.user, place(&typed))).await,
         Ok(false) => {
             let person = visit.person(Some(&opened.flow));
             match identity.begin_api_token(&signed.user, &signed.session, new, &person).await {
@@ -148,7 +148,7 @@ async fn make(visit: &Visit, signed: &Signed, form: &Form, (typed, new): (TypedA
         Err(response) => return response,
     };
     if proof.user_id != signed.user.id {
-        return other_account(visit, &opened, of_person(signed, place(&typed))).await;
+        return other_account(visit, &opened, of_person(&signed.user, place(&typed))).await;
     }
     let person = visit.person(Some(&opened.flow));
     match visit.site.identity.make_api_token(&signed.user.id, &new, &person).await {

@@ -10,6 +10,7 @@ use http::StatusCode;
 use kabinet_core::certificate::Linked;
 use kabinet_core::contact::ContactKind;
 use kabinet_core::id::{CertificateId, UserId};
+use kabinet_core::user::User;
 use kabinet_identity::{CertificatePurpose, Fresh, LinkError, Merge, Signer};
 use kabinet_oidc::sealed::Target;
 
@@ -124,7 +125,7 @@ pub(crate) async fn change(visit: Visit, form: Form) -> Response {
     match visit.site.identity.has_password(&signed.user.id).await {
         Ok(true) => {
             let place = unlinking(&certificate);
-            login::show(&visit, &opened, of_person(&signed, place)).await
+            login::show(&visit, &opened, of_person(&signed.user, place)).await
         }
         Ok(false) => {
             let then = Fresh::Unlink {
@@ -148,11 +149,8 @@ fn unlinking(certificate: &CertificateId) -> FormPlace {
 }
 
 /// The form with the person's own contact in it.
-pub(in crate::page) fn of_person(signed: &Signed, place: FormPlace) -> login::Shown {
-    let held = signed
-        .user
-        .contact(ContactKind::Phone)
-        .or_else(|| signed.user.contact(ContactKind::Email));
+pub(in crate::page) fn of_person(user: &User, place: FormPlace) -> login::Shown {
+    let held = user.contact(ContactKind::Phone).or_else(|| user.contact(ContactKind::Email));
     let (kind, value) =
         held.map_or((ContactKind::Phone, String::new()), |held| (held.contact.kind(), held.contact.display()));
     login::Shown { place, ..login::Shown::of(kind, value) }
@@ -170,7 +168,7 @@ async fn unlink(visit: &Visit, signed: &Signed, form: &Form) -> Response {
         Err(response) => return response,
     };
     if proof.user_id != signed.user.id {
-        return other_account(visit, &opened, of_person(signed, place)).await;
+        return other_account(visit, &opened, of_person(&signed.user, place)).await;
     }
     let person = visit.person(Some(&opened.flow));
     match visit.site.identity.unlink_certificate(&signed.user.id, &certificate, &person).await {
@@ -287,7 +285,7 @@ pub(crate) async fn get(visit: Visit, asked: Asked) -> Response {
     let place = linking(&signer, &asked.signer, user.as_ref());
     let mut shown = match user {
         Some(_) => match signed(&visit).await {
-            Ok(signed) => of_person(&signed, place),
+            Ok(signed) => of_person(&signed.user, place),
             Err(response) => return response,
         },
         None => login::Shown { place, ..login::Shown::of(ContactKind::Phone, String::new()) },

@@ -189,7 +189,7 @@ pub(crate) async fn get(visit: Visit, Path(name): Path<String>, asked: Asked) ->
     let place = linking(&visit, &opened, (&name, &guest));
     let mut shown = match guest.user {
         Some(_) => match signed(&visit).await {
-            Ok(signed) => of_person(&signed, place),
+            Ok(signed) => of_person(&signed.user, place),
             Err(response) => return response,
         },
         None => prefilled(&guest, place),
@@ -272,7 +272,7 @@ pub(in crate::page) async fn ask_unlink(visit: &Visit, signed: &Signed, form: &F
         Err(response) => return response,
     };
     match visit.site.identity.has_password(&signed.user.id).await {
-        Ok(true) => login::show(visit, &opened, of_person(signed, unlinking(&link))).await,
+        Ok(true) => login::show(visit, &opened, of_person(&signed.user, unlinking(&link))).await,
         Ok(false) => {
             let then = FreshLink::Unlink {
                 user: signed.user.id.clone(),
@@ -297,7 +297,7 @@ pub(in crate::page) async fn unlink(visit: &Visit, signed: &Signed, form: &Form)
         Err(response) => return response,
     };
     if proof.user_id != signed.user.id {
-        return other_account(visit, &opened, of_person(signed, unlinking(&link))).await;
+        return other_account(visit, &opened, of_person(&signed.user, unlinking(&link))).await;
     }
     let person = visit.person(Some(&opened.flow));
     match visit.site.identity.unlink_upstream(&signed.user.id, &link, &person).await {
