@@ -476,7 +476,7 @@ fn check_page(sample: &Sample) {
         }
         let is_field = ["input", "button"].contains(&tag.name.as_str()) && tag.get("type") != Some("hidden");
         // Radio buttons share a name, and so do the buttons of several accounts.
-        let is_shared = |name| ["account", "organisation", "sign-out"].contains(&name);
+        let is_shared = |name| ["account", "client", "organisation", "sign-out"].contains(&name);
         if is_field && tag.get("name").is_some_and(|name| !is_shared(name)) {
             assert_eq!(tag.get("name"), tag.get("id"), "{name}");
         }
