@@ -166,6 +166,33 @@ async fn a_bound_token_is_no_bearer_token_and_a_bearer_token_is_not_bound() {
 }
 
 #[tokio::test]
+async fn a_bound_token_invites_nobody_without_its_key() {
+    let app = TestApp::start().await;
+    let rp = app.client(Profile::Machine, |m| m.scope = scope("kabinet:invite")).await;
+    let key = key();
+    let form = [("grant_type", "client_credentials"), ("scope", "kabinet:invite")];
+    let token = Tokens::of(&ask(&app, &rp, &key, &form).await).access;
+    let path = "/api/invitations/v1/none";
+    let by = async |scheme: &str, proof: &str| {
+        let authorization = format!("{scheme} {token}");
+        let headers = [("authorization", authorization.as_str()), ("dpop", proof)];
+        app.call(Method::GET, path, &headers, "").await
+    };
+    let prove = async |key: &ClientKey, method: &str| {
+        let claims = claims(&app, &rp, method, path).await;
+        key.sign_with(&header(key), &with(claims, "ath", json!(hash(&token))))
+    };
+    by("Bearer", &prove(&key, "GET").await).await.refused(401, "invalid_token");
+    by("DPoP", &prove(&self::key(), "GET").await).await.refused(401, "invalid_token");
+    let answer = by("DPoP", &prove(&key, "DELETE").await).await;
+    assert!(!answer.refused(401, "invalid_dpop_proof").header("dpop-nonce").is_empty());
+    assert_eq!(by("DPoP", &prove(&key, "GET").await).await.code(), 404);
+    let bearer = format!("Bearer {}", Tokens::of(&rp.token(&form).await).access);
+    let headers = [("authorization", bearer.as_str())];
+    assert_eq!(app.call(Method::GET, path, &headers, "").await.code(), 404);
+}
+
+#[tokio::test]
 async fn userinfo_names_what_is_wrong_with_a_proof() {
     let mut world = World::new().await;
     let key = key();
