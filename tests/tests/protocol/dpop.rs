@@ -446,13 +446,25 @@ async fn a_refresh_token_of_a_client_that_authenticates_is_bound_to_that_and_rot
 }
 
 #[tokio::test]
-async fn a_family_that_began_without_a_key_goes_on_rotating() {
+async fn a_family_that_began_without_a_key_rotates_until_a_proof_binds_it() {
     let mut world = World::of(Profile::Native, |_| ()).await;
+    let (key, thief) = (key(), key());
     let tokens = world.tokens("openid offline_access").await;
-    let next = Tokens::of(&ask(&world.app, &world.rp, &key(), &refreshing(&tokens.refresh)).await);
-    assert_ne!(next.refresh, tokens.refresh);
-    assert_eq!(next.json["token_type"], "DPoP");
-    assert_eq!(Tokens::of(&world.rp.refresh(&next.refresh).await).json["token_type"], "Bearer");
+    let (app, rp) = (&world.app, &world.rp);
+    let unbound = Tokens::of(&rp.refresh(&tokens.refresh).await);
+    assert_eq!(unbound.json["token_type"], "Bearer");
+    let bound = Tokens::of(&ask(app, rp, &key, &refreshing(&unbound.refresh)).await);
+    assert_eq!(bound.json["token_type"], "DPoP");
+    assert_ne!(bound.refresh, unbound.refresh);
+    // RFC 9449 §5: what was given for a proof is of use with that key alone.
+    rp.refresh(&bound.refresh).await.refused(400, "invalid_grant");
+    ask(app, rp, &thief, &refreshing(&bound.refresh)).await.refused(400, "invalid_grant");
+    let next = Tokens::of(&ask(app, rp, &key, &refreshing(&bound.refresh)).await);
+    assert_eq!(next.refresh, bound.refresh);
+    // The text from before is still a replay.
+    app.clock.advance(60);
+    rp.refresh(&unbound.refresh).await.refused(400, "invalid_grant");
+    ask(app, rp, &key, &refreshing(&bound.refresh)).await.refused(400, "invalid_grant");
 }
 
 #[tokio::test]
