@@ -97,9 +97,10 @@ impl Networks {
             if !networks.contains(&network) {
                 networks.push(network);
             }
-        }
-        if networks.len() > MOST_NETWORKS {
-            return Err(BadNetworks::TooMany);
+            // Each is compared with all before it.
+            if networks.len() > MOST_NETWORKS {
+                return Err(BadNetworks::TooMany);
+            }
         }
         Ok(Self(networks))
     }
@@ -294,6 +295,8 @@ mod tests {
         assert_eq!(Networks::parse("example.com"), Err(BadNetworks::Unreadable));
         let many: Vec<String> = (0..=MOST_NETWORKS).map(|n| format!("10.0.0.{n}")).collect();
         assert_eq!(Networks::parse(&many.join(",")), Err(BadNetworks::TooMany));
+        // Nothing beyond them is looked at.
+        assert_eq!(Networks::parse(&format!("{},x", many.join(","))), Err(BadNetworks::TooMany));
     }
 
     #[test]

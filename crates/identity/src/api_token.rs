@@ -214,12 +214,12 @@ impl Identity {
         }
     }
 
-    /// The tokens of a person, the newest first, also those that have ended within a month.
+    /// The tokens of a person, the living ones first, also those that have ended within a month.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn api_tokens_of(&self, user: &UserId) -> Result<Vec<ApiToken>, Error> {
-        Ok(api_token::of_user(self.0.store.db(), user).await?)
+        Ok(api_token::of_user(self.0.store.db(), user, self.now()).await?)
     }
 
     /// Takes a token of this person back; `false` when there is none, or it had ended.

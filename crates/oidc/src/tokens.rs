@@ -376,11 +376,12 @@ impl Provider {
         TokenHash::of(self.refresh_token(&grant.id, generation, &grant.refresh_salt).expose()).matches(token)
     }
 
-    /// Reads an access token of ours back and checks that nothing has ended it.
+    /// Reads an access token of ours back and checks that nothing has ended it. A resource of ours asks [`Self::admit`] instead,
+    /// which also wants the proof by the key that the token may be bound to.
     ///
     /// # Errors
     /// `invalid_token` for everything that is not a good one; [`Error::Stale`] when that cannot be known.
-    pub async fn read_access(&self, token: &str) -> Result<Arc<Access>> {
+    pub(crate) async fn read_access(&self, token: &str) -> Result<Arc<Access>> {
         const BAD: OAuthError = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
         let access = self.verify_access(token).ok_or(BAD)?;
         if access.exp <= self.now().0 {

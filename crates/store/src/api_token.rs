@@ -36,13 +36,14 @@ crate::sql! {
     COUNT = "SELECT COUNT(*) FROM api_tokens WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2";
     BY_HASH = concat!("SELECT ", columns!(), " FROM api_tokens WHERE token_hash = $1");
     OWNER = "SELECT user_id FROM api_tokens WHERE id = $1";
-    OF_USER = concat!("SELECT ", columns!(), " FROM api_tokens WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 500");
+    OF_USER = concat!("SELECT ", columns!(), " FROM api_tokens WHERE user_id = $1 \
+        ORDER BY CASE WHEN ended_at IS NULL AND expires_at > $2 THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT 500");
     NOTE_USE = "UPDATE api_tokens SET used_at = $2, used_ip = $3, used_agent = $4 WHERE id = $1 AND (used_at IS NULL OR used_at <= $5)";
     END = concat!("UPDATE api_tokens SET ended_at = $3, keep_until = $4 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL RETURNING ", columns!());
     END_BY_HASH = concat!("UPDATE api_tokens SET ended_at = $2, keep_until = $3 WHERE token_hash = $1 AND ended_at IS NULL RETURNING ", columns!());
     END_OF_USER = "UPDATE api_tokens SET ended_at = $2, keep_until = $3 WHERE user_id = $1 AND ended_at IS NULL RETURNING id";
     REMIND = concat!("UPDATE api_tokens SET reminded_at = $1 WHERE id IN (SELECT id FROM api_tokens WHERE reminded_at IS NULL AND ended_at IS NULL \
-        AND expires_at > $1 AND expires_at <= $2 AND expires_at - created_at > $3 LIMIT $4) RETURNING ", columns!());
+        AND expires_at > $1 AND expires_at <= $2 AND expires_at - created_at > $3 LIMIT $4) AND reminded_at IS NULL RETURNING ", columns!());
 }
 
 #[derive(FromRow)]
@@ -122,12 +123,13 @@ pub async fn owner(db: &Db, id: &str) -> Result<Option<UserId>> {
     Ok(user.map(UserId::from))
 }
 
-/// The tokens of a person, the newest first; those that have ended stay for a month.
+/// The tokens of a person, the living ones before the others, the newest first; those that have ended stay for a month.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_user(db: &Db, user: &UserId) -> Result<Vec<ApiToken>> {
-    let rows: Vec<Row> = on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).fetch_all(pool).await)?;
+pub async fn of_user(db: &Db, user: &UserId, now: Timestamp) -> Result<Vec<ApiToken>> {
+    let rows: Vec<Row> =
+        on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).bind(now.0).fetch_all(pool).await)?;
     rows.into_iter().map(ApiToken::try_from).collect()
 }
 

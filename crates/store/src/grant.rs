@@ -47,7 +47,7 @@ crate::sql! {
     LIVING = concat!("SELECT ", columns!(), " FROM grants WHERE id = $1 AND (offline OR EXISTS (SELECT 1 FROM sessions s \
         WHERE s.id = grants.session_id AND s.idle_expires_at > $2 AND s.expires_at > $2))");
     ROTATE = concat!("UPDATE grants SET refresh_generation = refresh_generation + CASE WHEN jkt IS NULL THEN 1 ELSE 0 END, \
-        refresh_used_at = $4, refresh_expires_at = $5, keep_until = $6 \
+        refresh_used_at = $4, refresh_expires_at = $5, keep_until = $6, jkt = COALESCE(jkt, $7) \
         WHERE id = $1 AND refresh_generation = $2 AND client_id = $3 AND ended_at IS NULL AND refresh_expires_at > $4 AND expires_at > $4 \
         AND (offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND s.idle_expires_at > $4 AND s.expires_at > $4)) \
         RETURNING ", columns!());
@@ -248,7 +248,7 @@ pub async fn living_in(tx: &mut Tx, id: &GrantId, now: Timestamp) -> Result<Opti
 
 /// What a rotation changes.
 #[derive(Clone, Copy, Debug)]
-pub struct Rotation {
+pub struct Rotation<'a> {
     /// The generation that the presented token names.
     pub presented: i64,
     /// Now.
@@ -257,6 +257,8 @@ pub struct Rotation {
     pub refresh_expires_at: Timestamp,
     /// How long to keep the row.
     pub keep_until: Timestamp,
+    /// The key that a family is bound to from now on which is bound to none.
+    pub key: Option<&'a Thumbprint>,
 }
 
 /// Moves a family to its next generation, or keeps one that is bound to a key at its own: the grant as it is afterwards, exactly
@@ -264,10 +266,11 @@ pub struct Rotation {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn rotate(tx: &mut Tx, id: &GrantId, client: &ClientId, rotation: Rotation) -> Result<Option<Grant>> {
+pub async fn rotate(tx: &mut Tx, id: &GrantId, client: &ClientId, rotation: Rotation<'_>) -> Result<Option<Grant>> {
     let row: Option<Row> = on_tx!(tx, conn => sqlx::query_as(ROTATE)
         .bind(id.as_str()).bind(rotation.presented).bind(client.as_str()).bind(rotation.now.0)
-        .bind(rotation.refresh_expires_at.0).bind(rotation.keep_until.0).fetch_optional(conn).await)?;
+        .bind(rotation.refresh_expires_at.0).bind(rotation.keep_until.0).bind(rotation.key.map(Thumbprint::as_str))
+        .fetch_optional(conn).await)?;
     row.map(Grant::try_from).transpose()
 }
 

@@ -1,4 +1,4 @@
-//! Interfaces for programs beside the protocol: JSON both ways, a bearer token in the header, errors as RFC 9457 problems that name each
+//! Interfaces for programs beside the protocol: JSON both ways, an access token in the header, errors as RFC 9457 problems that name each
 //! member at fault.
 
 pub(crate) mod invitations;

@@ -1,11 +1,15 @@
 //! RFC 8693 with an API token as the subject token: who gets what for it, and who gets nothing.
 
-use kabinet_core::api_token::{self, Networks};
+use kabinet_core::api_token::{self, ApiToken, Networks};
 use kabinet_core::audit::Origin;
 use kabinet_core::client::{ClientMetadata, GrantType, Profile, SubjectType, TokenFormat};
+use kabinet_core::id::ApiTokenId;
 use kabinet_core::organisation::{Named, Proof, Typed};
 use kabinet_core::scope::Scope;
+use kabinet_core::secret::TokenHash;
+use kabinet_core::time::Timestamp;
 use kabinet_identity::{MadeApiToken, NewApiToken, Visit};
+use kabinet_store::api_token as store;
 use kabinet_tests::{Answer, Person, Rp, TestApp, Tokens, eventually, jwt};
 use serde_json::json;
 
@@ -24,7 +28,7 @@ fn visit() -> Visit {
     Visit {
         origin: Origin::default(),
         network: String::new(),
-        binding: kabinet_core::secret::TokenHash::of("x"),
+        binding: TokenHash::of("x"),
         flow: None,
         client: None,
         brand: kabinet_core::brand::Brands::built_in().shared(None),
@@ -285,6 +289,27 @@ async fn an_access_token_ends_with_its_api_token_at_the_latest_and_the_use_is_no
     assert_eq!(used().await.unwrap().at.0, first + 120);
     app.clock.advance(100);
     assert_eq!(exchange(&service, text, &[]).await.ok().json()["expires_in"], 180);
+}
+
+#[tokio::test]
+async fn a_living_token_is_shown_however_many_were_taken_back_after_it() {
+    let app = start().await;
+    let person = app.anyone().await;
+    let made = make(&app, &person, &new("profile")).await;
+    let now = Timestamp(app.now());
+    let mut tx = app.store.begin().await.unwrap();
+    for n in 0..500 {
+        let later = ApiToken {
+            id: ApiTokenId::from(format!("later-{n}")),
+            created_at: now.plus(1),
+            ..made.token.clone()
+        };
+        store::insert(&mut tx, &later, &TokenHash::of(later.id.as_str())).await.unwrap();
+        store::end(&mut tx, &later.id, &person.id, now).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let shown = app.identity.api_tokens_of(&person.id).await.unwrap();
+    assert_eq!(shown[0].id, made.token.id);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Proof of possession (RFC 9449; V26): what is no proof, what a proof binds, and that nothing bound is of use without it.
 
+mod refresh;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
@@ -163,6 +165,33 @@ async fn a_bound_token_is_no_bearer_token_and_a_bearer_token_is_not_bound() {
             .iter()
             .any(|one| one.contains("algs=\"ES256 EdDSA PS256\""))
     );
+}
+
+#[tokio::test]
+async fn a_bound_token_invites_nobody_without_its_key() {
+    let app = TestApp::start().await;
+    let rp = app.client(Profile::Machine, |m| m.scope = scope("kabinet:invite")).await;
+    let key = key();
+    let form = [("grant_type", "client_credentials"), ("scope", "kabinet:invite")];
+    let token = Tokens::of(&ask(&app, &rp, &key, &form).await).access;
+    let path = "/api/invitations/v1/none";
+    let by = async |scheme: &str, proof: &str| {
+        let authorization = format!("{scheme} {token}");
+        let headers = [("authorization", authorization.as_str()), ("dpop", proof)];
+        app.call(Method::GET, path, &headers, "").await
+    };
+    let prove = async |key: &ClientKey, method: &str| {
+        let claims = claims(&app, &rp, method, path).await;
+        key.sign_with(&header(key), &with(claims, "ath", json!(hash(&token))))
+    };
+    by("Bearer", &prove(&key, "GET").await).await.refused(401, "invalid_token");
+    by("DPoP", &prove(&self::key(), "GET").await).await.refused(401, "invalid_token");
+    let answer = by("DPoP", &prove(&key, "DELETE").await).await;
+    assert!(!answer.refused(401, "invalid_dpop_proof").header("dpop-nonce").is_empty());
+    assert_eq!(by("DPoP", &prove(&key, "GET").await).await.code(), 404);
+    let bearer = format!("Bearer {}", Tokens::of(&rp.token(&form).await).access);
+    let headers = [("authorization", bearer.as_str())];
+    assert_eq!(app.call(Method::GET, path, &headers, "").await.code(), 404);
 }
 
 #[tokio::test]
@@ -376,56 +405,6 @@ async fn another_node_takes_the_same_nonce_and_one_that_has_lost_its_marks_wants
     let fresh = with(first.clone(), "nonce", json!(again.header("dpop-nonce")));
     let proof = key.sign_with(&header(&key), &with(fresh, "jti", json!("c")));
     Tokens::of(&rp.post_with(TOKEN, &CREDENTIALS, &[("dpop", &proof)]).await);
-}
-
-#[tokio::test]
-async fn a_refresh_token_of_a_public_client_is_bound_to_the_key_and_stays_the_same() {
-    let mut world = World::of(Profile::Native, |_| ()).await;
-    let (key, thief) = (key(), key());
-    let tokens = bound(&mut world, &key, "openid offline_access").await;
-    let (app, rp) = (&world.app, &world.rp);
-    rp.refresh(&tokens.refresh).await.refused(400, "invalid_grant");
-    ask(app, rp, &thief, &refreshing(&tokens.refresh)).await.refused(400, "invalid_grant");
-    let mut access = tokens.access;
-    for _ in 0..3 {
-        app.clock.advance(60);
-        let next = Tokens::of(&ask(app, rp, &key, &refreshing(&tokens.refresh)).await);
-        assert_eq!(
-            (next.refresh.as_str(), &next.json["token_type"]),
-            (tokens.refresh.as_str(), &json!("DPoP"))
-        );
-        assert_ne!(next.access, access);
-        access = next.access;
-    }
-    // Whoever tried without the key has ended nothing.
-    shown(&world, &key, &access).await.ok();
-    rp.revoke(&tokens.refresh).await.ok();
-    ask(app, rp, &key, &refreshing(&tokens.refresh)).await.refused(400, "invalid_grant");
-    shown(&world, &key, &access).await.refused(401, "invalid_token");
-}
-
-#[tokio::test]
-async fn a_refresh_token_of_a_client_that_authenticates_is_bound_to_that_and_rotates() {
-    let mut world = World::new().await;
-    let (first, second) = (key(), key());
-    let tokens = bound(&mut world, &first, "openid offline_access").await;
-    let (app, rp) = (&world.app, &world.rp);
-    let next = Tokens::of(&ask(app, rp, &second, &refreshing(&tokens.refresh)).await);
-    assert_ne!(next.refresh, tokens.refresh);
-    assert_eq!(jwt::parts(&next.access).1["cnf"]["jkt"], thumbprint(&second));
-    let last = Tokens::of(&rp.refresh(&next.refresh).await);
-    assert_eq!(last.json["token_type"], "Bearer");
-    assert!(jwt::parts(&last.access).1.get("cnf").is_none());
-}
-
-#[tokio::test]
-async fn a_family_that_began_without_a_key_goes_on_rotating() {
-    let mut world = World::of(Profile::Native, |_| ()).await;
-    let tokens = world.tokens("openid offline_access").await;
-    let next = Tokens::of(&ask(&world.app, &world.rp, &key(), &refreshing(&tokens.refresh)).await);
-    assert_ne!(next.refresh, tokens.refresh);
-    assert_eq!(next.json["token_type"], "DPoP");
-    assert_eq!(Tokens::of(&world.rp.refresh(&next.refresh).await).json["token_type"], "Bearer");
 }
 
 #[tokio::test]

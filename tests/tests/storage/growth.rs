@@ -45,6 +45,7 @@ async fn live_through(store: &kabinet_store::Store, world: &World) {
         now: NOW,
         refresh_expires_at: NOW.plus(900),
         keep_until: NOW.plus(900),
+        key: None,
     };
     let mut tx = store.begin().await.unwrap();
     grant::rotate(&mut tx, &grant.id, &world.client, rotation).await.unwrap().unwrap();

@@ -101,6 +101,7 @@ async fn each_generation_of_a_family_is_left_once_however_many_rotate_at_once() 
                 now: NOW,
                 refresh_expires_at: NOW.plus(900),
                 keep_until: NOW.plus(900),
+                key: None,
             };
             async move {
                 let after = transaction(&store, async |tx| grant::rotate(tx, &id, &client, rotation).await).await;
@@ -214,6 +215,7 @@ async fn a_family_without_offline_access_rotates_only_while_its_session_lives() 
             now: NOW,
             refresh_expires_at: NOW.plus(900),
             keep_until: NOW.plus(900),
+            key: None,
         };
         transaction(&store, async |tx| grant::rotate(tx, &family.id, &world.client, rotation).await).await
     };

@@ -5,7 +5,7 @@
 //! 2. Otherwise: the generation before the good one, within the grace and before the good one was used, gets the same
 //!    successor again (two tabs, a lost answer). Any other earlier generation is a replay and ends the family.
 //! 3. A family that is bound to a key stays at its generation, gives the same token again, and wants a proof by that key each
-//!    time (RFC 9449 §5).
+//!    time (RFC 9449 §5). One of a public client that is bound to none rotates and is bound by the first proof.
 //! 4. The machine has the last word on client and scope; if it refuses, nothing has moved.
 
 use std::sync::Arc;
@@ -46,6 +46,8 @@ async fn redeem(request: Request<'_>) -> Result<Tokens> {
         now,
         refresh_expires_at,
         keep_until: refresh_expires_at,
+        // RFC 9449 §5: what a public client gets for a proof is bound, also where the token before was not.
+        key: request.key.filter(|_| client.metadata.is_public()),
     };
     let mut tx = provider.store().begin().await?;
     let Some(grant) = store::rotate(&mut tx, &id, &client.id, rotation).await? else {

@@ -69,10 +69,11 @@ impl Marks {
         let instant = Instant::now();
         if self.seen.len() >= CAP {
             self.seen.retain(|_, until| *until > instant);
-        }
-        if self.seen.len() >= CAP {
-            self.seen.clear();
-            self.since = None;
+            // Where few are over, the next marks would look through all again.
+            if self.seen.len() > CAP - CAP / 10 {
+                self.seen.clear();
+                self.since = None;
+            }
         }
         let since = *self.since.get_or_insert(now);
         let known = self.seen.get(key).is_some_and(|until| *until > instant);
@@ -114,6 +115,17 @@ mod tests {
             marks.mark(&n.to_string(), LONG, Timestamp(9));
         }
         assert_eq!(marks.mark("a", LONG, Timestamp(10)), Marked { is_first: true, since: Timestamp(10) });
+    }
+
+    #[test]
+    fn all_are_forgotten_where_too_few_are_over_so_that_not_every_mark_looks_through_all() {
+        let mut marks = Marks::default();
+        marks.mark("over", Duration::ZERO, Timestamp(7));
+        for n in 1..CAP {
+            marks.mark(&n.to_string(), LONG, Timestamp(8));
+        }
+        assert_eq!(marks.mark("new", LONG, Timestamp(9)), Marked { is_first: true, since: Timestamp(9) });
+        assert_eq!(marks.seen.len(), 1);
     }
 
     #[test]

@@ -19,12 +19,13 @@ use kabinet_core::invitation::{BadField, Invitation, Request as Asked};
 use kabinet_core::json;
 use kabinet_identity::invitation::Withdrawn;
 use kabinet_identity::{InviteError, NewInvitation};
+use kabinet_oidc::dpop::Credentials;
 use serde_json::Value;
 use std::sync::Arc;
 
 use super::{problem, problem_with};
-use crate::error::{self, Scheme, private_json};
-use crate::oauth::userinfo::bearer;
+use crate::error::{self, Scheme, private_json, with_nonce};
+use crate::oauth::userinfo::{challenged, shown};
 use crate::site::Site;
 use crate::visit::Visit;
 
@@ -108,15 +109,18 @@ pub(crate) async fn withdraw(State(site): State<Site>, Path(id): Path<String>, v
 
 /// Who calls; `Err` is the answer to who may not.
 async fn inviter(visit: &Visit) -> Result<Arc<Client>, Response> {
-    let Some(token) = visit.authorization.as_deref().and_then(bearer) else {
+    let Some((scheme, token)) = visit.authorization.as_deref().and_then(shown) else {
         return Err(error::no_token());
     };
-    visit
-        .site
-        .provider
-        .inviter(&token)
-        .await
-        .map_err(|failure| error::oauth(&failure, Scheme::Bearer))
+    let path = visit.here.split('?').next().unwrap_or_default();
+    let credentials = Credentials {
+        token: &token,
+        scheme,
+        proof: &visit.dpop,
+        target: (visit.method.as_str(), path),
+    };
+    let refused = |failure| with_nonce(error::oauth(&failure, challenged(scheme)), visit);
+    visit.site.provider.inviter(credentials).await.map_err(refused)
 }
 
 fn origin(visit: &Visit) -> Origin {
