@@ -7,16 +7,17 @@ use kabinet_core::client::Client;
 use kabinet_core::error::{Code, OAuthError};
 use kabinet_core::scope::INVITE;
 
+use crate::dpop::Credentials;
 use crate::{Provider, Result};
 
 impl Provider {
     /// The client that may invite with this access token.
     ///
     /// # Errors
-    /// `invalid_token`; `insufficient_scope` when it was not given for `kabinet:invite` to the client itself.
-    pub async fn inviter(&self, token: &str) -> Result<Arc<Client>> {
+    /// Those of [`Self::admit`]; `insufficient_scope` when it was not given for `kabinet:invite` to the client itself.
+    pub async fn inviter(&self, shown: Credentials<'_>) -> Result<Arc<Client>> {
         const GONE: OAuthError = OAuthError::new(Code::InvalidToken, "the access token is unknown, expired or revoked");
-        let access = self.read_access(token).await?;
+        let access = self.admit(shown).await?;
         if !access.is_for(self.issuer()) {
             return Err(OAuthError::new(Code::InvalidToken, "the token is for another audience").into());
         }

@@ -584,3 +584,28 @@ async fn browsers_of_other_origins_may_send_proofs_and_read_nonces_and_discovery
     let facts = app.get("/.well-known/openid-configuration").await.ok().json();
     assert_eq!(facts["dpop_signing_alg_values_supported"], json!(["ES256", "EdDSA", "PS256"]));
 }
+
+/// Inviting is no exception: a stolen token that is bound to a key sends nothing without it.
+#[tokio::test]
+async fn a_bound_token_invites_nobody_without_its_key() {
+    const INVITATIONS: &str = "/api/invitations/v1";
+    let app = TestApp::start().await;
+    let change = |m: &mut ClientMetadata| m.scope = kabinet_core::scope::Scope::parse("kabinet:invite").unwrap();
+    let (rp, key) = (app.client(Profile::Machine, change).await, key());
+    let form = [CREDENTIALS[0], ("scope", "kabinet:invite")];
+    let token = Tokens::of(&ask(&app, &rp, &key, &form).await).access;
+    let body = json!({"email": "novy@example.com"}).to_string();
+    let invite = async |scheme: &str, proof: &str| {
+        let authorization = format!("{scheme} {token}");
+        let headers =
+            [("authorization", authorization.as_str()), ("content-type", "application/json"), ("dpop", proof)];
+        app.call(Method::POST, INVITATIONS, &headers, &body).await
+    };
+    let sound = with(claims(&app, &rp, "POST", INVITATIONS).await, "ath", json!(hash(&token)));
+    let proof = key.sign_with(&header(&key), &sound);
+    invite("Bearer", "").await.refused(401, "invalid_token");
+    invite("DPoP", "").await.refused(401, "invalid_dpop_proof");
+    assert!(app.messages().is_empty());
+    let answer = invite("DPoP", &proof).await;
+    assert_eq!(answer.code(), 201, "{}", answer.body);
+}

@@ -19,12 +19,13 @@ use kabinet_core::invitation::{BadField, Invitation, Request as Asked};
 use kabinet_core::json;
 use kabinet_identity::invitation::Withdrawn;
 use kabinet_identity::{InviteError, NewInvitation};
+use kabinet_oidc::dpop::Credentials;
 use serde_json::Value;
 use std::sync::Arc;
 
 use super::{problem, problem_with};
-use crate::error::{self, Scheme, private_json};
-use crate::oauth::userinfo::bearer;
+use crate::error::{self, Scheme, private_json, with_nonce};
+use crate::oauth::userinfo::{challenged, shown};
 use crate::site::Site;
 use crate::visit::Visit;
 
@@ -40,7 +41,7 @@ pub(crate) async fn create(State(site): State<Site>, visit: Visit, request: Requ
         Ok(body) => body,
         Err(response) => return response,
     };
-    let inviter = match inviter(&visit).await {
+    let inviter = match inviter(&visit, HERE).await {
         Ok(inviter) => inviter,
         Err(response) => return response,
     };
@@ -80,7 +81,7 @@ pub(crate) async fn create(State(site): State<Site>, visit: Visit, request: Requ
 
 /// `GET /api/invitations/v1/{id}`
 pub(crate) async fn read(State(site): State<Site>, Path(id): Path<String>, visit: Visit) -> Response {
-    let inviter = match inviter(&visit).await {
+    let inviter = match inviter(&visit, &format!("{HERE}/{id}")).await {
         Ok(inviter) => inviter,
         Err(response) => return response,
     };
@@ -93,7 +94,7 @@ pub(crate) async fn read(State(site): State<Site>, Path(id): Path<String>, visit
 
 /// `DELETE /api/invitations/v1/{id}`
 pub(crate) async fn withdraw(State(site): State<Site>, Path(id): Path<String>, visit: Visit) -> Response {
-    let inviter = match inviter(&visit).await {
+    let inviter = match inviter(&visit, &format!("{HERE}/{id}")).await {
         Ok(inviter) => inviter,
         Err(response) => return response,
     };
@@ -107,16 +108,18 @@ pub(crate) async fn withdraw(State(site): State<Site>, Path(id): Path<String>, v
 }
 
 /// Who calls; `Err` is the answer to who may not.
-async fn inviter(visit: &Visit) -> Result<Arc<Client>, Response> {
-    let Some(token) = visit.authorization.as_deref().and_then(bearer) else {
+async fn inviter(visit: &Visit, path: &str) -> Result<Arc<Client>, Response> {
+    let Some((scheme, token)) = visit.authorization.as_deref().and_then(shown) else {
         return Err(error::no_token());
     };
-    visit
-        .site
-        .provider
-        .inviter(&token)
-        .await
-        .map_err(|failure| error::oauth(&failure, Scheme::Bearer))
+    let credentials = Credentials {
+        token: &token,
+        scheme,
+        proof: &visit.dpop,
+        target: (visit.method.as_str(), path),
+    };
+    let found = visit.site.provider.inviter(credentials).await;
+    found.map_err(|failure| with_nonce(error::oauth(&failure, challenged(scheme)), visit))
 }
 
 fn origin(visit: &Visit) -> Origin {

@@ -54,7 +54,7 @@ pub(crate) async fn userinfo(State(site): State<Site>, visit: Visit, request: Re
     with_nonce(response, &visit)
 }
 
-fn challenged(scheme: dpop::Scheme) -> Scheme {
+pub(crate) fn challenged(scheme: dpop::Scheme) -> Scheme {
     match scheme {
         dpop::Scheme::Bearer => Scheme::Bearer,
         dpop::Scheme::Dpop => Scheme::Dpop,
@@ -62,7 +62,7 @@ fn challenged(scheme: dpop::Scheme) -> Scheme {
 }
 
 /// The token of the header and how it is shown; the scheme's case does not matter (RFC 9110 §11.1).
-fn shown(header: &str) -> Option<(dpop::Scheme, Secret)> {
+pub(crate) fn shown(header: &str) -> Option<(dpop::Scheme, Secret)> {
     let (scheme, token) = header.split_once(' ')?;
     if scheme.eq_ignore_ascii_case("dpop") && !token.is_empty() {
         return Some((dpop::Scheme::Dpop, Secret::from(token)));
