@@ -67,6 +67,11 @@ impl Verified {
         self.0.remove(upstream).is_some()
     }
 
+    /// Forgets what those providers said that are not to be kept.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.0.retain(|name, _| is_kept(name));
+    }
+
     /// Takes over what providers said of another account of the same person, where this one has nothing of theirs. Which.
     pub fn adopt(&mut self, other: &Self) -> Vec<String> {
         let is_new = |name: &&String| !self.0.contains_key(*name);

@@ -299,6 +299,10 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn invitation(&self, id: &InvitationId, inviter: Option<&ClientId>) -> Result<Option<Invitation>, Error> {
+        // PostgreSQL takes no such text.
+        if id.as_str().contains('\0') {
+            return Ok(None);
+        }
         let found = invitation::by_id(self.0.store.db(), id).await?;
         Ok(found.filter(|found| inviter.is_none_or(|client| found.inviter.as_ref() == Some(client))))
     }

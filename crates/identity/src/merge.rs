@@ -312,7 +312,10 @@ impl Identity {
         let both = [merging.session.user_id.to_string(), other.user_id.to_string()];
         let mut tx = self.0.store.begin().await?;
         let attempt = merge::spend(&mut tx, id, &visit.binding, now).await?.ok_or(MergeError::Spent)?;
-        for session in [&merging.session, &other] {
+        // Always in the same order, so that nobody waits in a circle who merges the two the other way round.
+        let mut sessions = [&merging.session, &other];
+        sessions.sort_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
+        for session in sessions {
             if !session::is_live(&mut tx, (&session.id, &session.user_id), now).await? {
                 return Err(MergeError::Spent);
             }
@@ -386,27 +389,29 @@ impl Identity {
         Ok(merge::of_user(self.0.store.db(), user, self.now()).await?)
     }
 
-    /// Whether a password is that of an account which became part of this one and brought the contact. `subject` may be nobody's: an
-    /// unknown person costs the same statement. The permit is held until the guess has been counted.
+    /// Whether a password is that of an account which became part of this one and brought the contact. `subject` may be nobody's:
+    /// everybody costs the same statements and, while anybody has a merge that can be undone, one hash more, so that the time does
+    /// not tell which contacts came by a merge. The permit is held until the guess has been counted.
     pub(crate) async fn merged_by(
         &self,
         mut permit: Permit,
         (subject, contact): (&str, &Contact),
         password: &str,
     ) -> Result<(Option<MergedProof>, Permit), LoginError> {
+        let db = self.0.store.db();
         let merges = self.merges_of(&UserId::from(subject)).await?;
-        for one in merges
-            .into_iter()
-            .filter(|one| one.moved.contacts.iter().any(|held| held.contact() == *contact))
-        {
-            let stored = user::credential(self.0.store.db(), password::METHOD.id, one.merged.as_str()).await?;
-            let right;
-            (right, permit) = self.0.hasher.verify(permit, password, stored.as_deref()).await?;
-            if right && stored.is_some() {
-                return Ok((Some(MergedProof { staying: one.user, merge: one.id, at: one.at }), permit));
-            }
+        if !merge::any(db, self.now()).await? {
+            return Ok((None, permit));
         }
-        Ok((None, permit))
+        // There is one at most: an account is merged again when the one before can no longer be undone.
+        let brought = |one: &Merge| one.moved.contacts.iter().any(|held| held.contact() == *contact);
+        let one = merges.into_iter().find(brought);
+        let whose = one.as_ref().map_or("", |one| one.merged.as_str());
+        let stored = user::credential(db, password::METHOD.id, whose).await?;
+        let right;
+        (right, permit) = self.0.hasher.verify(permit, password, stored.as_deref()).await?;
+        let proof = one.filter(|_| right && stored.is_some());
+        Ok((proof.map(|one| MergedProof { staying: one.user, merge: one.id, at: one.at }), permit))
     }
 
     /// Undoes a merge for whoever knows the password that the merged account had; every session of the account that stayed ends.
@@ -453,6 +458,8 @@ impl Identity {
         let word = Word::MergeUndone(now);
         let notice = Notice { person, except: None, word, brand: &visit.brand };
         self.post_to_all(tx, notice).await?;
+        // Their clients know the person by these names, which are looked up when a notice is sent.
+        merge::rename_notices(tx, &person.id, &moved.subjects).await?;
         merge::give_back(tx, merge).await?;
         let mut subjects = person.subjects.clone();
         subjects.retain(|client, name| moved.subjects.get(client) != Some(name));
@@ -463,6 +470,13 @@ impl Identity {
             verified.forget(name);
         }
         user::set_verified(tx, &person.id, &verified, now).await?;
+        // What was unlinked meanwhile vouches for nobody.
+        if let Some(other) = user::by_id_in(tx, &merge.merged).await? {
+            let links = upstream::of_user_in(tx, &other.id).await?;
+            let mut verified = other.verified.clone();
+            verified.retain(|name| links.iter().any(|link| link.upstream == name));
+            user::set_verified(tx, &other.id, &verified, now).await?;
+        }
         if !merge::unmark(tx, &merge.merged, &person.id, now).await? {
             return Err(MergeError::NoSuch);
         }

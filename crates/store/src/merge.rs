@@ -41,6 +41,7 @@ crate::sql! {
     WAITING = "SELECT COUNT(*) FROM handovers WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2";
     INSERT = "INSERT INTO merges (id, user_id, merged_id, moved, merged_at, undo_until) VALUES ($1, $2, $3, $4, $5, $6)";
     OF_USER = concat!("SELECT ", merge!(), " FROM merges WHERE user_id = $1 AND undo_until > $2 ORDER BY merged_at, id");
+    ANY = "SELECT COUNT(*) FROM (SELECT 1 FROM merges WHERE undo_until > $1 LIMIT 1) m";
     TAKE = concat!("DELETE FROM merges WHERE id = $1 AND user_id = $2 AND undo_until > $3 RETURNING ", merge!());
     MERGED = "SELECT id FROM users WHERE merged_into = $1 ORDER BY id";
     MARK = "UPDATE users SET merged_into = $2, disabled = TRUE, updated_at = $3 WHERE id = $1 AND merged_into IS NULL AND NOT disabled";
@@ -61,6 +62,8 @@ crate::sql! {
     RETURN_ORGANISATION = "UPDATE organisations SET user_id = $3 WHERE id = $1 AND user_id = $2";
     DROP_CHOICES = "DELETE FROM organisation_choices WHERE organisation_id = $1 AND user_id = $2 AND client_id IN (SELECT c.client_id \
         FROM organisation_choices c WHERE c.user_id = $3)";
+    DOUBT_ORGANISATIONS = "UPDATE organisations SET proof = 'stated', relation = CASE WHEN relation = 'head' THEN 'employee' ELSE relation END \
+        WHERE user_id = $1 AND proof IN ('certificate', 'esia') AND proven_at >= $2";
     RETURN_CHOICES = "UPDATE organisation_choices SET user_id = $3 WHERE organisation_id = $1 AND user_id = $2";
     MOVE_PARTNER_CODES = "UPDATE partner_codes SET user_id = $2 WHERE user_id = $1 AND client_id NOT IN (SELECT c.client_id FROM partner_codes c \
         WHERE c.user_id = $2) RETURNING client_id";
@@ -310,6 +313,9 @@ pub async fn give_back(tx: &mut Tx, merge: &Merge) -> Result<()> {
             one(tx, statement, id.as_str(), merge).await?;
         }
     }
+    // Whoever vouched since may have vouched for the one who leaves; the next sign-in that proves it says so again.
+    on_tx!(tx, conn => sqlx::query(DOUBT_ORGANISATIONS)
+        .bind(from.as_str()).bind(merge.at.0).execute(conn).await.map(drop))?;
     let dated = moved.consents.iter().map(|(client, at)| (RETURN_CONSENT, client, at));
     let codes = moved.partner_codes.iter().map(|client| (RETURN_PARTNER_CODE, client, &merge.at));
     for (statement, client, at) in dated.chain(codes) {
@@ -389,6 +395,15 @@ pub async fn of_user(db: &Db, user: &UserId, now: Timestamp) -> Result<Vec<Merge
     let rows: Vec<MergeRow> =
         on_db!(db, pool => sqlx::query_as(OF_USER).bind(user.as_str()).bind(now.0).fetch_all(pool).await)?;
     rows.into_iter().map(MergeRow::read).collect()
+}
+
+/// Whether anybody has a merge that can be undone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any(db: &Db, now: Timestamp) -> Result<bool> {
+    let found: i64 = on_db!(db, pool => sqlx::query_scalar(ANY).bind(now.0).fetch_one(pool).await)?;
+    Ok(found > 0)
 }
 
 /// Takes a merge of this account away, to undo it: `None` when somebody did before or it is too late.

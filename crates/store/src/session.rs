@@ -24,7 +24,7 @@ macro_rules! session {
 }
 
 crate::sql! {
-    IS_LIVE = "SELECT COUNT(*) FROM sessions WHERE id = $1 AND user_id = $2 AND idle_expires_at > $3 AND expires_at > $3";
+    HOLD = "UPDATE sessions SET seen_at = seen_at WHERE id = $1 AND user_id = $2 AND idle_expires_at > $3 AND expires_at > $3";
     BY_SECRETS = session!("WHERE s.secret_hash IN ($1, $2, $3, $4, $5) AND s.idle_expires_at > $6 AND s.expires_at > $6 AND NOT u.disabled");
     BY_USER = session!("WHERE s.user_id = $1 AND s.idle_expires_at > $2 AND s.expires_at > $2 ORDER BY s.seen_at DESC LIMIT 100");
     INSERT = "INSERT INTO sessions (id, secret_hash, user_id, authentication, chosen_for, remembered, created_at, seen_at, \
@@ -207,12 +207,12 @@ pub async fn others(tx: &mut Tx, user: &UserId, keep: &str) -> Result<Vec<Sessio
     Ok(ids.into_iter().map(SessionId::from).collect())
 }
 
-/// Whether a session of a person is alive, as this transaction sees it.
+/// Whether a session of a person is alive, and stays so until this transaction ends: whoever ends it waits, or was first.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn is_live(tx: &mut Tx, (id, user): (&SessionId, &UserId), now: Timestamp) -> Result<bool> {
-    let found: i64 = on_tx!(tx, conn => sqlx::query_scalar(IS_LIVE)
-        .bind(id.as_str()).bind(user.as_str()).bind(now.0).fetch_one(conn).await)?;
-    Ok(found > 0)
+    let rows = on_tx!(tx, conn => sqlx::query(HOLD)
+        .bind(id.as_str()).bind(user.as_str()).bind(now.0).execute(conn).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
 }

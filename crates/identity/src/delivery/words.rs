@@ -310,9 +310,18 @@ impl Invited<'_> {
     }
 }
 
-/// A name that somebody chose, short and told apart from our own words.
+/// A name that somebody chose, short and told apart from our own words. No program makes a link of it: a point, a colon or an at sign
+/// inside a word is followed by a space.
 fn quoted(name: &str, language: Language) -> String {
-    let mut short: String = name.trim().chars().take(LONGEST_NAME).collect();
+    let mut short = String::new();
+    let mut rest = name.trim().chars().take(LONGEST_NAME).peekable();
+    while let Some(c) = rest.next() {
+        short.push(c);
+        if matches!(c, '.' | ':' | '@' | '。' | '．' | '｡') && rest.peek().is_some_and(|next| !next.is_whitespace())
+        {
+            short.push(' ');
+        }
+    }
     if name.trim().chars().count() > LONGEST_NAME {
         short.push('…');
     }
@@ -330,5 +339,23 @@ fn moment(at: Timestamp, language: Language) -> String {
     match language {
         Language::Ru => format!("{day:02}.{month:02}.{year} в {hour:02}:{minute:02} МСК"),
         Language::En => format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02} Moscow time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chosen_name_makes_no_link_in_a_message() {
+        for (name, said) in [
+            ("ООО «Ромашка»", "«ООО «Ромашка»»"),
+            ("Выплата: https://evil.ru/x", "«Выплата: https: //evil. ru/x»"),
+            ("1.2.3.4", "«1. 2. 3. 4»"),
+            ("a@evil。ru", "«a@ evil。 ru»"),
+            ("Рога и копыта, ст. 1.", "«Рога и копыта, ст. 1.»"),
+        ] {
+            assert_eq!(quoted(name, Language::Ru), said);
+        }
     }
 }

@@ -7,7 +7,7 @@
 //! 5. A failure is counted and recorded before the next guess can begin. Whose account it was is never told: unknown,
 //!    wrong and no password are one answer. That an account is disabled is told only to who knows its password.
 //! 6. A password that fails may be that of an account which became part of this one and whose contact was typed: it signs nobody
-//!    in, but undoes that (`merge.rs`), and is no guess.
+//!    in, but undoes that (`merge.rs`), and is no guess. While anybody has such an account, it is one hash more for everybody.
 //! 7. A hash that was made at another cost is made again.
 
 use kabinet_core::audit::{Event, Record};

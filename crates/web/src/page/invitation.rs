@@ -19,6 +19,7 @@ use kabinet_core::client::Client;
 use kabinet_core::contact::{Contact, ContactKind};
 use kabinet_core::id::{ClientId, UserId};
 use kabinet_core::invitation::{Invitation, State};
+use kabinet_core::scope::INVITE;
 use kabinet_identity::{InvitedError, TryError};
 use kabinet_oidc::sealed::Target;
 
@@ -139,6 +140,7 @@ async fn arrived(visit: &Visit, flow: &str, ticket: &str) -> Result<Arrived, Res
         Err(error) => return Err(failed(visit, &error.to_string()).await),
     };
     let inviter = client(visit, invitation.inviter.as_ref()).await?;
+    let inviter = inviter.filter(|client| client.metadata.scope.has(INVITE));
     // Whoever may invite no more has invited nobody.
     if invitation.inviter.is_some() && inviter.is_none() {
         return Err(over(visit, &opened));

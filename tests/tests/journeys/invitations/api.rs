@@ -191,3 +191,31 @@ async fn only_the_client_s_own_token_with_the_scope_invites() {
     enter(&mut browser, &app.code_sent_to(PHONE), PHONE).await;
     assert_refused(&browser);
 }
+
+#[tokio::test]
+async fn whoever_may_invite_no_more_has_invited_nobody() {
+    let app = TestApp::start().await;
+    let service = inviter(&app).await;
+    service.invite(&app, json!({"phone": PHONE, "organisation": organisation()})).await;
+    app.change_client(&service.rp.id, |client| client.metadata.scope = Scope::parse("api").unwrap())
+        .await;
+    let mut browser = app.browser();
+    kabinet_tests::eventually("the node hears of it", async || {
+        enter(&mut browser, &app.code_sent_to(PHONE), PHONE).await;
+        browser.page.error() == "invitation-over"
+    })
+    .await;
+    assert!(!browser.page.has("register-form"), "{}", browser.page.text());
+}
+
+#[tokio::test]
+async fn an_id_that_no_invitation_has_is_not_found_whatever_stands_in_it() {
+    let app = TestApp::start().await;
+    let service = inviter(&app).await;
+    for id in ["none", "%00", "a%00b", "%27%20OR%201=1--"] {
+        for method in [Method::GET, Method::DELETE] {
+            let answer = call(&app, &service.token, (method, &format!("{HERE}/{id}")), "").await;
+            assert_eq!(answer.code(), 404, "{id}: {}", answer.body);
+        }
+    }
+}

@@ -122,3 +122,65 @@ async fn another_node_and_a_fresh_one_name_the_same() {
     rp.use_node(&app.node);
     assert_eq!(sub(&app, &rp, &staying).await, other.id.as_str());
 }
+
+#[tokio::test]
+async fn a_client_keeps_the_name_of_a_merged_account_that_was_deleted() {
+    let app = TestApp::start().await;
+    let (staying, other) = twins(&app).await;
+    let rp = app.client(Profile::Web, |_| ()).await;
+    sub(&app, &rp, &other).await;
+    merge(&app, &mut app.browser(), (&staying, &other)).await;
+    app.delete_user(&other).await;
+    assert_eq!(sub(&app, &rp, &staying).await, other.id.as_str());
+}
+
+/// An access token of an API token lives for minutes and has no grant that the undo could end.
+#[tokio::test]
+async fn what_came_of_an_api_token_under_the_others_name_is_over_with_the_merge() {
+    let app = TestApp::start().await;
+    let (staying, other) = twins(&app).await;
+    let exchanges = |m: &mut kabinet_core::client::ClientMetadata| {
+        m.grant_types.push(kabinet_core::client::GrantType::TokenExchange);
+    };
+    let rp = app.client(Profile::Web, exchanges).await;
+    sub(&app, &rp, &other).await;
+    let mut browser = app.browser();
+    merge(&app, &mut browser, (&staying, &other)).await;
+    let new = kabinet_identity::NewApiToken {
+        name: "Выгрузка".to_owned(),
+        scope: kabinet_core::scope::Scope::parse("openid profile").unwrap(),
+        client: None,
+        organisation: None,
+        life: DAY,
+        networks: kabinet_core::api_token::Networks::default(),
+    };
+    let made = app.identity.make_api_token(&staying.id, &new, &visit()).await.unwrap();
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", made.text.expose()),
+        ("subject_token_type", "urn:kabinet:token-type:api-token"),
+    ];
+    let given = Tokens::of(&rp.token(&form).await);
+    assert_eq!(rp.userinfo(&given.access).await.json()["sub"], other.id.as_str());
+    part(&mut browser, &staying).await;
+    assert_eq!(rp.userinfo(&given.access).await.code(), 401);
+    assert!(!rp.is_active(&given.access).await);
+    // The API token is its owner's still.
+    let again = Tokens::of(&rp.token(&form).await);
+    assert_eq!(rp.userinfo(&again.access).await.json()["sub"], staying.id.as_str());
+}
+
+fn visit() -> kabinet_identity::Visit {
+    kabinet_identity::Visit {
+        origin: kabinet_core::audit::Origin::default(),
+        network: String::new(),
+        binding: kabinet_core::secret::TokenHash::of("x"),
+        flow: None,
+        client: None,
+        brand: kabinet_core::brand::Brands::built_in().shared(None),
+        devices: Vec::new(),
+        language: kabinet_core::language::Language::default(),
+        country: None,
+        work: None,
+    }
+}

@@ -163,3 +163,96 @@ async fn at_the_sign_in_the_former_password_says_what_happened_and_undoes_it() {
     assert!(intruder.page.has("login-form"));
     app.sign_in(&mut app.browser(), &staying).await;
 }
+
+#[tokio::test]
+async fn clients_hear_of_the_sign_outs_under_the_name_that_they_knew() {
+    let app = TestApp::start_with(kabinet_tests::BackChannel::allow).await;
+    let (staying, other) = twins(&app).await;
+    let channel = kabinet_tests::BackChannel::open().await;
+    let listens = |metadata: &mut kabinet_core::client::ClientMetadata| {
+        metadata.backchannel_logout_uri = Some(channel.uri.clone());
+    };
+    let rp = app.client(Profile::Web, listens).await;
+    rp.sign_in(&app, &mut app.browser(), &other).await;
+    merge(&app, &mut app.browser(), (&staying, &other)).await;
+    let told = async |what: &str| {
+        let mut calls = Vec::new();
+        kabinet_tests::eventually(what, async || {
+            calls.extend(channel.calls());
+            !calls.is_empty()
+        })
+        .await;
+        kabinet_tests::jwt::verify(calls[0].token(), &rp.jwks().await).unwrap()["sub"].clone()
+    };
+    assert_eq!(told("the merge ends the session of the other account").await, other.id.as_str());
+    rp.sign_in(&app, &mut app.browser(), &staying).await;
+    let mut browser = app.browser();
+    app.sign_in(&mut browser, &staying).await;
+    part(&mut browser, &staying).await;
+    assert_eq!(told("the undo ends the other sessions").await, other.id.as_str());
+}
+
+#[tokio::test]
+async fn what_a_provider_vouched_for_goes_with_its_link() {
+    use kabinet_core::organisation::{Named, Proof, Relation, Typed};
+    let elsewhere = Elsewhere::open("anna-there").await;
+    let app = TestApp::start_with(|config| elsewhere.configure(config, "head-office", |_| ())).await;
+    let (staying, other) = twins(&app).await;
+    let mut browser = app.browser();
+    browser.get("/login").await;
+    browser.click("method-head-office").await;
+    let left = browser.page.left.clone().unwrap();
+    browser.get(&elsewhere.sign_in(&left)).await;
+    browser.click("go-link").await;
+    browser.fill_in(&other, &[]).await;
+    let now = kabinet_core::time::Timestamp(app.now());
+    let facts = r#"{"head-office":{"at":1,"claims":{"given_name":"Анна"}}}"#;
+    let verified = serde_json::from_str(facts).unwrap();
+    let mut tx = app.store.begin().await.unwrap();
+    kabinet_store::user::set_verified(&mut tx, &other.id, &verified, now).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut browser = app.browser();
+    merge(&app, &mut browser, (&staying, &other)).await;
+    // The provider is unlinked while they are one, and before that it told of an organisation.
+    let typed = Typed { inn: "7707083893", name: "Проба", ..Typed::default() };
+    let one = Named::read(typed)
+        .unwrap()
+        .of_person("told".to_owned().into(), (Relation::Head, Proof::Esia), now);
+    let mut tx = app.store.begin().await.unwrap();
+    assert!(kabinet_store::organisation::put(&mut tx, &staying.id, &one).await.unwrap());
+    kabinet_store::organisation::keep(&mut tx, &staying.id, now).await.unwrap();
+    tx.commit().await.unwrap();
+    browser.get("/account/methods").await;
+    browser.submit("unlink-head-office", &[], "unlink").await;
+    browser.fill_in(&staying, &[]).await;
+    part(&mut browser, &staying).await;
+    assert_eq!(browser.page.at, "/account/methods?done=merge-undone", "{}", browser.page.text());
+    let person = async |id| kabinet_store::user::by_id(app.store.db(), id).await.unwrap().unwrap();
+    assert!(person(&other.id).await.verified.is_empty(), "it was unlinked, and does not come back");
+    let held = person(&staying.id).await.organisations.list;
+    assert_eq!((held[0].proof, held[0].relation), (Proof::Stated, Relation::Employee));
+}
+
+#[tokio::test]
+async fn a_wrong_password_costs_the_same_whether_or_not_an_account_was_merged() {
+    let app = TestApp::start().await;
+    let (staying, other) = twins(&app).await;
+    merge(&app, &mut app.browser(), (&staying, &other)).await;
+    let (apart, mut costs) = (app.anyone().await, Vec::new());
+    let counted = crate::budgets::Counted::of(&app).await;
+    let nobody = Person { contact: "nobody@example.test".to_owned(), ..other.clone() };
+    for person in [&staying, &other, &apart, &nobody] {
+        let wrong = Person {
+            password: "не тот пароль".to_owned(), ..person.clone()
+        };
+        let mut browser = app.browser();
+        browser.use_node(&counted.node);
+        browser.get("/login").await;
+        let before = counted.identity.hashes();
+        browser.fill_in(&wrong, &[]).await;
+        assert_eq!(browser.page.error(), "login-wrong", "{}", browser.page.text());
+        costs.push(counted.identity.hashes() - before);
+    }
+    assert!(costs[0] > 0 && costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+}
