@@ -173,23 +173,30 @@ async fn clients_hear_of_the_sign_outs_under_the_name_that_they_knew() {
         metadata.backchannel_logout_uri = Some(channel.uri.clone());
     };
     let rp = app.client(Profile::Web, listens).await;
-    rp.sign_in(&app, &mut app.browser(), &other).await;
-    merge(&app, &mut app.browser(), (&staying, &other)).await;
-    let told = async |what: &str| {
-        let mut calls = Vec::new();
-        kabinet_tests::eventually(what, async || {
+    let calls = std::sync::Mutex::new(Vec::new());
+    // As whom a client hears that the session of this ID token has ended.
+    let told = async |id_token: &str| {
+        let sid = rp.verify(id_token).await["sid"].clone();
+        let keys = rp.jwks().await;
+        let heard = || {
+            let mut calls = calls.lock().unwrap();
             calls.extend(channel.calls());
-            !calls.is_empty()
-        })
-        .await;
-        kabinet_tests::jwt::verify(calls[0].token(), &rp.jwks().await).unwrap()["sub"].clone()
+            let mut claims = calls
+                .iter()
+                .map(|call: &kabinet_tests::Call| kabinet_tests::jwt::verify(call.token(), &keys).unwrap());
+            claims.find(|claims| claims["sid"] == sid)
+        };
+        kabinet_tests::eventually("the client hears of it", async || heard().is_some()).await;
+        heard().unwrap()["sub"].clone()
     };
-    assert_eq!(told("the merge ends the session of the other account").await, other.id.as_str());
-    rp.sign_in(&app, &mut app.browser(), &staying).await;
+    let before = rp.sign_in(&app, &mut app.browser(), &other).await;
+    merge(&app, &mut app.browser(), (&staying, &other)).await;
+    assert_eq!(told(&before.id).await, other.id.as_str(), "of the account that was merged");
+    let during = rp.sign_in(&app, &mut app.browser(), &staying).await;
     let mut browser = app.browser();
     app.sign_in(&mut browser, &staying).await;
     part(&mut browser, &staying).await;
-    assert_eq!(told("the undo ends the other sessions").await, other.id.as_str());
+    assert_eq!(told(&during.id).await, other.id.as_str(), "of the other sessions of the one that stayed");
 }
 
 #[tokio::test]
