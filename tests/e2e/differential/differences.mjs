@@ -33,6 +33,7 @@ const METADATA = {
     members: [
       'check_session_iframe',
       'device_authorization_endpoint',
+      'dpop_signing_alg_values_supported',
       'display_values_supported',
       'frontchannel_logout_session_supported',
       'frontchannel_logout_supported',

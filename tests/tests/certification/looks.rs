@@ -62,6 +62,7 @@ const FACTS: [&str; 56] = [
     "frontchannel_logout_supported",
     "frontchannel_logout_session_supported",
     "device_authorization_endpoint",
+    "dpop_signing_alg_values_supported",
 ];
 const ERROR: [&str; 3] = ["error", "error_description", "error_uri"];
 const TOKENS: [&str; 6] = ["access_token", "token_type", "expires_in", "refresh_token", "scope", "id_token"];

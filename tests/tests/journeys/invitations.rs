@@ -142,7 +142,7 @@ async fn whoever_is_invited_by_phone_registers_without_a_second_code_and_joins_t
     for part in [
         &code,
         "«Кадры» приглашает вас",
-        "«ООО «Ромашка»»",
+        "«ООО „Ромашка“»",
         "https://id.test/code",
         "Никому его не сообщайте",
     ] {

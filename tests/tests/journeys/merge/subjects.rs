@@ -141,6 +141,7 @@ async fn what_came_of_an_api_token_under_the_others_name_is_over_with_the_merge(
     let (staying, other) = twins(&app).await;
     let exchanges = |m: &mut kabinet_core::client::ClientMetadata| {
         m.grant_types.push(kabinet_core::client::GrantType::TokenExchange);
+        m.token_exchange_audiences = vec!["https://api.test".to_owned()];
     };
     let rp = app.client(Profile::Web, exchanges).await;
     sub(&app, &rp, &other).await;
