@@ -135,10 +135,21 @@ async fn every(world: &World) -> Vec<Ready> {
 
     let mut page = world.browser.clone();
     page.get("/account/merge").await;
-    all.push(Ready::of("/account/merge", page, "merge-start", &[], "begin"));
+    page.submit("merge-start", &[], "begin").await;
+    let pair = [("phone", world.person.contact.as_str()), ("password", PASSWORD)];
+    all.push(Ready::of("/account/merge", page, "login-form", &pair, "submit"));
+    let (staying, merged) = (world.app.anyone().await, world.app.user("merged@example.test", "прежний пароль 2").await);
+    let mut page = world.app.browser();
+    world.app.sign_in(&mut page, &staying).await;
+    page.get("/account/merge").await;
+    page.submit("merge-start", &[], "begin").await;
+    page.fill_in(&staying, &[]).await;
+    page.fill_in(&merged, &[]).await;
+    page.submit("merge-form", &[], "merge").await;
     let mut page = world.app.browser();
     page.get("/login/merged").await;
-    let fields = [("phone", "+79990000009"), ("password", "CANARY-прежний пароль")];
+    page.click("toggle-identifier").await;
+    let fields = [("email", merged.contact.as_str()), ("password", merged.password.as_str())];
     all.push(Ready::of("/login/merged", page, "login-form", &fields, "submit"));
 
     let mut second = world.app.browser();

@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn a_chosen_name_makes_no_link_in_a_message() {
         for (name, said) in [
-            ("ООО «Ромашка»", "«ООО «Ромашка»»"),
+            ("ООО «Ромашка»", "«ООО „Ромашка“»"),
             ("Выплата: https://evil.ru/x", "«Выплата: https: //evil. ru/x»"),
             ("1.2.3.4", "«1. 2. 3. 4»"),
             ("a@evil。ru", "«a@ evil。 ru»"),
