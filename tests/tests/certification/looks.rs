@@ -5,7 +5,7 @@ use kabinet_tests::{Answer, Callback};
 use serde_json::Value;
 
 /// Discovery 1.0 §3, RFC 8414 §2, and what is registered beside them.
-const FACTS: [&str; 56] = [
+const FACTS: [&str; 57] = [
     "issuer",
     "authorization_endpoint",
     "token_endpoint",
