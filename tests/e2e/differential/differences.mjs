@@ -24,7 +24,7 @@ const NO_TOKEN =
 const TWICE = 'RFC 6749 §3.1, §3.2: "parameters MUST NOT be included more than once", known ones or not.';
 const SCOPE_IN_ERROR = 'RFC 6749 §5.2: the body of an error has `error` and texts about it; its `scope` belongs to a challenge (RFC 6750 §3).';
 const ANNOUNCED =
-  'RFC 8414 §2: what each can do. Ours has sessions to ask about, front-channel logout, devices, screens in two languages, and request URIs; ' +
+  'RFC 8414 §2: what each can do. Ours has sessions to ask about, front-channel logout, devices, tokens bound to a key (RFC 9449), screens in two languages, and request URIs; ' +
   'request objects are signed and never encrypted.';
 
 /** The members that only one of them announces. */
@@ -33,8 +33,8 @@ const METADATA = {
     members: [
       'check_session_iframe',
       'device_authorization_endpoint',
-      'dpop_signing_alg_values_supported',
       'display_values_supported',
+      'dpop_signing_alg_values_supported',
       'frontchannel_logout_session_supported',
       'frontchannel_logout_supported',
       'introspection_endpoint_auth_methods_supported',
@@ -489,17 +489,17 @@ export const DIFFERENCES = {
   },
 
   'registration: sound': {
-    ours: { members: 'claims_in_id_token frontchannel_logout_session_required require_pkce scope' },
+    ours: { members: 'claims_in_id_token dpop_bound_access_tokens frontchannel_logout_session_required require_pkce scope' },
     theirs: { members: 'introspection_signed_response_alg require_auth_time require_signed_request_object' },
     why: REGISTERED,
   },
   'registration: public': {
-    ours: { members: 'claims_in_id_token frontchannel_logout_session_required require_pkce scope' },
+    ours: { members: 'claims_in_id_token dpop_bound_access_tokens frontchannel_logout_session_required require_pkce scope' },
     theirs: { members: 'introspection_signed_response_alg require_auth_time require_signed_request_object' },
     why: REGISTERED,
   },
   'registration: unknown metadata': {
-    ours: { members: 'claims_in_id_token frontchannel_logout_session_required require_pkce scope' },
+    ours: { members: 'claims_in_id_token dpop_bound_access_tokens frontchannel_logout_session_required require_pkce scope' },
     theirs: { members: 'introspection_signed_response_alg require_auth_time require_signed_request_object' },
     why: REGISTERED,
   },
@@ -540,7 +540,7 @@ export const DIFFERENCES = {
   },
 
   'management: read': {
-    ours: { members: 'claims_in_id_token frontchannel_logout_session_required require_pkce scope' },
+    ours: { members: 'claims_in_id_token dpop_bound_access_tokens frontchannel_logout_session_required require_pkce scope' },
     theirs: { members: 'client_secret introspection_signed_response_alg require_auth_time require_signed_request_object' },
     why:
       'RFC 7591 §3.2.1: each answers with the metadata that it registered. Ours says what the client may ask for (`scope`) and how PKCE ' +
@@ -553,7 +553,7 @@ export const DIFFERENCES = {
     why: NO_TOKEN,
   },
   'management: update': {
-    ours: { members: 'claims_in_id_token frontchannel_logout_session_required require_pkce scope' },
+    ours: { members: 'claims_in_id_token dpop_bound_access_tokens frontchannel_logout_session_required require_pkce scope' },
     theirs: { members: 'client_secret introspection_signed_response_alg require_auth_time require_signed_request_object' },
     why:
       'RFC 7591 §3.2.1: each answers with the metadata that it registered. Ours says what the client may ask for (`scope`) and how PKCE ' +
